@@ -258,10 +258,33 @@ fn a_time_to_live_may_need_a_collapse_key() {
         form(&mut emulator, "registration_id=4&time_to_live=0"),
         (200, "Error=MissingCollapseKey\n".to_owned())
     );
+    assert!(
+        form(
+            &mut emulator,
+            "registration_id=4&time_to_live=0&collapse_key=k"
+        )
+        .1
+        .starts_with("id=")
+    );
     assert_eq!(
         reply(&mut lenient(), r#"{"to":"4","time_to_live":0}"#)["success"],
         1
     );
+}
+
+#[test]
+fn a_group_of_which_nobody_is_reached_has_failed() {
+    let mut emulator = scripted(r#"{"groups":{"g":{"members":1,"unreached":["4"]}}}"#);
+    assert_eq!(
+        reply(&mut emulator, r#"{"to":"g"}"#),
+        json!({"success": 0, "failure": 1, "failed_registration_ids": ["4"]})
+    );
+    let counters = emulator.counters();
+    assert_eq!(
+        (counters.recipients, counters.accepted, counters.failed),
+        (1, 0, 1)
+    );
+    assert_eq!(form(&mut emulator, "registration_id=g").0, 503);
 }
 
 #[test]

@@ -97,3 +97,15 @@ fn an_entry_tells_what_was_asked() {
     assert!(entry.pairs().is_empty());
     assert_eq!((entry.status(), entry.complaint()), (StatusCode::OK, None));
 }
+
+#[test]
+fn a_reply_put_together_in_code_is_given_once() {
+    let script = Script::new()
+        .reply(Reply::new(StatusCode::BAD_GATEWAY))
+        .reply(Reply::serve())
+        .reply(Reply::new(StatusCode::GONE));
+    let mut emulator = Emulator::new(script);
+    let raw = json_post(r#"{"to":"4"}"#);
+    let statuses = [(); 4].map(|()| send(&mut emulator, &raw).status().as_u16());
+    assert_eq!(statuses, [502, 200, 410, 200]);
+}

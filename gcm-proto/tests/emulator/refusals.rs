@@ -125,6 +125,17 @@ fn gcm_e9_a_wrong_key_is_answered_with_a_page() {
 }
 
 #[test]
+fn an_empty_key_lets_nobody_in() {
+    let mut emulator = Emulator::new(Script::new().key(""));
+    let raw = form_post("registration_id=4");
+    assert_eq!(send(&mut emulator, &raw).status(), 401);
+    assert_eq!(
+        send(&mut emulator, &raw.replace("key=test-key", "key=")).status(),
+        401
+    );
+}
+
+#[test]
 fn without_a_key_in_the_script_any_key_will_do_but_there_must_be_one() {
     let mut emulator = lenient();
     let without = "POST /gcm/send HTTP/1.1\r\nContent-Length: 17\r\n\r\nregistration_id=4";
