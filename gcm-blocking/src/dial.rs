@@ -5,6 +5,7 @@
 
 use crate::lookup::Lookup;
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -31,7 +32,13 @@ pub(crate) struct Line {
     end: Option<Instant>,
     generation: u64,
     retired: Retired,
+    /// Why nothing can be written any more.
+    unwritable: Option<io::Error>,
 }
+
+/// The connection broke.
+#[derive(Debug)]
+pub(crate) struct Broken(pub(crate) io::Error);
 
 /// No connection was made.
 #[derive(Debug)]
@@ -78,6 +85,7 @@ impl Connector<()> for Dial {
             end: Instant::now().checked_add(self.lifetime),
             generation,
             retired: self.retired.clone(),
+            unwritable: None,
         }))
     }
 }
@@ -87,18 +95,38 @@ impl Transport for Line {
         self.line.buffers()
     }
 
+    /// A server may answer before it has read all, and close: the answer is still there to be read.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.line.transmit_output(amount, timeout)
+        if self.unwritable.is_some() {
+            return Ok(());
+        }
+        match self.line.transmit_output(amount, timeout) {
+            Err(Error::Io(error)) if is_hang_up(&error) => {
+                self.unwritable = Some(error);
+                Ok(())
+            }
+            result => result,
+        }
     }
 
+    /// In a body that ends with the connection, ureq would take a broken one for the end.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.line.await_input(timeout)
+        let result = match self.line.await_input(timeout) {
+            Err(Error::Io(error)) => Err(error),
+            Err(error) => return Err(error),
+            Ok(true) => return Ok(true),
+            Ok(false) => Ok(false),
+        };
+        match (result, self.unwritable.take()) {
+            (_, Some(error)) | (Err(error), None) => Err(Error::Other(Box::new(Broken(error)))),
+            (Ok(more), None) => Ok(more),
+        }
     }
 
     /// Asked before a kept connection is used again.
     fn is_open(&mut self) -> bool {
         let is_old = self.end.is_some_and(|end| end <= Instant::now());
-        !is_old && self.generation == self.retired.generation() && self.line.is_open()
+        !is_old && self.unwritable.is_none() && self.generation == self.retired.generation() && self.line.is_open()
     }
 
     fn is_tls(&self) -> bool {
@@ -126,6 +154,19 @@ impl NoConnection {
         Self { error, at_proxy: false }
     }
 }
+
+fn is_hang_up(error: &io::Error) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection broke")
+    }
+}
+
+impl std::error::Error for Broken {}
 
 impl fmt::Display for NoConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 //!
 //! It knows HTTP, and nothing of what is sent.
 
-use crate::dial::{Dial, NoConnection, Retired};
+use crate::dial::{Broken, Dial, NoConnection, Retired};
 use crate::lookup::Lookup;
 use crate::proxy::Proxy;
 use crate::roots::Roots;
@@ -212,6 +212,10 @@ fn cause(error: ureq::Error) -> io::Error {
             io::Error::new(ConnectionRefused, text)
         }
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => io::Error::new(InvalidInput, "the request has no valid URL"),
+        ureq::Error::Other(other) => match other.downcast::<Broken>() {
+            Ok(broken) => broken.0,
+            Err(_) => io::Error::other("the HTTP client gave up"),
+        },
         _ => io::Error::other("the HTTP client gave up"),
     }
 }

@@ -7,7 +7,7 @@ use gcm_blocking::{Client, ClientBuilder, ExchangeError, Proxy, Roots};
 use gcm_proto::{Advice, Code, Sent};
 use std::error::Error;
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -335,10 +335,17 @@ fn fault_a17_a_misdirected_request_is_not_sent_again_over_the_same_connection() 
 
 #[test]
 fn fault_d11_a_connection_that_the_server_closed_is_not_used_again() {
-    let peer = Peer::answering(ACCEPTED);
+    let (close, closed) = mpsc::channel();
+    let peer = Peer::start(move |line| {
+        line.request();
+        line.write(ACCEPTED.as_bytes());
+        line.stream.shutdown(Shutdown::Both).unwrap();
+        close.send(()).unwrap();
+    });
     let client = client();
     for _ in 0..3 {
         client.exchange(&multicast(&peer.route())).unwrap();
+        closed.recv().unwrap();
     }
     assert_eq!(peer.connections(), 3);
 }
@@ -378,4 +385,42 @@ fn fault_d13_a_reply_to_nothing_is_not_taken_for_the_next_one() {
     let results = client.exchange(&exchange).unwrap();
     assert_eq!(results.accepted().next().unwrap().1.id(), Some("0:08"));
     assert_eq!(peer.connections(), 2);
+}
+
+/// Elsewhere the system drops what came before a reset.
+#[cfg(target_os = "linux")]
+#[test]
+fn fault_d17_an_answer_before_the_request_was_read_is_used() {
+    let peer = Peer::start(|line| {
+        let _ = std::io::Read::read(&mut line.stream, &mut [0; 100]);
+        line.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
+    });
+    let exchange = Bytes {
+        url: format!("http://{}/", peer.address),
+        length: 64 << 20,
+    };
+    let client = client();
+    for connections in 1..4 {
+        assert_eq!(client.exchange(&exchange).unwrap(), 413);
+        assert_eq!(peer.connections(), connections);
+    }
+}
+
+/// A reset, which std sends when a connection is closed with something unread.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reset_is_not_the_end_of_a_body() {
+    let (release, held) = mpsc::channel::<()>();
+    let peer = Peer::start(move |line| {
+        let _ = std::io::Read::read(&mut line.stream, &mut [0; 10]);
+        line.write(b"HTTP/1.1 200 OK\r\n\r\n{");
+        let _ = held.recv();
+    });
+    let waits = thread::spawn({
+        let route = peer.route();
+        move || transport_error(&client(), &route).sent()
+    });
+    // The peer reads no further; what is left unread makes its close a reset.
+    drop(release);
+    assert_eq!(waits.join().unwrap(), Sent::Answered);
 }

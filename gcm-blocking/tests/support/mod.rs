@@ -130,6 +130,17 @@ impl Line {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// Hands on what the client sends until it closes.
+    pub fn forward(&mut self, to: &mut TcpStream) {
+        let mut buffer = [0; 4096];
+        while let Ok(length) = self.stream.read(&mut buffer) {
+            self.heard.lock().unwrap().extend_from_slice(&buffer[..length]);
+            if length == 0 || to.write_all(&buffer[..length]).is_err() {
+                break;
+            }
+        }
+    }
+
     /// Waits until the client closes.
     pub fn drain(&mut self) {
         let mut buffer = [0; 4096];
