@@ -28,7 +28,7 @@ pub(crate) struct Retired(Arc<AtomicU64>);
 /// A connection that is not used again when it is old, or was retired.
 #[derive(Debug)]
 pub(crate) struct Line {
-    line: Box<dyn Transport>,
+    inner: Box<dyn Transport>,
     end: Option<Instant>,
     generation: u64,
     retired: Retired,
@@ -81,7 +81,7 @@ impl Connector<()> for Dial {
             NoConnection::mark(error)
         })?;
         Ok(line.map(|line| Line {
-            line,
+            inner: line,
             end: Instant::now().checked_add(self.lifetime),
             generation,
             retired: self.retired.clone(),
@@ -92,7 +92,7 @@ impl Connector<()> for Dial {
 
 impl Transport for Line {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        self.line.buffers()
+        self.inner.buffers()
     }
 
     /// A server may answer before it has read all, and close: the answer is still there to be read.
@@ -100,7 +100,7 @@ impl Transport for Line {
         if self.unwritable.is_some() {
             return Ok(());
         }
-        match self.line.transmit_output(amount, timeout) {
+        match self.inner.transmit_output(amount, timeout) {
             Err(Error::Io(error)) if is_hang_up(&error) => {
                 self.unwritable = Some(error);
                 Ok(())
@@ -111,7 +111,7 @@ impl Transport for Line {
 
     /// In a body that ends with the connection, ureq would take a broken one for the end.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let result = match self.line.await_input(timeout) {
+        let result = match self.inner.await_input(timeout) {
             Err(Error::Io(error)) => Err(error),
             Err(error) => return Err(error),
             Ok(true) => return Ok(true),
@@ -126,11 +126,11 @@ impl Transport for Line {
     /// Asked before a kept connection is used again.
     fn is_open(&mut self) -> bool {
         let is_old = self.end.is_some_and(|end| end <= Instant::now());
-        !is_old && self.unwritable.is_none() && self.generation == self.retired.generation() && self.line.is_open()
+        !is_old && self.unwritable.is_none() && self.generation == self.retired.generation() && self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {
-        self.line.is_tls()
+        self.inner.is_tls()
     }
 }
 

@@ -37,8 +37,8 @@ fn an_exchange_sends_the_request_and_reads_the_reply() {
     let results = client().exchange(&multicast(&peer.route())).unwrap();
     assert_eq!(results.accepted().next().unwrap().1.id(), Some("0:08"));
 
-    let heard = peer.heard();
-    let (head, body) = heard.split_once("\r\n\r\n").unwrap();
+    let request = peer.heard();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let mut lines: Vec<_> = head.lines().map(str::to_ascii_lowercase).collect();
     assert_eq!(lines.remove(0), "post /gcm/send http/1.1");
     lines.sort_unstable();

@@ -29,6 +29,12 @@ pub(super) trait Duplex: Read + Write {
     fn close_write(&mut self);
 }
 
+/// A request without its body, and how many bytes it took.
+struct Head {
+    request: Request<Vec<u8>>,
+    length: usize,
+}
+
 /// Why there is no request.
 enum Refused {
     /// The client is gone, or too slow.
@@ -75,7 +81,7 @@ impl<S: Duplex> Connection<S> {
 
     /// The next request; none when the client closed instead.
     fn request(&mut self) -> Result<Option<Request<Vec<u8>>>, Refused> {
-        let Some((mut request, length)) = self.head()? else {
+        let Some(Head { mut request, length }) = self.head()? else {
             return Ok(None);
         };
         let body = body_of(&request)?;
@@ -96,8 +102,8 @@ impl<S: Duplex> Connection<S> {
         Ok(Some(request))
     }
 
-    /// The head of the next request and its length; it stays in `ahead`.
-    fn head(&mut self) -> Result<Option<(Request<Vec<u8>>, usize)>, Refused> {
+    /// The head of the next request; it stays in `ahead`.
+    fn head(&mut self) -> Result<Option<Head>, Refused> {
         loop {
             if let Some(found) = parse(&self.ahead)? {
                 return Ok(Some(found));
@@ -123,9 +129,8 @@ impl<S: Duplex> Connection<S> {
         let mut body = Vec::new();
         loop {
             let line = self.line()?;
-            let (used, size) = match httparse::parse_chunk_size(&line) {
-                Ok(httparse::Status::Complete(found)) => found,
-                _ => return Err(BAD),
+            let Ok(httparse::Status::Complete((used, size))) = httparse::parse_chunk_size(&line) else {
+                return Err(BAD);
             };
             if used != line.len() {
                 return Err(BAD);
@@ -133,13 +138,10 @@ impl<S: Duplex> Connection<S> {
             if size == 0 {
                 break;
             }
-            match usize::try_from(size).ok().and_then(|size| body.len().checked_add(size)) {
-                Some(length) if length <= BODY => {}
-                _ => return Err(TOO_LARGE),
-            }
-            let Ok(size) = usize::try_from(size) else {
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            if size > BODY - body.len() {
                 return Err(TOO_LARGE);
-            };
+            }
             body.extend_from_slice(&self.take(size)?);
             if self.take(2)? != b"\r\n" {
                 return Err(BAD);
@@ -256,8 +258,8 @@ impl From<io::Error> for Refused {
 
 const TOO_LARGE: Refused = Refused::Answered(StatusCode::PAYLOAD_TOO_LARGE, "the body of the request is too large\n");
 
-/// A request without its body, and the length of its head; none while that is not whole.
-fn parse(bytes: &[u8]) -> Result<Option<(Request<Vec<u8>>, usize)>, Refused> {
+/// The head that these bytes begin with; none while it is not whole.
+fn parse(bytes: &[u8]) -> Result<Option<Head>, Refused> {
     const BAD: Refused = Refused::Answered(StatusCode::BAD_REQUEST, "the head of the request is malformed\n");
     let mut lines = [httparse::EMPTY_HEADER; HEADERS];
     let mut parsed = httparse::Request::new(&mut lines);
@@ -282,7 +284,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Request<Vec<u8>>, usize)>, Refused> {
         let value = HeaderValue::from_bytes(line.value).map_err(|_| BAD)?;
         request.headers_mut().append(name, value);
     }
-    Ok(Some((request, length)))
+    Ok(Some(Head { request, length }))
 }
 
 /// How the body of a request ends.

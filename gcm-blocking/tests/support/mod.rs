@@ -1,6 +1,7 @@
 //! Peers that misbehave as told, on loopback, and what the tests say about errors.
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
