@@ -1,4 +1,4 @@
-//! Blocking client for sending push messages.
+#![doc = include_str!("../README.md")]
 
 mod client;
 mod dial;
@@ -13,3 +13,8 @@ pub use roots::{Roots, RootsError};
 
 #[cfg(feature = "emulator")]
 pub mod emulator;
+
+/// The code of the workspace's front page, which is not part of this package.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct FrontPage;

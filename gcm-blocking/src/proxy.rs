@@ -30,8 +30,8 @@ pub enum ProxyError {
     /// It is not the URL of a host.
     #[error("a proxy must be a URL such as http://host:3128")]
     NotAUrl,
-    /// It is not an HTTP proxy.
-    #[error("a proxy must begin with http:// or https://")]
+    /// It is not an HTTP proxy, or one that is itself reached over TLS.
+    #[error("a proxy must begin with http://")]
     Scheme,
 }
 
@@ -62,10 +62,10 @@ impl Proxy {
 
     fn new(url: &str, except: &str) -> Result<Self, ProxyError> {
         let proxy = ureq::Proxy::new(url).map_err(|_| match url.split_once("://") {
-            Some(("http" | "https", _)) | None => ProxyError::NotAUrl,
+            Some(("http", _)) | None => ProxyError::NotAUrl,
             Some(_) => ProxyError::Scheme,
         })?;
-        if !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) {
+        if proxy.protocol() != ProxyProtocol::Http {
             return Err(ProxyError::Scheme);
         }
         if proxy.host().is_empty() {
@@ -109,11 +109,7 @@ impl TryFrom<&str> for Proxy {
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.proxy.protocol() {
-            ProxyProtocol::Https => "https",
-            _ => "http",
-        };
-        write!(f, "Proxy({scheme}://{}:{})", self.proxy.host(), self.proxy.port())
+        write!(f, "Proxy(http://{}:{})", self.proxy.host(), self.proxy.port())
     }
 }
 
@@ -136,6 +132,7 @@ mod tests {
         for (url, error) in [
             ("socks5://host:1080", ProxyError::Scheme),
             ("ftp://host", ProxyError::Scheme),
+            ("https://host", ProxyError::Scheme),
             ("http://", ProxyError::NotAUrl),
             ("", ProxyError::NotAUrl),
             ("two words", ProxyError::NotAUrl),
@@ -146,8 +143,8 @@ mod tests {
 
     #[test]
     fn a_proxy_is_shown_without_its_password() {
-        let proxy: Proxy = "https://anna:secret%40@proxy.example.org".parse().unwrap();
-        assert_eq!(format!("{proxy:?}"), "Proxy(https://proxy.example.org:443)");
+        let proxy: Proxy = "http://anna:secret%40@proxy.example.org".parse().unwrap();
+        assert_eq!(format!("{proxy:?}"), "Proxy(http://proxy.example.org:80)");
         assert_eq!(proxy.as_ureq().password(), Some("secret@"));
     }
 
