@@ -224,3 +224,63 @@ fn cause(error: ureq::Error) -> io::Error {
 #[derive(Debug, thiserror::Error)]
 #[error("no connection to the proxy")]
 struct ProxyFailed(#[source] io::Error);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{Settings, Transport, proxy_status, tls_is_hopeless};
+    use http::Request;
+    use rustls::{AlertDescription, CertificateError, Error};
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn a_connection_is_not_used_again_when_it_is_old() {
+        for (lifetime, connections) in [(Duration::ZERO, 3), (Duration::from_secs(3600), 1)] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            // Each connection is open until the client closes it.
+            let server = thread::spawn(move || {
+                for _ in 0..connections {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    let mut buffer = [0; 1024];
+                    while stream.read(&mut buffer).unwrap() > 0 {
+                        stream
+                            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                            .unwrap();
+                    }
+                }
+            });
+            let transport = Transport::new(&Settings {
+                lifetime,
+                ..Settings::default()
+            });
+            for _ in 0..3 {
+                let request = Request::get(format!("http://{address}/")).body(Vec::new()).unwrap();
+                transport.call(request).unwrap();
+            }
+            drop(transport);
+            server.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_handshake_is_tried_again_only_when_the_peer_blames_itself() {
+        for (error, hopeless) in [
+            (Error::AlertReceived(AlertDescription::InternalError), false),
+            (Error::AlertReceived(AlertDescription::HandshakeFailure), true),
+            (Error::InvalidCertificate(CertificateError::UnknownIssuer), true),
+        ] {
+            assert_eq!(tls_is_hopeless(&error), hopeless, "{error}");
+        }
+    }
+
+    #[test]
+    fn the_status_of_a_proxy_is_read_out_of_a_sentence() {
+        assert_eq!(proxy_status("proxy server responded 407/407"), Some(407));
+        assert_eq!(proxy_status("proxy server did not respond"), None);
+    }
+}
