@@ -7,9 +7,11 @@ pub mod exchange;
 pub mod names;
 pub mod outcome;
 
+mod credentials;
 mod limits;
 mod message;
 mod now;
+mod policy;
 mod secret;
 mod target;
 mod transport;
@@ -17,6 +19,7 @@ mod transport;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 
+pub use credentials::{AccessToken, Credential, Grant};
 #[doc(no_inline)]
 pub use exchange::{
     Exchange, MulticastId, Receipt, Refusal, Refused, RetryAfter, Route, Scope, Undeliverable, Unreadable, Wire, json,
@@ -31,7 +34,8 @@ pub use names::{
 };
 pub use now::Now;
 #[doc(no_inline)]
-pub use outcome::{Accepted, Advice, Code, Failure, Outcome, Reach, Sent};
+pub use outcome::{Accepted, Advice, Code, Failure, Outcome, Position, Reach, Report, Sent, Settled};
+pub use policy::{Duplicates, Jitter, Pace, RetryBudget, RetryPolicy};
 pub use secret::Secret;
 pub use target::Target;
 pub use transport::TransportError;
