@@ -81,7 +81,7 @@ impl Delivery {
                 match exchange.read(&head, body.as_ref()) {
                     Ok(grant) => {
                         self.mint.session = None;
-                        self.gateway().gate().granted(grant, asked, now.mono);
+                        self.gateway().gate().granted(grant, Some(session), asked, now.mono);
                         return;
                     }
                     Err(refusal) => {

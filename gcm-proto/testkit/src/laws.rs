@@ -122,7 +122,8 @@ struct World {
     flights: Vec<InAir>,
     /// The end of the hold that the replies so far have brought.
     held_until: Duration,
-    mints: Vec<Duration>,
+    /// Mints without a reply, by delivery: one that ends returns its lease.
+    mints: Vec<(usize, Duration)>,
     granted: u32,
     trace: String,
 }
@@ -251,10 +252,13 @@ impl World {
                 if mint {
                     assert!(self.setting.minted, "a mint without a credential");
                     if !self.went_back {
-                        let fresh = |at: &&Duration| **at + Duration::from_secs(30) > now.mono;
-                        assert!(self.mints.iter().find(fresh).is_none(), "two mints at a time");
+                        let fresh = self
+                            .mints
+                            .iter()
+                            .any(|(_, at)| *at + Duration::from_secs(30) > now.mono);
+                        assert!(!fresh, "two mints at a time");
                     }
-                    self.mints.push(now.mono);
+                    self.mints.push((of, now.mono));
                 } else {
                     self.check_send(of, &call.request, &positions);
                 }
@@ -305,6 +309,7 @@ impl World {
                 assert!(driven.shut, "an open delivery finished");
                 assert_eq!(driven.settled.len(), driven.pushed.len(), "not everyone has an outcome");
                 driven.finished = true;
+                self.mints.retain(|(minting, _)| *minting != of);
             }
         }
     }
