@@ -34,8 +34,10 @@ pub struct Setting {
     pub batch: u8,
     /// Attempts, from 1.
     pub attempts: u8,
-    /// The message's time in units of 7 seconds; 0 for none.
+    /// The message's time in units of 3 seconds; 0 for none.
     pub expires: u8,
+    /// The kind of reply that comes most: a storm of one kind goes deeper than a mixture.
+    pub weather: u8,
     /// Spreads the backoffs.
     pub seed: u64,
 }
@@ -43,17 +45,18 @@ pub struct Setting {
 impl Setting {
     /// A setting from eight bytes.
     pub fn from_bytes(bytes: [u8; 8]) -> Self {
-        let [flags, deliveries, window, batch, attempts, expires, ..] = bytes;
+        let [flags, deliveries, window, batch, attempts, expires, weather, _] = bytes;
         Self {
             plaintext: flags & 1 != 0,
             minted: flags & 2 != 0,
             paced: flags & 4 != 0,
             careful: flags & 8 != 0,
             deliveries: deliveries % 3 + 1,
-            window: window % 24 + 1,
+            window: [1, 2, 3, 5, 8, 24].get(usize::from(window % 6)).copied().unwrap_or(1),
             batch: batch % 7 + 1,
             attempts: attempts % 4 + 1,
             expires: expires % 8,
+            weather,
             seed: u64::from_le_bytes(bytes),
         }
     }
@@ -62,6 +65,7 @@ impl Setting {
         let mut policy = RetryPolicy::LEGACY;
         policy.attempts = u32::from(self.attempts);
         policy.give_up_after = GIVE_UP;
+        policy.rate_limit_initial = RATE_LIMITED;
         if self.careful {
             policy.duplicates = Duplicates::Avoid;
         }
@@ -94,7 +98,8 @@ impl Setting {
     }
 }
 
-const GIVE_UP: Duration = Duration::from_secs(40);
+const GIVE_UP: Duration = Duration::from_secs(10);
+const RATE_LIMITED: Duration = Duration::from_secs(3);
 /// Free replays of what was not sent; the policy's default.
 const REPLAYS: u32 = 3;
 
@@ -160,7 +165,7 @@ impl World {
         let message = Message::builder().data("k", "v").build().expect("a message");
         let mut prepared = gateway.prepare(&message).expect("deliverable");
         if setting.expires > 0 {
-            prepared = prepared.expires_after(Duration::from_secs(7 * u64::from(setting.expires)));
+            prepared = prepared.expires_after(Duration::from_secs(3 * u64::from(setting.expires)));
         }
         let deliveries = (0..setting.deliveries)
             .map(|n| Driven {
@@ -361,6 +366,11 @@ impl World {
             .copied()
             .filter(|p| !driven.settled.contains_key(p))
             .collect();
+        let kind = if self.setting.weather < 128 || kind % 4 == 0 {
+            kind
+        } else {
+            self.setting.weather
+        };
         let answer = Answer::new(kind, c, flight.positions.len(), self.setting.plaintext);
         writeln!(
             self.trace,
@@ -540,7 +550,7 @@ impl Answer {
                 holds: Some(if c % 2 == 0 {
                     Duration::from_secs(asked)
                 } else {
-                    Duration::from_secs(60)
+                    RATE_LIMITED
                 }),
                 ..if c % 2 == 0 {
                     none("429 with a delay", Ok(with_retry_after(429, &asked.to_string())))
