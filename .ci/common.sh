@@ -28,6 +28,12 @@ fresh() {
     mkdir -p "$scratch/$1"
 }
 
+# copy_sources NAME: a fresh folder of this name with every file of the repository, new ones included.
+copy_sources() {
+    fresh "$1"
+    git ls-files -z --cached --others --exclude-standard | tar --null -cf - -T - | tar -xf - -C "$scratch/$1"
+}
+
 # tool NAME VERSION: `cargo NAME` of exactly this version, installed into the cache folder when it is not there.
 tool() {
     local started=$SECONDS
