@@ -1,0 +1,458 @@
+//! The legacy JSON wire of GCM and FCM is decided here: the body of a request, and which reply belongs to it.
+//!
+//! Google's endpoints for it are closed; compatible gateways and test servers speak it.
+
+use super::legacy::{Addressee, Answer, Reading};
+use super::route::Template;
+use super::{Exchange, MulticastId, Receipt, Refusal, RetryAfter, Route, Undeliverable, Wire};
+use crate::message::{Fields, Message, Notification, Priority};
+use crate::names::{Token, is_plain_json};
+use crate::outcome::{Accepted, Advice, Failure, Outcome};
+use crate::target::Target;
+use http::Request;
+use http::response::Parts;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A message encoded for this wire, once for all its recipients: only the target is added to each request.
+///
+/// ```
+/// use gcm_proto::{Exchange, Message, Route, Token, json};
+///
+/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let message = Message::builder().collapse_key("scores").build()?;
+/// let encoded = json::Encoded::new(&route, &message)?;
+/// for tokens in [["4", "8"], ["15", "16"]] {
+///     let tokens = tokens.into_iter().map(Token::try_from).collect::<Result<Vec<_>, _>>()?;
+///     let request = encoded.multicast(tokens)?.request();
+///     assert_eq!(request.method(), "POST");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Encoded(Arc<EncodedOnce>);
+
+#[derive(Debug)]
+struct EncodedOnce {
+    template: Template,
+    /// All that follows the target, from `,` or `}` on.
+    tail: Vec<u8>,
+    message: Message,
+}
+
+/// One request to many registration tokens, and its reply: one result each, by position.
+///
+/// Tokens may repeat: they stay two positions with two results.
+///
+/// ```
+/// use gcm_proto::{Advice, Exchange, Message, Route, Token, json};
+///
+/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let message = Message::builder().data("score", "4x8").build()?;
+/// let tokens = ["4", "8"].map(Token::try_from).into_iter().collect::<Result<Vec<_>, _>>()?;
+/// let multicast = json::Multicast::new(&route, &message, tokens)?;
+/// assert_eq!(
+///     multicast.request().body(),
+///     br#"{"registration_ids":["4","8"],"data":{"score":"4x8"}}"#,
+/// );
+///
+/// let reply = r#"{"multicast_id":108,"results":[{"message_id":"1:08"},{"error":"NotRegistered"}]}"#;
+/// let results = multicast.read_response(http::Response::new(reply))?;
+/// assert_eq!(results.unregistered().map(Token::as_str).collect::<Vec<_>>(), ["8"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Multicast {
+    encoded: Encoded,
+    tokens: Arc<[Token]>,
+}
+
+/// One request to one target: a token (as `to`), a topic, a condition or a device group.
+#[derive(Clone, Debug)]
+pub struct Single {
+    encoded: Encoded,
+    target: Target,
+}
+
+/// What a multicast was answered: one outcome a token, by position.
+///
+/// All is found from the results; the counters that come beside them are not trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Results {
+    tokens: Arc<[Token]>,
+    answer: Answer,
+}
+
+impl Encoded {
+    /// Encodes a message.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] when the wire cannot carry it, or the route's limits forbid it to tokens.
+    pub fn new(route: &Route, message: &Message) -> Result<Self, Undeliverable> {
+        route.check(message, Wire::Json)?;
+        Ok(Self(Arc::new(EncodedOnce {
+            template: Template {
+                route: route.clone(),
+                headers: route.headers("application/json"),
+            },
+            tail: tail(message.fields()),
+            message: message.clone(),
+        })))
+    }
+
+    /// A request to many tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] for no token, for more than a request takes, and for a payload over the limit to tokens.
+    pub fn multicast(&self, tokens: impl Into<Arc<[Token]>>) -> Result<Multicast, Undeliverable> {
+        let tokens = tokens.into();
+        let limits = self.route().limits();
+        if tokens.is_empty() {
+            return Err(Undeliverable::NoRecipients);
+        }
+        if tokens.len() > limits.ids_per_request {
+            return Err(Undeliverable::TooManyRecipients {
+                given: tokens.len(),
+                limit: limits.ids_per_request,
+            });
+        }
+        self.0.message.payload_room(limits.payload_to_tokens)?;
+        Ok(Multicast {
+            encoded: self.clone(),
+            tokens,
+        })
+    }
+
+    /// A request to one target.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] for an installation id, for a condition of too many topics, and for a payload over the limit.
+    pub fn single(&self, target: impl Into<Target>) -> Result<Single, Undeliverable> {
+        let target = target.into();
+        let limits = self.route().limits();
+        let limit = match &target {
+            Target::Token(_) | Target::Group(_) => limits.payload_to_tokens,
+            Target::Condition(condition) if condition.topics() > limits.topics_per_condition => {
+                return Err(Undeliverable::TooManyTopics {
+                    given: condition.topics(),
+                    limit: limits.topics_per_condition,
+                });
+            }
+            Target::Topic(_) | Target::Condition(_) => limits.payload_to_topics,
+            Target::Fid(_) => {
+                return Err(Undeliverable::Target {
+                    target: target.kind(),
+                    wire: Wire::Json,
+                });
+            }
+        };
+        self.0.message.payload_room(limit)?;
+        Ok(Single {
+            encoded: self.clone(),
+            target,
+        })
+    }
+
+    fn route(&self) -> &Route {
+        &self.0.template.route
+    }
+
+    fn request(&self, mut body: Vec<u8>) -> Request<Vec<u8>> {
+        body.extend_from_slice(&self.0.tail);
+        self.0.template.request(body)
+    }
+}
+
+impl Multicast {
+    /// Encodes a message for these tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] as [`Encoded::new`] and [`Encoded::multicast`].
+    pub fn new(route: &Route, message: &Message, tokens: impl Into<Arc<[Token]>>) -> Result<Self, Undeliverable> {
+        Encoded::new(route, message)?.multicast(tokens)
+    }
+
+    /// The tokens, in the order of the results.
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+}
+
+impl Exchange for Multicast {
+    type Reply = Results;
+
+    fn request(&self) -> Request<Vec<u8>> {
+        const OPEN: &[u8] = b"{\"registration_ids\":[";
+        let ids: usize = self.tokens.iter().map(|token| token.as_str().len() + 3).sum();
+        let mut body = Vec::with_capacity(OPEN.len() + ids + self.encoded.0.tail.len() + 1);
+        body.extend_from_slice(OPEN);
+        for (position, token) in self.tokens.iter().enumerate() {
+            if position > 0 {
+                body.push(b',');
+            }
+            string(&mut body, token.as_str(), token.is_plain());
+        }
+        body.push(b']');
+        self.encoded.request(body)
+    }
+
+    fn read(&self, head: &Parts, body: &[u8]) -> Result<Results, Refusal> {
+        let reading = Reading {
+            route: self.encoded.route(),
+            head,
+            body,
+            secrets: self.tokens.iter().map(Token::as_str),
+        };
+        Ok(Results {
+            answer: reading.multicast(self.tokens.len())?,
+            tokens: Arc::clone(&self.tokens),
+        })
+    }
+}
+
+impl Single {
+    /// Encodes a message for this target.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] as [`Encoded::new`] and [`Encoded::single`].
+    pub fn new(route: &Route, message: &Message, target: impl Into<Target>) -> Result<Self, Undeliverable> {
+        Encoded::new(route, message)?.single(target)
+    }
+
+    /// Whom it is for.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The field, and its value in two parts.
+    fn field(&self) -> (&'static str, &'static str, &str) {
+        match &self.target {
+            Target::Token(token) => ("to", "", token.as_str()),
+            Target::Topic(topic) => ("to", "/topics/", topic.as_str()),
+            Target::Condition(condition) => ("condition", "", condition.as_str()),
+            Target::Group(key) => ("to", "", key.as_str()),
+            Target::Fid(fid) => ("to", "", fid.as_str()),
+        }
+    }
+
+    fn secret(&self) -> Option<&str> {
+        match &self.target {
+            Target::Token(token) => Some(token.as_str()),
+            Target::Group(key) => Some(key.as_str()),
+            Target::Fid(fid) => Some(fid.as_str()),
+            Target::Topic(_) | Target::Condition(_) => None,
+        }
+    }
+}
+
+impl Exchange for Single {
+    type Reply = Receipt;
+
+    fn request(&self) -> Request<Vec<u8>> {
+        let (field, prefix, name) = self.field();
+        let length = field.len() + prefix.len() + name.len() + self.encoded.0.tail.len() + 8;
+        let mut body = Vec::with_capacity(length);
+        body.push(b'{');
+        string(&mut body, field, true);
+        body.push(b':');
+        if prefix.is_empty() {
+            string(&mut body, name, is_plain_json(name.as_bytes()));
+        } else {
+            string(&mut body, &format!("{prefix}{name}"), true);
+        }
+        self.encoded.request(body)
+    }
+
+    fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
+        let addressee = match &self.target {
+            Target::Token(_) | Target::Fid(_) => Addressee::Token,
+            Target::Topic(_) | Target::Condition(_) => Addressee::Topic,
+            Target::Group(_) => Addressee::Group,
+        };
+        let reading = Reading {
+            route: self.encoded.route(),
+            head,
+            body,
+            secrets: self.secret().into_iter(),
+        };
+        reading.single(addressee)
+    }
+}
+
+impl Results {
+    /// Each token with its outcome, in the order they were given.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Token, &Outcome)> {
+        self.tokens.iter().zip(&self.answer.outcomes)
+    }
+
+    /// The outcomes alone, by position.
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.answer.outcomes
+    }
+
+    /// The outcomes moved out, by position.
+    pub fn into_outcomes(self) -> Vec<Outcome> {
+        self.answer.outcomes
+    }
+
+    /// Accepted, with a canonical id or without.
+    pub fn accepted(&self) -> impl Iterator<Item = (&Token, &Accepted)> {
+        self.iter()
+            .filter_map(|(token, outcome)| Some((token, outcome.accepted()?)))
+    }
+
+    /// Tokens to replace, each with its canonical id.
+    pub fn canonical(&self) -> impl Iterator<Item = (&Token, &Token)> {
+        self.accepted()
+            .filter_map(|(token, accepted)| Some((token, accepted.canonical()?)))
+    }
+
+    /// Tokens to remove: the service said of each that it is dead.
+    pub fn unregistered(&self) -> impl Iterator<Item = &Token> {
+        self.failures()
+            .filter(|(_, failure)| failure.advice() == Advice::Remove)
+            .map(|(token, _)| token)
+    }
+
+    /// Tokens to send to again, after the delay of [`retry_after`](Self::retry_after) or one's own.
+    pub fn unavailable(&self) -> impl Iterator<Item = &Token> {
+        self.failures()
+            .filter(|(_, failure)| failure.is_retriable())
+            .map(|(token, _)| token)
+    }
+
+    /// Failed otherwise: neither to be removed nor to be sent again as it is.
+    pub fn failed(&self) -> impl Iterator<Item = (&Token, &Failure)> {
+        self.failures()
+            .filter(|(_, failure)| !failure.is_retriable() && failure.advice() != Advice::Remove)
+    }
+
+    /// The multicast's id, where the service gave a readable one.
+    pub fn multicast_id(&self) -> Option<&MulticastId> {
+        self.answer.multicast_id.as_ref()
+    }
+
+    /// When those of [`unavailable`](Self::unavailable) may be sent again, if the service said so.
+    pub fn retry_after(&self) -> Option<RetryAfter> {
+        self.answer.retry_after
+    }
+
+    /// Whether the reply's own `success`, `failure` and `canonical_ids` agree with its results; `None` without them.
+    pub fn counters_agree(&self) -> Option<bool> {
+        let claimed = self.answer.counters?;
+        let accepted = self.accepted().count() as u64;
+        let failed = self.answer.outcomes.len() as u64 - accepted;
+        Some(claimed == [accepted, failed, self.canonical().count() as u64])
+    }
+
+    fn failures(&self) -> impl Iterator<Item = (&Token, &Failure)> {
+        self.iter()
+            .filter_map(|(token, outcome)| Some((token, outcome.failure()?)))
+    }
+}
+
+/// The fields of section "Downstream HTTP messages (JSON)" of Google's legacy reference, unset ones left out.
+#[derive(Serialize)]
+struct Tail<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collapse_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<Priority>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_available: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mutable_content: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay_while_idle: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_to_live: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restricted_package_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dry_run: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direct_boot_ok: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fcm_options: Option<Label<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_data: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    data: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notification: Option<Visible<'a>>,
+}
+
+#[derive(Serialize)]
+struct Label<'a> {
+    analytics_label: &'a str,
+}
+
+/// The notification as this wire has it: with the badge as text.
+#[derive(Serialize)]
+struct Visible<'a> {
+    #[serde(flatten)]
+    as_it_is: &'a Notification,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    badge: Option<String>,
+}
+
+/// What follows the target in every body of a message.
+fn tail(fields: &Fields) -> Vec<u8> {
+    let set = |flag: bool| flag.then_some(true);
+    let notification = fields.notification.clone().map(|mut notification| {
+        let badge = notification.badge.take().map(|number| number.to_string());
+        (notification, badge)
+    });
+    let options = Tail {
+        collapse_key: fields.collapse_key.as_deref(),
+        priority: fields.priority,
+        content_available: set(fields.content_available),
+        mutable_content: set(fields.mutable_content),
+        delay_while_idle: set(fields.delay_while_idle),
+        time_to_live: fields.time_to_live.map(|time| time.as_secs()),
+        restricted_package_name: fields.restricted_package_name.as_deref(),
+        dry_run: set(fields.dry_run),
+        direct_boot_ok: set(fields.direct_boot_ok),
+        fcm_options: fields
+            .analytics_label
+            .as_deref()
+            .map(|analytics_label| Label { analytics_label }),
+        raw_data: fields.raw_data.as_deref(),
+        data: &fields.data,
+        notification: notification.as_ref().map(|(notification, badge)| Visible {
+            as_it_is: notification,
+            badge: badge.clone(),
+        }),
+    };
+    let mut json = json(&options);
+    if json == b"{}" {
+        return b"}".to_vec();
+    }
+    if let Some(brace) = json.first_mut() {
+        *brace = b',';
+    }
+    json
+}
+
+/// Appends a JSON string; `plain` says that no character of it needs an escape.
+fn string(body: &mut Vec<u8>, text: &str, plain: bool) {
+    if plain {
+        body.push(b'"');
+        body.extend_from_slice(text.as_bytes());
+        body.push(b'"');
+    } else {
+        body.extend_from_slice(&json(text));
+    }
+}
+
+#[allow(clippy::expect_used)]
+fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    // Writing to memory does not fail, and these types have string keys only.
+    serde_json::to_vec(value).expect("text, numbers and maps of text are JSON")
+}

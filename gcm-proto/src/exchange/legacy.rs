@@ -1,0 +1,335 @@
+//! What a reply of the legacy wires means is decided here: by its status, then by its body.
+//!
+//! Both legacy exchanges read with it, since either may be answered in the other's form.
+
+mod body;
+
+use super::route::Route;
+use super::scrub;
+use super::{Refusal, Refused, RetryAfter, Scope, Unreadable};
+use crate::names::Token;
+use crate::outcome::{Accepted, Code, Failure, Outcome, Reach};
+use body::{Misshapen, Shape};
+use http::response::Parts;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// The good reply to one message for one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Receipt {
+    /// What the service accepted.
+    pub accepted: Accepted,
+    /// The multicast's id, where the service answered in that form.
+    pub multicast_id: Option<MulticastId>,
+    /// A `Retry-After` beside a good reply: nothing is to be sent again because of it.
+    pub retry_after: Option<RetryAfter>,
+}
+
+/// A multicast's id: a whole number of any size, as text so that no digit is lost.
+///
+/// It may be −1, and it may exceed 64 bits.
+///
+/// ```
+/// use gcm_proto::{Exchange, Message, Route, Token, json};
+///
+/// # let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// # let message = Message::builder().build()?;
+/// let exchange = json::Multicast::new(&route, &message, [Token::try_from("42")?])?;
+/// let reply = r#"{"multicast_id":6782339717028231855,"results":[{"message_id":"0:1"}]}"#;
+/// let results = exchange.read_response(http::Response::new(reply))?;
+/// assert_eq!(results.multicast_id().and_then(|id| id.as_i64()), Some(6_782_339_717_028_231_855));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct MulticastId(Arc<str>);
+
+impl MulticastId {
+    /// All its digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The number, where 64 bits hold it.
+    pub fn as_i64(&self) -> Option<i64> {
+        self.0.parse().ok()
+    }
+}
+
+impl From<String> for MulticastId {
+    fn from(digits: String) -> Self {
+        Self(digits.into())
+    }
+}
+
+impl From<MulticastId> for String {
+    fn from(id: MulticastId) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for MulticastId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a multicast was answered, by position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) multicast_id: Option<MulticastId>,
+    pub(super) counters: Option<[u64; 3]>,
+    pub(super) retry_after: Option<RetryAfter>,
+}
+
+/// Whom a single request was for, as far as that shapes the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Addressee {
+    Token,
+    Topic,
+    Group,
+}
+
+/// One reply under the eye of a reader. `secrets` are the tokens and group keys of the request.
+pub(super) struct Reading<'a, I> {
+    pub(super) route: &'a Route,
+    pub(super) head: &'a Parts,
+    pub(super) body: &'a [u8],
+    pub(super) secrets: I,
+}
+
+impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
+    /// The reply to a multicast of `recipients`.
+    pub(super) fn multicast(&self, recipients: usize) -> Result<Answer, Refusal> {
+        let answer = match self.shape(recipients)? {
+            Shape::Results(results) if results.length == recipients => Answer {
+                outcomes: results.outcomes,
+                multicast_id: results.multicast_id.map(|id| MulticastId(id.into())),
+                counters: results.counters,
+                retry_after: self.retry_after(),
+            },
+            Shape::Id { id, canonical } if recipients == 1 => Answer {
+                outcomes: vec![Outcome::Accepted(plain_accepted(id, canonical))],
+                multicast_id: None,
+                counters: None,
+                retry_after: self.retry_after(),
+            },
+            Shape::Error(code) => return Err(self.verdict(&code, recipients)),
+            Shape::Results(_) => return Err(self.unreadable("one result for each registration token", None)),
+            _ => return Err(self.unreadable("the results of a multicast", None)),
+        };
+        Ok(self.settled(answer))
+    }
+
+    /// The reply to a request for one target.
+    pub(super) fn single(&self, addressee: Addressee) -> Result<Receipt, Refusal> {
+        let receipt = |accepted, multicast_id| Receipt {
+            accepted,
+            multicast_id,
+            retry_after: self.retry_after(),
+        };
+        match (self.shape(1)?, addressee) {
+            (Shape::Results(results), _) if results.length == 1 => {
+                let id = results.multicast_id.map(|id| MulticastId(id.into()));
+                match results.outcomes.into_iter().next() {
+                    Some(Outcome::Accepted(accepted)) => Ok(receipt(self.without_echo(accepted), id)),
+                    Some(Outcome::Failed(failure)) => Err(self.of_result(&failure)),
+                    None => Err(self.unreadable("one result", None)),
+                }
+            }
+            (Shape::Id { id, canonical }, _) => Ok(receipt(self.without_echo(plain_accepted(id, canonical)), None)),
+            (Shape::Topic { id }, Addressee::Topic) => Ok(receipt(Accepted::new(Some(id)), None)),
+            (Shape::Group { reached, unreached }, Addressee::Group) => {
+                let reach = Reach { reached, unreached };
+                Ok(receipt(Accepted::new(None::<&str>).with_reach(reach), None))
+            }
+            // Confirmed by Google in google/gcm issue 179: a group without usable members, or a stale key.
+            (Shape::Empty, Addressee::Group) => Err(self.refused(Code::GroupGone, Scope::Recipient)),
+            (Shape::Error(code), _) => Err(self.verdict(&code, 1)),
+            (Shape::Results(_), _) => Err(self.unreadable("one result", None)),
+            (_, Addressee::Token) => Err(self.unreadable("the result of one registration token", None)),
+            (_, Addressee::Topic) => Err(self.unreadable("a message_id or an error", None)),
+            (_, Addressee::Group) => Err(self.unreadable("success and failure", None)),
+        }
+    }
+
+    /// The body's shape, where the status lets it speak.
+    fn shape(&self, most: usize) -> Result<Shape<'a>, Refusal> {
+        let status = self.head.status;
+        let shape = Shape::read(self.body, most);
+        match (status.as_u16(), shape) {
+            (200, Ok(shape)) => Ok(shape),
+            (200, Err(Misshapen { expected, at })) => Err(self.unreadable(expected, at)),
+            // 500 and 504 were seen with a full multicast reply: it is used first.
+            (500..=599, Ok(Shape::Results(results))) if results.length == most => Ok(Shape::Results(results)),
+            (400, Ok(Shape::Error(code))) => Err(self.verdict(&code, most)),
+            (400, _) => Err(self.sentence(most)),
+            _ => Err(self.by_status()),
+        }
+    }
+
+    /// A whole request answered by one code.
+    fn verdict(&self, text: &str, recipients: usize) -> Refusal {
+        let code = self.scrubbed(Code::from_wire(text));
+        let scope = scope(&code);
+        if scope == Scope::Recipient && recipients != 1 {
+            // It does not say which token it means: then it says nothing of any.
+            if code.is_retriable() {
+                return self.refused(code, Scope::Project);
+            }
+            return self.refused(Code::BadRequest, Scope::Message);
+        }
+        self.refused(code, scope)
+    }
+
+    /// A 400 in English. The sentence is kept for the reader; its code is for sorting only.
+    fn sentence(&self, recipients: usize) -> Refusal {
+        let text = String::from_utf8_lossy(self.body);
+        let text = text.trim();
+        if text == "INVALID_REGISTRATION" {
+            return self.verdict(text, recipients);
+        }
+        if text.contains("UnauthorizedRegistration") {
+            return self.refused(Code::Unauthorized, Scope::Project);
+        }
+        let code = if text.starts_with("JSON_PARSING_ERROR") {
+            Code::MalformedJson
+        } else if text.starts_with("Number of messages on bulk") {
+            Code::TooManyRegistrations
+        } else if text.starts_with("Missing \"registration_ids\"") {
+            Code::MissingRegistration
+        } else if text.starts_with("\"data\" key") {
+            Code::InvalidDataKey
+        } else if text.starts_with("Invalid value") && text.contains("\"time_to_live\"") {
+            Code::InvalidTtl
+        } else {
+            Code::BadRequest
+        };
+        self.refused(code, Scope::Message)
+    }
+
+    /// What the status alone says.
+    fn by_status(&self) -> Refusal {
+        let status = self.head.status;
+        let (code, scope) = match status.as_u16() {
+            401 => (Code::Unauthorized, Scope::Project),
+            403 => (Code::Forbidden, Scope::Project),
+            300..=399 | 404 | 410 | 501 | 505 | 511 => (Code::EndpointGone, Scope::Project),
+            405 | 411 | 413 => (Code::BadRequest, Scope::Message),
+            429 => (Code::QuotaExceeded, Scope::Project),
+            500 => (Code::InternalServerError, Scope::Project),
+            408 | 421 | 425 | 502..=599 => (Code::Unavailable, Scope::Project),
+            _ => return self.unreadable("a reply with a status of this protocol", None),
+        };
+        self.refused(code, scope)
+    }
+
+    /// A failed result in a reply to a single target.
+    fn of_result(&self, failure: &Failure) -> Refusal {
+        match failure.code() {
+            Code::Unreadable => self.unreadable("a readable result", None),
+            code => {
+                let code = self.scrubbed(code.clone());
+                let scope = scope(&code);
+                self.refused(code, scope)
+            }
+        }
+    }
+
+    fn refused(&self, code: Code, scope: Scope) -> Refusal {
+        Refusal::Refused(Refused {
+            status: self.head.status,
+            code,
+            scope,
+            excerpt: self.excerpt(),
+            retry_after: self.retry_after(),
+        })
+    }
+
+    fn unreadable(&self, expected: &'static str, at: Option<(usize, usize)>) -> Refusal {
+        Refusal::Unreadable(Unreadable {
+            status: self.head.status,
+            expected,
+            at,
+            excerpt: self.excerpt(),
+            retry_after: self.retry_after(),
+        })
+    }
+
+    fn excerpt(&self) -> Box<str> {
+        scrub::excerpt(self.body, self.route, self.secrets.clone())
+    }
+
+    fn retry_after(&self) -> Option<RetryAfter> {
+        RetryAfter::read(&self.head.headers)
+    }
+
+    /// What is left to do to results: an unknown code may repeat a token, and a canonical id that is the token used is none.
+    fn settled(&self, mut answer: Answer) -> Answer {
+        for (outcome, token) in answer.outcomes.iter_mut().zip(self.secrets.clone()) {
+            match outcome {
+                Outcome::Accepted(accepted) => {
+                    if accepted
+                        .canonical()
+                        .is_some_and(|canonical| canonical.as_str() == token)
+                    {
+                        *accepted = Accepted::new(accepted.id());
+                    }
+                }
+                Outcome::Failed(failure) if matches!(failure.code(), Code::Other(_)) => {
+                    let code = self.scrubbed(failure.code().clone());
+                    *failure = Failure::new(code, failure.sent()).with_status(self.head.status);
+                }
+                Outcome::Failed(failure) => {
+                    *failure = failure.clone().with_status(self.head.status);
+                }
+            }
+        }
+        answer
+    }
+
+    fn without_echo(&self, accepted: Accepted) -> Accepted {
+        let sent = self.secrets.clone().next();
+        if accepted.canonical().map(Token::as_str) == sent {
+            Accepted::new(accepted.id())
+        } else {
+            accepted
+        }
+    }
+
+    fn scrubbed(&self, code: Code) -> Code {
+        match code {
+            Code::Other(text) => Code::Other(scrub::mask(&text, self.route, self.secrets.clone()).into()),
+            known => known,
+        }
+    }
+}
+
+fn plain_accepted(id: &str, canonical: Option<&str>) -> Accepted {
+    let accepted = Accepted::new(Some(id));
+    // A bad second line is ignored, as Google's own Java library did: the message is accepted all the same.
+    match canonical.map(Token::try_from) {
+        Some(Ok(token)) => accepted.with_canonical(token),
+        _ => accepted,
+    }
+}
+
+/// Whom a code concerns that answers a request for one target.
+fn scope(code: &Code) -> Scope {
+    match code {
+        Code::Unauthorized | Code::Forbidden | Code::DeprecatedApi | Code::EndpointGone => Scope::Project,
+        Code::MissingRegistration
+        | Code::InvalidParameters
+        | Code::MessageTooBig
+        | Code::InvalidDataKey
+        | Code::InvalidTtl
+        | Code::MissingCollapseKey
+        | Code::MalformedJson
+        | Code::TooManyRegistrations
+        | Code::BadRequest => Scope::Message,
+        _ => Scope::Recipient,
+    }
+}

@@ -1,0 +1,382 @@
+//! Which of the legacy wires' shapes a body has is decided here, by the body and not by its content type.
+//!
+//! It does not know what was asked, beyond how many results there can be.
+
+use crate::names::Token;
+use crate::outcome::{Accepted, Code, Failure, Outcome, Sent};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// A body's shape.
+#[derive(Debug)]
+pub(super) enum Shape<'a> {
+    Empty,
+    /// `results`, one a token.
+    Results(Results<'a>),
+    /// `message_id` alone.
+    Topic {
+        id: Cow<'a, str>,
+    },
+    /// `success` and `failure` alone.
+    Group {
+        reached: u64,
+        unreached: Vec<Token>,
+    },
+    /// `error` alone, or `Error=…`.
+    Error(Cow<'a, str>),
+    /// `id=…` and perhaps `registration_id=…`.
+    Id {
+        id: &'a str,
+        canonical: Option<&'a str>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Results<'a> {
+    pub(super) multicast_id: Option<Cow<'a, str>>,
+    /// `success`, `failure` and `canonical_ids` as claimed.
+    pub(super) counters: Option<[u64; 3]>,
+    pub(super) outcomes: Vec<Outcome>,
+    /// How many there were; only as many as there can be are kept.
+    pub(super) length: usize,
+}
+
+/// Why a body has none of the shapes.
+#[derive(Debug)]
+pub(super) struct Misshapen {
+    pub(super) expected: &'static str,
+    pub(super) at: Option<(usize, usize)>,
+}
+
+impl<'a> Shape<'a> {
+    /// Reads a body that can hold up to `most` results.
+    pub(super) fn read(body: &'a [u8], most: usize) -> Result<Self, Misshapen> {
+        let misshapen = |expected| Err(Misshapen { expected, at: None });
+        // Checked once: then every string in it is a plain slice.
+        let Ok(text) = std::str::from_utf8(body) else {
+            return misshapen("UTF-8");
+        };
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() {
+            Ok(Self::Empty)
+        } else if text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
+            Self::read_json(text, most)
+        } else {
+            Self::read_lines(text)
+        }
+    }
+
+    fn read_json(text: &'a str, most: usize) -> Result<Self, Misshapen> {
+        let reply = parse(text, most).map_err(|error| Misshapen {
+            expected: "the JSON of a reply",
+            at: Some((error.line(), error.column())),
+        })?;
+        if let Some((outcomes, length)) = reply.results {
+            let counter = |raw: Option<&RawValue>| raw?.get().parse().ok();
+            let counters = || {
+                Some([
+                    counter(reply.success)?,
+                    counter(reply.failure)?,
+                    counter(reply.canonical_ids)?,
+                ])
+            };
+            return Ok(Self::Results(Results {
+                multicast_id: reply.multicast_id.and_then(number),
+                counters: counters(),
+                outcomes,
+                length,
+            }));
+        }
+        let misshapen = |expected| Err(Misshapen { expected, at: None });
+        match (reply.message_id.map(opaque), reply.error.map(opaque)) {
+            (Some(Opaque::Text(_)), Some(Opaque::Text(_))) => misshapen("either a message_id or an error"),
+            (Some(Opaque::Text(id)), None | Some(Opaque::Absent)) => Ok(Self::Topic { id }),
+            (None | Some(Opaque::Absent), Some(Opaque::Text(error))) => Ok(Self::Error(error)),
+            (None | Some(Opaque::Absent), None | Some(Opaque::Absent)) => reply.group(),
+            _ => misshapen("a message_id and an error that are texts"),
+        }
+    }
+
+    fn read_lines(text: &'a str) -> Result<Self, Misshapen> {
+        const EXPECTED: &str = "JSON, or a line that starts id= or Error=";
+        let misshapen = || Misshapen {
+            expected: EXPECTED,
+            at: None,
+        };
+        let mut lines = text.split('\n').map(|line| line.trim_end_matches('\r'));
+        // Values may hold `=`, and a `%` in an id is no escape: neither is taken apart further.
+        let mut pair = || lines.next().and_then(|line| line.split_once('='));
+        match pair().filter(|(_, value)| !value.is_empty()).ok_or_else(misshapen)? {
+            ("id", id) => {
+                let second = pair().filter(|(key, value)| *key == "registration_id" && !value.is_empty());
+                Ok(Self::Id {
+                    id,
+                    canonical: second.map(|(_, token)| token),
+                })
+            }
+            ("Error", code) => Ok(Self::Error(Cow::Borrowed(code))),
+            _ => Err(misshapen()),
+        }
+    }
+}
+
+/// The fields of a reply. Duplicates among them are ambiguous and an error.
+#[derive(Default)]
+struct Reply<'a> {
+    multicast_id: Option<&'a RawValue>,
+    success: Option<&'a RawValue>,
+    failure: Option<&'a RawValue>,
+    canonical_ids: Option<&'a RawValue>,
+    message_id: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+    failed_registration_ids: Option<&'a RawValue>,
+    results: Option<(Vec<Outcome>, usize)>,
+}
+
+impl<'a> Reply<'a> {
+    fn group(self) -> Result<Shape<'a>, Misshapen> {
+        let misshapen = |expected| Err(Misshapen { expected, at: None });
+        let counter = |raw: Option<&RawValue>| raw.and_then(|raw| raw.get().parse::<u64>().ok());
+        let (Some(reached), Some(failure), None) = (counter(self.success), counter(self.failure), self.multicast_id)
+        else {
+            return misshapen("results, a message_id, an error, or success and failure");
+        };
+        let listed = self.failed_registration_ids.map_or("[]", RawValue::get);
+        let unreached = serde_json::from_str::<Option<Vec<Token>>>(listed).map(Option::unwrap_or_default);
+        match unreached {
+            Ok(unreached) if usize::try_from(failure).is_ok_and(|n| n == unreached.len()) => {
+                Ok(Shape::Group { reached, unreached })
+            }
+            _ => misshapen("as many failed_registration_ids as failures"),
+        }
+    }
+}
+
+/// Only an object is a reply: a derived struct would take an array by position too.
+fn parse(text: &str, most: usize) -> serde_json::Result<Reply<'_>> {
+    struct Object {
+        most: usize,
+    }
+
+    impl<'de> Visitor<'de> for Object {
+        type Value = Reply<'de>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut reply = Reply::default();
+            while let Some(Name(key)) = map.next_key()? {
+                let slot = match &*key {
+                    "multicast_id" => &mut reply.multicast_id,
+                    "success" => &mut reply.success,
+                    "failure" => &mut reply.failure,
+                    "canonical_ids" => &mut reply.canonical_ids,
+                    "message_id" => &mut reply.message_id,
+                    "error" => &mut reply.error,
+                    "failed_registration_ids" => &mut reply.failed_registration_ids,
+                    "results" => {
+                        if reply.results.is_some() {
+                            return Err(A::Error::duplicate_field("results"));
+                        }
+                        reply.results = map.next_value_seed(Items { most: self.most })?;
+                        continue;
+                    }
+                    _ => {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                };
+                if slot.replace(map.next_value()?).is_some() {
+                    return Err(A::Error::custom("a field stands there twice"));
+                }
+            }
+            Ok(reply)
+        }
+    }
+
+    let mut json = serde_json::Deserializer::from_str(text);
+    let reply = json.deserialize_map(Object { most })?;
+    json.end()?;
+    Ok(reply)
+}
+
+/// The results, `null` as absent. No more are kept than there can be.
+struct Items {
+    most: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Items {
+    type Value = Option<(Vec<Outcome>, usize)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Items {
+    type Value = Option<(Vec<Outcome>, usize)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of results")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut outcomes = Vec::new();
+        let mut length = 0_usize;
+        while length < self.most {
+            let Some(outcome) = seq.next_element_seed(Item)? else {
+                return Ok(Some((outcomes, length)));
+            };
+            if outcomes.is_empty() {
+                // What a body can hold decides, not what was asked: a short answer must not cost a long one's memory.
+                outcomes.reserve_exact(self.most.min(16));
+            }
+            outcomes.push(outcome);
+            length += 1;
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            length += 1;
+        }
+        Ok(Some((outcomes, length)))
+    }
+}
+
+/// One result. Whatever is wrong with it stays its own affair: the others are still read.
+struct Item;
+
+impl<'de> DeserializeSeed<'de> for Item {
+    type Value = Outcome;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Outcome, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Item {
+    type Value = Outcome;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a result")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outcome, A::Error> {
+        let (mut id, mut canonical, mut error) = (None, None, None);
+        let mut twice = false;
+        while let Some(Name(key)) = map.next_key()? {
+            let slot = match &*key {
+                "message_id" => &mut id,
+                "registration_id" => &mut canonical,
+                "error" => &mut error,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            twice |= slot.replace(opaque(map.next_value()?)).is_some();
+        }
+        if twice {
+            return Ok(unreadable("a result with a field twice"));
+        }
+        let [id, canonical, error] = [id, canonical, error].map(Option::unwrap_or_default);
+        Ok(match (id, canonical, error) {
+            (Opaque::Text(id), Opaque::Absent, Opaque::Absent) => Outcome::Accepted(Accepted::new(Some(id))),
+            (Opaque::Text(id), Opaque::Text(token), Opaque::Absent) => match Token::try_from(token.into_owned()) {
+                Ok(token) => Outcome::Accepted(Accepted::new(Some(id)).with_canonical(token)),
+                Err(_) => unreadable("a result whose registration_id is no token"),
+            },
+            (Opaque::Absent, Opaque::Absent, Opaque::Text(error)) => {
+                Outcome::Failed(Failure::new(Code::from_wire(&error), Sent::Answered))
+            }
+            _ => unreadable("a result with neither a message_id nor an error alone"),
+        })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Outcome, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(no_object())
+    }
+
+    fn visit_unit<E>(self) -> Result<Outcome, E> {
+        Ok(no_object())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Outcome, E> {
+        Ok(no_object())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Outcome, E> {
+        Ok(no_object())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Outcome, E> {
+        Ok(no_object())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Outcome, E> {
+        Ok(no_object())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Outcome, E> {
+        Ok(no_object())
+    }
+}
+
+fn no_object() -> Outcome {
+    unreadable("a result that is no object")
+}
+
+fn unreadable(why: &'static str) -> Outcome {
+    Outcome::Failed(Failure::new(Code::Unreadable, Sent::MaybeSent).with_detail(why))
+}
+
+/// A key, borrowed where it has no escapes. (`Cow` by itself would always copy.)
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A value that is opaque text, whatever JSON type it came as.
+#[derive(Default)]
+enum Opaque<'a> {
+    /// `null`, or an empty text as some servers write an unset field.
+    #[default]
+    Absent,
+    /// A text, or a number with all its digits.
+    Text(Cow<'a, str>),
+    /// Something else.
+    Other,
+}
+
+fn opaque(raw: &RawValue) -> Opaque<'_> {
+    let json = raw.get();
+    let text = match json.as_bytes().first() {
+        Some(b'n') => return Opaque::Absent,
+        Some(b'"') => match serde_json::from_str(json) {
+            Ok(Name(text)) => text,
+            Err(_) => return Opaque::Other,
+        },
+        Some(b'-' | b'0'..=b'9') => Cow::Borrowed(json),
+        _ => return Opaque::Other,
+    };
+    if text.is_empty() {
+        Opaque::Absent
+    } else {
+        Opaque::Text(text)
+    }
+}
+
+/// Whole numbers of any length, also as text; nothing else is an id of a multicast.
+fn number(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let Opaque::Text(text) = opaque(raw) else {
+        return None;
+    };
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    let whole = !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
+    whole.then_some(text)
+}

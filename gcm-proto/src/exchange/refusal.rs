@@ -1,0 +1,154 @@
+//! Why an exchange brought no good reply, and whom that concerns, is decided here: they refused, or it cannot be read.
+
+use super::RetryAfter;
+use crate::outcome::{Advice, Code, Failure, Sent};
+use http::StatusCode;
+use std::time::SystemTime;
+
+/// An exchange without a good reply.
+///
+/// What it shows of the reply is bounded, with control characters escaped and keys and tokens masked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(clippy::exhaustive_enums)]
+pub enum Refusal {
+    /// The service refused the request.
+    #[error(transparent)]
+    Refused(Refused),
+    /// The reply is not one this exchange can have: whether the message was taken is not known.
+    #[error(transparent)]
+    Unreadable(Unreadable),
+}
+
+/// Whom a verdict concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums)]
+pub enum Scope {
+    /// This recipient only.
+    Recipient,
+    /// The message or the request: it would fail for all.
+    Message,
+    /// The key, the project or the endpoint: nothing sent with it would do better.
+    Project,
+}
+
+/// The service refused the request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the service refused the request with {code} (HTTP {}){}", status.as_u16(), after_colon(excerpt))]
+#[non_exhaustive]
+pub struct Refused {
+    /// The HTTP status. 200 for a verdict in the body.
+    pub status: StatusCode,
+    /// What it refused the request for; an unknown code is kept as it was sent.
+    pub code: Code,
+    /// Whom that concerns.
+    pub scope: Scope,
+    /// The beginning of the reply's body.
+    pub excerpt: Box<str>,
+    /// When it may be sent again, if the service said so.
+    pub retry_after: Option<RetryAfter>,
+}
+
+/// The reply is not one this exchange can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the reply (HTTP {}) is not {expected}{}{}", status.as_u16(), at_line(*at), after_colon(excerpt))]
+#[non_exhaustive]
+pub struct Unreadable {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// What was expected.
+    pub expected: &'static str,
+    /// Line and column of the body where the expectation broke, when it is JSON; both from 1.
+    pub at: Option<(usize, usize)>,
+    /// The beginning of the reply's body.
+    pub excerpt: Box<str>,
+    /// When it may be sent again, if the service said so.
+    pub retry_after: Option<RetryAfter>,
+}
+
+impl Refusal {
+    /// The HTTP status of the reply.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Refused(refused) => refused.status,
+            Self::Unreadable(unreadable) => unreadable.status,
+        }
+    }
+
+    /// What went wrong, in the vocabulary of outcomes.
+    pub fn code(&self) -> &Code {
+        match self {
+            Self::Refused(refused) => &refused.code,
+            Self::Unreadable(_) => &Code::Unreadable,
+        }
+    }
+
+    /// Whom it concerns. An unreadable reply says nothing beyond the recipients it was for.
+    pub fn scope(&self) -> Scope {
+        match self {
+            Self::Refused(refused) => refused.scope,
+            Self::Unreadable(_) => Scope::Recipient,
+        }
+    }
+
+    /// When it may be sent again, if the service said so.
+    pub fn retry_after(&self) -> Option<RetryAfter> {
+        match self {
+            Self::Refused(refused) => refused.retry_after,
+            Self::Unreadable(unreadable) => unreadable.retry_after,
+        }
+    }
+
+    /// The beginning of the reply's body, masked.
+    pub fn excerpt(&self) -> &str {
+        match self {
+            Self::Refused(refused) => &refused.excerpt,
+            Self::Unreadable(unreadable) => &unreadable.excerpt,
+        }
+    }
+
+    /// Whether sending the same request again later can help.
+    pub fn is_retriable(&self) -> bool {
+        self.code().is_retriable()
+    }
+
+    /// What to do with each recipient of the request.
+    ///
+    /// A dated `Retry-After` is not resolved here, where there is no clock: see [`RetryAfter::delay`].
+    pub fn advice(&self) -> Advice {
+        let delay = match self.retry_after() {
+            Some(RetryAfter::In(delay)) => Some(delay),
+            _ => None,
+        };
+        self.code().advice(delay)
+    }
+
+    /// The same as the failure of a recipient. `wall` resolves a dated `Retry-After`.
+    pub fn to_failure(&self, wall: SystemTime) -> Failure {
+        let sent = match self {
+            Self::Refused(_) => Sent::Answered,
+            Self::Unreadable(_) => Sent::MaybeSent,
+        };
+        let mut failure = Failure::new(self.code().clone(), sent).with_status(self.status());
+        if let Some(retry_after) = self.retry_after() {
+            failure = failure.with_retry_after(retry_after.delay(wall));
+        }
+        if !self.excerpt().is_empty() {
+            failure = failure.with_detail(self.excerpt());
+        }
+        failure
+    }
+}
+
+fn after_colon(excerpt: &str) -> String {
+    if excerpt.is_empty() {
+        String::new()
+    } else {
+        format!(": {excerpt}")
+    }
+}
+
+fn at_line(at: Option<(usize, usize)>) -> String {
+    at.map_or(String::new(), |(line, column)| {
+        format!(", at line {line} column {column}")
+    })
+}

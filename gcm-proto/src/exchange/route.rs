@@ -1,0 +1,172 @@
+//! Where the requests of a legacy wire go and how they are let in is decided here, once for all of them.
+
+use crate::limits::Limits;
+use crate::message::{Message, PayloadTooLarge};
+use crate::names::{ApiKey, Endpoint};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Request};
+use std::fmt;
+
+/// The endpoint, the key and the limits that requests of a legacy wire share. Cheap to keep, and to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    endpoint: Endpoint,
+    key: Option<ApiKey>,
+    limits: Limits,
+}
+
+/// A wire: a form of the request and of its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Wire {
+    /// GCM's form-encoded wire.
+    Plaintext,
+    /// The JSON wire of GCM and of FCM's legacy API.
+    Json,
+}
+
+/// Why a message cannot go out over a wire, to a target or through a gateway.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Undeliverable {
+    /// The message sets a field that the wire has no place for.
+    #[error("the {wire} wire cannot carry {field}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// The wire.
+        wire: Wire,
+    },
+    /// The wire has no such target.
+    #[error("the {wire} wire cannot send to a {target}")]
+    Target {
+        /// The kind of target.
+        target: &'static str,
+        /// The wire.
+        wire: Wire,
+    },
+    /// The payload is over the gateway's limit.
+    #[error(transparent)]
+    Payload(#[from] PayloadTooLarge),
+    /// This gateway wants a collapse key beside a time to live.
+    #[error("this gateway takes a time_to_live only with a collapse_key")]
+    CollapseKeyMissing,
+    /// The condition combines more topics than the gateway takes.
+    #[error("the condition combines {given} topics, the gateway takes {limit}")]
+    TooManyTopics {
+        /// Topics in the condition.
+        given: usize,
+        /// Topics the gateway takes.
+        limit: usize,
+    },
+    /// A multicast to nobody.
+    #[error("a multicast needs at least one registration token")]
+    NoRecipients,
+    /// A multicast to more than one request takes: chunk it, or let a delivery do that.
+    #[error("a multicast of {given} registration tokens is over the limit of {limit} a request")]
+    TooManyRecipients {
+        /// Tokens given.
+        given: usize,
+        /// Tokens a request takes.
+        limit: usize,
+    },
+}
+
+impl Route {
+    /// Requests to this endpoint, let in by this key.
+    pub fn new(endpoint: Endpoint, key: ApiKey) -> Self {
+        Self {
+            endpoint,
+            key: Some(key),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Requests to this endpoint without a key: whoever sends them adds an access token (`Authorization: Bearer …` beside
+    /// `access_token_auth: true`), as Google's own servers took on the legacy wire. A delivery with a
+    /// [`Credential`](crate::Credential) does that.
+    pub fn without_key(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            key: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// With the limits of another gateway.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where requests go.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// What the gateway takes.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn key(&self) -> Option<&str> {
+        self.key.as_ref().map(ApiKey::expose)
+    }
+
+    /// The checks that every legacy wire makes of a message, before it is encoded.
+    pub(super) fn check(&self, message: &Message, wire: Wire) -> Result<(), Undeliverable> {
+        let fields = message.fields();
+        if fields.time_to_live.is_some_and(|time| time.subsec_nanos() != 0) {
+            return Err(Undeliverable::Field {
+                field: "a time_to_live with a fraction of a second",
+                wire,
+            });
+        }
+        let needs_key = self.limits.ttl_needs_collapse_key;
+        if needs_key && fields.time_to_live.is_some() && fields.collapse_key.is_none() {
+            return Err(Undeliverable::CollapseKeyMissing);
+        }
+        Ok(())
+    }
+
+    /// The headers of all requests of a wire, but for the length.
+    pub(super) fn headers(&self, content_type: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(4);
+        if let Some(key) = &self.key {
+            headers.insert(AUTHORIZATION, key.authorization().clone());
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        // Nothing here decodes a body, so a compressed one would be unreadable.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers
+    }
+}
+
+impl fmt::Display for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plaintext => "GCM plaintext",
+            Self::Json => "legacy JSON",
+        })
+    }
+}
+
+/// What all requests of one message over one wire have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Template {
+    pub(super) route: Route,
+    pub(super) headers: HeaderMap,
+}
+
+impl Template {
+    pub(super) fn request(&self, body: Vec<u8>) -> Request<Vec<u8>> {
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.route.endpoint.uri().clone();
+        *request.headers_mut() = self.headers.clone();
+        let length = HeaderValue::from(request.body().len());
+        request.headers_mut().insert(CONTENT_LENGTH, length);
+        request
+    }
+}

@@ -1,0 +1,65 @@
+//! How a length of time is written in JSON is decided here: the `Duration` of protocol buffers' JSON mapping.
+
+use std::time::Duration;
+
+/// `"3s"`, or nine digits after the point.
+pub(crate) fn text(time: Duration) -> String {
+    match time.subsec_nanos() {
+        0 => format!("{}s", time.as_secs()),
+        nanos => format!("{}.{nanos:09}s", time.as_secs()),
+    }
+}
+
+/// `seconds[.1-9 digits]s`, not negative.
+pub(crate) fn parse(text: &str) -> Option<Duration> {
+    let number = text.strip_suffix('s')?;
+    let (seconds, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
+    if !digits(seconds) || !digits(fraction) || fraction.len() > 9 {
+        return None;
+    }
+    let nanos: u32 = format!("{fraction:0<9}").parse().ok()?;
+    Some(Duration::new(seconds.parse().ok()?, nanos))
+}
+
+/// For a field that is a number of whole seconds or such a text.
+pub(crate) mod seconds_or_text {
+    use serde::de::{Error, Unexpected, Visitor};
+    use serde::{Deserializer, Serializer};
+    use std::fmt;
+    use std::time::Duration;
+
+    #[allow(clippy::ref_option)] // serde's signature
+    pub(crate) fn serialize<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match time {
+            None => serializer.serialize_none(),
+            Some(time) if time.subsec_nanos() == 0 => serializer.serialize_u64(time.as_secs()),
+            Some(time) => serializer.serialize_str(&super::text(*time)),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        struct Time;
+
+        impl Visitor<'_> for Time {
+            type Value = Option<Duration>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of whole seconds from 0, or a text such as \"1.5s\"")
+            }
+
+            fn visit_u64<E: Error>(self, seconds: u64) -> Result<Self::Value, E> {
+                Ok(Some(Duration::from_secs(seconds)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                match super::parse(text) {
+                    Some(time) => Ok(Some(time)),
+                    None => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Time)
+    }
+}

@@ -1,0 +1,432 @@
+//! What a registration token, a topic, a key or an endpoint may look like is decided here, on entry.
+//!
+//! A name that was made is valid: nothing further down checks it again. What the service thinks of it is not known here.
+
+mod condition;
+mod endpoint;
+
+pub use condition::{Condition, ConditionError};
+pub use endpoint::{Endpoint, EndpointError};
+
+use crate::secret::Secret;
+use http::HeaderValue;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Why a name was refused. It never repeats the name: that may be a key or a device token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {rule}")]
+pub struct NameError {
+    what: &'static str,
+    rule: NameRule,
+}
+
+impl NameError {
+    pub(crate) fn new(what: &'static str, rule: NameRule) -> Self {
+        Self { what, rule }
+    }
+
+    /// The kind of name: "a registration token", "a topic name", …
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+
+    /// The rule that broke, and where.
+    pub fn rule(&self) -> NameRule {
+        self.rule
+    }
+}
+
+/// A rule about names. Indices are bytes from the start of what was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameRule {
+    /// There is nothing there.
+    #[error("is empty")]
+    Empty,
+    /// White space before or after the name, as a paste leaves it.
+    #[error("has white space around it, at index {index}")]
+    Surrounded {
+        /// Where the white space starts.
+        index: usize,
+    },
+    /// A control character, which no header and no token holds.
+    #[error("has a control character at index {index}")]
+    Control {
+        /// Where it stands.
+        index: usize,
+    },
+    /// A character outside the alphabet of this kind of name.
+    #[error("has a character it may not have at index {index}")]
+    Character {
+        /// Where it stands.
+        index: usize,
+    },
+    /// More characters than this kind of name may have.
+    #[error("is {length} bytes long, {limit} at most are allowed")]
+    TooLong {
+        /// Bytes given.
+        length: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+}
+
+/// The registration token of one app on one device ("registration id" in GCM).
+///
+/// It is opaque: not empty and without control characters is all that is asked, never an alphabet (services have changed
+/// theirs). A clone shares the text. `Debug` shows a short beginning only; [`as_str`](Self::as_str) is the whole token. There is no `Display`.
+///
+/// ```
+/// use gcm_proto::Token;
+///
+/// let token = Token::try_from("APA91bHun4MxP5egoKMwt2KZFBaFUH-1RYqx")?;
+/// assert_eq!(format!("{token:?}"), "Token(APA91b…)");
+/// assert!(Token::try_from("two\nlines").is_err());
+/// # Ok::<(), gcm_proto::NameError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Token {
+    /// Shared: a token is in its request, in the reader of the reply and in the outcome at once.
+    text: Arc<str>,
+    /// Whether JSON takes it as it is: found once, so that encoding is a copy.
+    plain: bool,
+}
+
+impl Token {
+    /// The beginning of the token, for a log: at most six characters and never more than half of it, then `…`.
+    pub fn short(&self) -> String {
+        short(&self.text)
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+}
+
+/// A Firebase installation id, the target that replaces the registration token in FCM HTTP v1 (2026).
+///
+/// Checked and shown like a [`Token`].
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Fid(Box<str>);
+
+impl Fid {
+    /// The beginning of the id, for a log.
+    pub fn short(&self) -> String {
+        short(&self.0)
+    }
+}
+
+/// The notification key of a device group. Checked and shown like a [`Token`].
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct GroupKey(Box<str>);
+
+impl GroupKey {
+    /// The beginning of the key, for a log.
+    pub fn short(&self) -> String {
+        short(&self.0)
+    }
+}
+
+/// A topic's name: `[a-zA-Z0-9-_.~%]{1,900}`, given with or without `/topics/` before it.
+///
+/// The alphabet is that of the FCM v1 reference, `projects.messages`, field `topic`. Percent signs are characters of the
+/// name, no escapes.
+///
+/// ```
+/// use gcm_proto::Topic;
+///
+/// assert_eq!(Topic::try_from("/topics/news")?.as_str(), "news");
+/// assert!(Topic::try_from("/topics/ok bad").is_err());
+/// # Ok::<(), gcm_proto::NameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Topic(Box<str>);
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A Google project's id or number: letters, digits, `-`, `:` and `.`, so that it is always one segment of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProjectId(Box<str>);
+
+impl fmt::Display for ProjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A server key of the legacy wires ("API key" in GCM): visible ASCII only, so that it is safe in a header.
+///
+/// White space around it is an error that says so, since a pasted line end is the usual mistake. `Debug` does not show it.
+///
+/// ```
+/// use gcm_proto::ApiKey;
+///
+/// let error = ApiKey::try_from("AAAA-key\n").unwrap_err();
+/// assert_eq!(error.to_string(), "a server key has white space around it, at index 8");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ApiKey {
+    key: Secret,
+    /// `key=…`, marked sensitive: made once, cloned for each request.
+    authorization: HeaderValue,
+}
+
+impl ApiKey {
+    /// The key itself.
+    pub fn expose(&self) -> &str {
+        self.key.expose()
+    }
+
+    pub(crate) fn authorization(&self) -> &HeaderValue {
+        &self.authorization
+    }
+}
+
+impl From<Token> for String {
+    fn from(token: Token) -> Self {
+        token.as_str().to_owned()
+    }
+}
+
+impl TryFrom<String> for Token {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        printable("a registration token", &text)?;
+        let plain = is_plain_json(text.as_bytes());
+        Ok(Self {
+            text: text.into(),
+            plain,
+        })
+    }
+}
+
+impl TryFrom<String> for Fid {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        printable("an installation id", &text)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl TryFrom<String> for GroupKey {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        printable("a notification key", &text)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl TryFrom<String> for Topic {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        const WHAT: &str = "a topic name";
+        const PREFIX: &str = "/topics/";
+        let name = text.strip_prefix(PREFIX).unwrap_or(&text);
+        let skipped = text.len() - name.len();
+        topic_name(name).map_err(|rule| {
+            let rule = match rule {
+                NameRule::Character { index } => NameRule::Character { index: index + skipped },
+                other => other,
+            };
+            NameError { what: WHAT, rule }
+        })?;
+        Ok(Self(name.into()))
+    }
+}
+
+impl TryFrom<String> for ProjectId {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        // Longer than any id (6 to 30 characters and a domain of at most 253); the v1 URL takes one path segment.
+        const LIMIT: usize = 300;
+        let refuse = |rule| {
+            Err(NameError {
+                what: "a project id",
+                rule,
+            })
+        };
+        if text.is_empty() {
+            return refuse(NameRule::Empty);
+        }
+        if text.len() > LIMIT {
+            return refuse(NameRule::TooLong {
+                length: text.len(),
+                limit: LIMIT,
+            });
+        }
+        let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b':' | b'.');
+        if let Some(index) = text.bytes().position(|c| !allowed(c)) {
+            return refuse(NameRule::Character { index });
+        }
+        // "." and ".." are path segments with a meaning.
+        if text.bytes().all(|c| c == b'.') {
+            return refuse(NameRule::Character { index: 0 });
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl TryFrom<String> for ApiKey {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        const WHAT: &str = "a server key";
+        visible_ascii(WHAT, &text)?;
+        let mut authorization = HeaderValue::try_from(format!("key={text}")).map_err(|_| NameError {
+            what: WHAT,
+            rule: NameRule::Character { index: 0 },
+        })?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            key: Secret::new(text),
+            authorization,
+        })
+    }
+}
+
+/// The ways in and out that every name of this file has.
+macro_rules! names {
+    ($($name:ident),* $(,)?) => { $(
+        impl TryFrom<&str> for $name {
+            type Error = NameError;
+
+            fn try_from(text: &str) -> Result<Self, NameError> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                Self::try_from(text.to_owned())
+            }
+        }
+    )* };
+}
+
+macro_rules! readable {
+    ($($name:ident => $field:tt),* $(,)?) => { $(
+        impl $name {
+            /// The whole text.
+            pub fn as_str(&self) -> &str {
+                &self.$field
+            }
+        }
+    )* };
+}
+
+macro_rules! strings {
+    ($($name:ident),* $(,)?) => { $(
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into()
+            }
+        }
+    )* };
+}
+
+macro_rules! shortened {
+    ($($name:ident),* $(,)?) => { $(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.short())
+            }
+        }
+    )* };
+}
+
+names!(Token, Fid, GroupKey, Topic, ProjectId, ApiKey);
+readable!(Token => text, Fid => 0, GroupKey => 0, Topic => 0, ProjectId => 0);
+strings!(Fid, GroupKey, Topic, ProjectId);
+shortened!(Token, Fid, GroupKey);
+
+/// Whether a JSON string holds these bytes as they are. One pass without early exit: the compiler vectorises it.
+#[allow(clippy::needless_bitwise_bool)]
+pub(crate) fn is_plain_json(bytes: &[u8]) -> bool {
+    !bytes
+        .iter()
+        .fold(false, |bad, &c| bad | (c < 0x20) | (c == b'"') | (c == b'\\'))
+}
+
+fn short(text: &str) -> String {
+    const SHOWN: usize = 6;
+    let count = text.chars().count();
+    let mut shown: String = text.chars().take(SHOWN.min(count / 2)).collect();
+    shown.push('…');
+    shown
+}
+
+fn printable(what: &'static str, text: &str) -> Result<(), NameError> {
+    let rule = if text.is_empty() {
+        NameRule::Empty
+    } else if let Some((index, _)) = text.char_indices().find(|(_, c)| c.is_control()) {
+        NameRule::Control { index }
+    } else if text.trim().is_empty() {
+        NameRule::Surrounded { index: 0 }
+    } else {
+        return Ok(());
+    };
+    Err(NameError { what, rule })
+}
+
+/// Visible ASCII, for what goes into a header: `HeaderValue` itself lets spaces and bytes above 0x7f pass.
+pub(crate) fn visible_ascii(what: &'static str, text: &str) -> Result<(), NameError> {
+    let rule = if text.is_empty() {
+        NameRule::Empty
+    } else if text.starts_with(char::is_whitespace) {
+        NameRule::Surrounded { index: 0 }
+    } else if text.ends_with(char::is_whitespace) {
+        NameRule::Surrounded {
+            index: text.trim_end().len(),
+        }
+    } else if let Some((index, c)) = text.char_indices().find(|(_, c)| !c.is_ascii_graphic()) {
+        if c.is_control() {
+            NameRule::Control { index }
+        } else {
+            NameRule::Character { index }
+        }
+    } else {
+        return Ok(());
+    };
+    Err(NameError { what, rule })
+}
+
+pub(crate) fn topic_name(name: &str) -> Result<(), NameRule> {
+    /// FCM v1 reference, `projects.messages`, field `topic`.
+    const LIMIT: usize = 900;
+    if name.is_empty() {
+        return Err(NameRule::Empty);
+    }
+    if name.len() > LIMIT {
+        return Err(NameRule::TooLong {
+            length: name.len(),
+            limit: LIMIT,
+        });
+    }
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.' | b'~' | b'%');
+    match name.bytes().position(|c| !allowed(c)) {
+        Some(index) => Err(NameRule::Character { index }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

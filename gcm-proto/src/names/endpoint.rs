@@ -1,0 +1,135 @@
+//! Where a credential may be sent is decided here: over https, or to this machine.
+
+use http::Uri;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+/// The URL requests go to: https, or http to a loopback address, or http by the explicit [`Endpoint::insecure`].
+///
+/// For the legacy wires it is the whole URL of the send call. A query is kept but not shown; a user name or password in
+/// the URL is refused, since it would reach logs.
+///
+/// ```
+/// use gcm_proto::Endpoint;
+///
+/// assert!("https://push.example.org/gcm/send".parse::<Endpoint>().is_ok());
+/// assert!("http://127.0.0.1:8080/gcm/send".parse::<Endpoint>().is_ok());
+/// assert!("http://127.0.0.1.evil.example/gcm/send".parse::<Endpoint>().is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint(Uri);
+
+/// Why a URL is no endpoint. It does not repeat the URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// It is not an absolute URL.
+    #[error("an endpoint must be a URL such as https://host/path")]
+    NotAUrl,
+    /// The scheme is neither https nor http.
+    #[error("an endpoint must begin with https:// (or http:// for this machine)")]
+    Scheme,
+    /// Plain http to another machine would show the credential to the network.
+    #[error("an endpoint over plain http must be a loopback address, or be allowed by name as insecure")]
+    PlainHttp,
+    /// A user name or password stands before the host.
+    #[error("an endpoint must not hold a user name or password")]
+    UserInfo,
+}
+
+impl Endpoint {
+    /// The first GCM endpoint (2012 to 2019). Closed: it answers that it is deprecated, or nothing useful.
+    pub fn gcm() -> Self {
+        Self(Uri::from_static("https://android.googleapis.com/gcm/send"))
+    }
+
+    /// The legacy FCM endpoint (2016 to 2024). Closed: it answers 404.
+    pub fn fcm_legacy() -> Self {
+        Self(Uri::from_static("https://fcm.googleapis.com/fcm/send"))
+    }
+
+    /// An endpoint over plain http anywhere: whoever sits on the network reads the credential and the messages.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointError`], for everything but plain http.
+    pub fn insecure(url: &str) -> Result<Self, EndpointError> {
+        Self::check(url, true)
+    }
+
+    /// The URL as a request takes it.
+    pub fn uri(&self) -> &Uri {
+        &self.0
+    }
+
+    fn check(url: &str, plain: bool) -> Result<Self, EndpointError> {
+        let uri: Uri = url.parse().map_err(|_| EndpointError::NotAUrl)?;
+        let scheme = uri.scheme_str().ok_or(EndpointError::NotAUrl)?;
+        let host = uri.host().filter(|host| !host.is_empty());
+        let host = host.ok_or(EndpointError::NotAUrl)?;
+        if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+            return Err(EndpointError::UserInfo);
+        }
+        match scheme {
+            "https" => {}
+            "http" if plain || is_loopback(host) => {}
+            "http" => return Err(EndpointError::PlainHttp),
+            _ => return Err(EndpointError::Scheme),
+        }
+        Ok(Self(uri))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.0.scheme_str().unwrap_or_default();
+        let authority = self.0.authority().map_or("", |a| a.as_str());
+        write!(f, "{scheme}://{authority}{}", self.0.path())?;
+        if self.0.query().is_some() {
+            f.write_str("?…")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({self})")
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(url: &str) -> Result<Self, EndpointError> {
+        Self::check(url, false)
+    }
+}
+
+impl TryFrom<&str> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(url: &str) -> Result<Self, EndpointError> {
+        url.parse()
+    }
+}
+
+impl TryFrom<String> for Endpoint {
+    type Error = EndpointError;
+
+    fn try_from(url: String) -> Result<Self, EndpointError> {
+        url.parse()
+    }
+}
+
+/// By the exact host: `localhost`, 127.0.0.0/8 or `[::1]`.
+fn is_loopback(host: &str) -> bool {
+    if host.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    if let Some(v6) = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        return v6.parse::<Ipv6Addr>().is_ok_and(|a| a.is_loopback());
+    }
+    host.parse::<Ipv4Addr>().is_ok_and(|a| a.is_loopback())
+}

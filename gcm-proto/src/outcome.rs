@@ -1,0 +1,352 @@
+//! What became of one recipient, and what to do with its token, is decided here.
+//!
+//! It does not know which wire the answer came by.
+
+mod code;
+mod report;
+
+pub use code::Code;
+pub use report::{Position, Report, Settled};
+
+use crate::names::Token;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// What became of one recipient.
+///
+/// As JSON: `{"accepted": {…}}` or `{"failed": {…}}`, with the fields of [`Accepted`] and [`Failure`]. Tokens are whole
+/// there: it is the caller's own data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums)]
+pub enum Outcome {
+    /// The service took the message; whether the device got it, no one says.
+    Accepted(Accepted),
+    /// It did not, or nobody knows.
+    Failed(Failure),
+}
+
+impl Outcome {
+    /// What to do with this recipient in one's own database.
+    ///
+    /// ```
+    /// use gcm_proto::{Advice, Code, Failure, Outcome, Sent};
+    ///
+    /// let gone = Outcome::Failed(Failure::new(Code::NotRegistered, Sent::Answered));
+    /// assert_eq!(gone.advice(), Advice::Remove);
+    /// ```
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::Accepted(accepted) => accepted.advice(),
+            Self::Failed(failure) => failure.advice(),
+        }
+    }
+
+    /// The acceptance, when it is one.
+    pub fn accepted(&self) -> Option<&Accepted> {
+        match self {
+            Self::Accepted(accepted) => Some(accepted),
+            Self::Failed(_) => None,
+        }
+    }
+
+    /// The failure, when it is one.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Accepted(_) => None,
+            Self::Failed(failure) => Some(failure),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted(accepted) => accepted.fmt(f),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+/// The service took the message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[must_use]
+pub struct Accepted {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canonical: Option<Token>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<Box<Reach>>,
+}
+
+/// How much of a device group a message reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Reach {
+    /// Members whose device the service took it for.
+    pub reached: u64,
+    /// Members it did not: send to these as tokens, after a while. The service gives no reason for any of them.
+    pub unreached: Vec<Token>,
+}
+
+impl Accepted {
+    /// An acceptance with the message id the service gave, if it gave one.
+    pub fn new(id: Option<impl Into<Box<str>>>) -> Self {
+        Self {
+            id: id.map(Into::into),
+            ..Self::default()
+        }
+    }
+
+    /// With the canonical id that replaces the token used.
+    pub fn with_canonical(mut self, token: Token) -> Self {
+        self.canonical = Some(token);
+        self
+    }
+
+    /// With what is known of a group's members.
+    pub fn with_reach(mut self, reach: Reach) -> Self {
+        self.group = Some(Box::new(reach));
+        self
+    }
+
+    /// The message's id: opaque, digits kept.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The canonical id: store it in place of the token used.
+    pub fn canonical(&self) -> Option<&Token> {
+        self.canonical.as_ref()
+    }
+
+    /// Which members of a device group were reached, when the target was one and the service said so.
+    pub fn reach(&self) -> Option<&Reach> {
+        self.group.as_deref()
+    }
+
+    /// [`Advice::Replace`] when there is a canonical id, else [`Advice::Keep`].
+    pub fn advice(&self) -> Advice {
+        self.canonical.clone().map_or(Advice::Keep, Advice::Replace)
+    }
+}
+
+impl fmt::Display for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("accepted")?;
+        if let Some(id) = &self.id {
+            write!(f, " as {id}")?;
+        }
+        if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {
+            write!(f, ", {} members not reached", reach.unreached.len())?;
+        }
+        Ok(())
+    }
+}
+
+/// How far a request got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(clippy::exhaustive_enums)]
+pub enum Sent {
+    /// It certainly did not reach the service: sending again duplicates nothing.
+    NotSent,
+    /// It may have: sending again may deliver twice.
+    MaybeSent,
+    /// The service answered it. A 5xx answer too: messages answered with 503 were seen delivered.
+    Answered,
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSent => "not sent",
+            Self::MaybeSent => "maybe sent",
+            Self::Answered => "answered",
+        })
+    }
+}
+
+/// The message was not accepted for this recipient, or nobody knows.
+///
+/// It holds no token: with [`Outcome`] it travels beside its target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub struct Failure {
+    code: Code,
+    sent: Sent,
+    attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<Code>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after: Option<Duration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    detail: Option<Box<str>>,
+}
+
+impl Failure {
+    /// A failure of one attempt.
+    pub fn new(code: Code, sent: Sent) -> Self {
+        Self {
+            code,
+            sent,
+            attempts: 1,
+            cause: None,
+            status: None,
+            retry_after: None,
+            detail: None,
+        }
+    }
+
+    /// With the HTTP status of the answer.
+    #[must_use]
+    pub fn with_status(mut self, status: http::StatusCode) -> Self {
+        self.status = Some(status.as_u16());
+        self
+    }
+
+    /// With what kept it from being tried.
+    #[must_use]
+    pub fn with_cause(mut self, cause: Code) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
+    /// With the number of attempts made.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// With the delay after which it may be sent again.
+    #[must_use]
+    pub fn with_retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// With what the service or the transport said, already scrubbed.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Box<str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// What went wrong.
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+
+    /// What kept it from being tried, where something did: the failure of others that ended or held the delivery.
+    pub fn cause(&self) -> Option<&Code> {
+        self.cause.as_ref()
+    }
+
+    /// How far the last attempt got.
+    pub fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    /// Attempts made; 0 when it was never tried.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The HTTP status of the last answer.
+    pub fn status(&self) -> Option<http::StatusCode> {
+        self.status.and_then(|status| http::StatusCode::from_u16(status).ok())
+    }
+
+    /// The delay the service asked for before it is sent again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// What the service or the transport said: bounded, control characters escaped, keys and tokens masked.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// Whether sending the same message to the same recipient later can help.
+    pub fn is_retriable(&self) -> bool {
+        matches!(self.advice(), Advice::Retry(_))
+    }
+
+    /// What to do with this recipient in one's own database. One that was not tried gets the advice of the cause, but for
+    /// [`Advice::Remove`]: nothing was said of its token.
+    pub fn advice(&self) -> Advice {
+        match &self.cause {
+            Some(cause) => match cause.advice(self.retry_after) {
+                Advice::Remove => Advice::Keep,
+                advice => advice,
+            },
+            None => self.code.advice(self.retry_after),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.code.fmt(f)?;
+        if let Some(cause) = &self.cause {
+            write!(f, " because of {cause}")?;
+        }
+        if let Some(status) = self.status {
+            write!(f, " (HTTP {status})")?;
+        }
+        if self.sent != Sent::Answered {
+            write!(f, ", {}", self.sent)?;
+        }
+        if self.attempts > 1 {
+            write!(f, ", {} attempts", self.attempts)?;
+        }
+        if let Some(detail) = &self.detail {
+            write!(f, ": {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What to do with a recipient in one's own database.
+///
+/// `Display` says it in a word or two and shortens tokens. As JSON the token is whole: `{"replace": "…"}`, `"remove"`,
+/// `{"retry": {"secs": 120, "nanos": 0}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Advice {
+    /// Nothing. Also where it is not known what went wrong: in doubt the token stays.
+    Keep,
+    /// Store this token in place of the one used.
+    Replace(Token),
+    /// Delete the token: the service said of this very token that it is dead.
+    Remove,
+    /// Send the same message again, not before the delay where there is one. The token stays.
+    Retry(Option<Duration>),
+    /// The message or request is wrong and would fail again. The token stays.
+    FixRequest,
+    /// The key, the sender or its certificate is wrong. The token stays.
+    FixCredentials,
+    /// This endpoint is gone or retired. The token stays.
+    ServiceGone,
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keep => f.write_str("keep"),
+            Self::Replace(token) => write!(f, "replace with {}", token.short()),
+            Self::Remove => f.write_str("remove"),
+            Self::Retry(None) => f.write_str("send again"),
+            Self::Retry(Some(delay)) => write!(f, "send again after {} s", delay.as_secs_f64()),
+            Self::FixRequest => f.write_str("fix the request"),
+            Self::FixCredentials => f.write_str("fix the credentials"),
+            Self::ServiceGone => f.write_str("service gone"),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! How far a request got before its transport failed is said here; what to do then is decided elsewhere.
+
+use crate::outcome::Sent;
+use http::response::Parts;
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// A transport that brought no whole reply.
+///
+/// ```
+/// use gcm_proto::{Sent, TransportError};
+///
+/// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// let error = TransportError::not_sent(refused);
+/// assert_eq!(error.sent(), Sent::NotSent);
+/// ```
+#[derive(Debug)]
+pub struct TransportError {
+    sent: Sent,
+    head: Option<Box<Parts>>,
+    hopeless: bool,
+    pause: Option<Duration>,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl TransportError {
+    /// The service certainly did not get the request: the connection was refused, a name was not found, TLS failed.
+    pub fn not_sent(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Sent::NotSent, None, source.into())
+    }
+
+    /// The service may have got the request: anything that went wrong after the first byte was handed over.
+    pub fn maybe_sent(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Sent::MaybeSent, None, source.into())
+    }
+
+    /// The head of a reply came and its body did not, or not whole. Half a plaintext body would read as a wrong id.
+    pub fn body_lost(head: Parts, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Sent::Answered, Some(Box::new(head)), source.into())
+    }
+
+    /// No retry can help: a refused certificate, a proxy that wants a password.
+    #[must_use]
+    pub fn hopeless(mut self) -> Self {
+        self.hopeless = true;
+        self
+    }
+
+    /// The peer asked to be sent nothing for this time.
+    #[must_use]
+    pub fn pause(mut self, pause: Duration) -> Self {
+        self.pause = Some(pause);
+        self
+    }
+
+    /// How far the request got.
+    pub fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    /// The head of the reply whose body was lost.
+    pub fn head(&self) -> Option<&Parts> {
+        self.head.as_deref()
+    }
+
+    /// Whether no retry can help.
+    pub fn is_hopeless(&self) -> bool {
+        self.hopeless
+    }
+
+    /// How long the peer asked to be left alone.
+    pub fn asked_pause(&self) -> Option<Duration> {
+        self.pause
+    }
+
+    fn new(sent: Sent, head: Option<Box<Parts>>, source: Box<dyn Error + Send + Sync>) -> Self {
+        Self {
+            sent,
+            head,
+            hopeless: false,
+            pause: None,
+            source,
+        }
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.head, self.sent) {
+            (Some(head), _) => write!(f, "the reply's body was lost (HTTP {})", head.status.as_u16()),
+            (None, Sent::NotSent) => f.write_str("the request was not sent"),
+            (None, _) => f.write_str("no reply came, the request may have been sent"),
+        }
+    }
+}
+
+impl Error for TransportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.source.as_ref())
+    }
+}
