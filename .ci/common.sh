@@ -44,6 +44,17 @@ tool() {
     echo "installed in $((SECONDS - started)) s"
 }
 
+# fuzz NAME NEW OPTIONS...: runs a fuzz target over the committed corpus, which is only read; new inputs go to the folder
+# NEW. Address sanitizer and coverage are unstable options: the stable compiler takes them when told to, which spares
+# everybody a second toolchain.
+fuzz() {
+    local name=$1 new=$2 dictionary=fuzz/dict/$1.dict
+    shift 2
+    mkdir -p "$new"
+    [ ! -e "$dictionary" ] || set -- "$@" "-dict=$dictionary"
+    RUSTC_BOOTSTRAP=1 cargo fuzz run "$name" "$new" "fuzz/corpus/$name" -- "$@" -timeout=10
+}
+
 # debian PACKAGE COMMAND: brings COMMAND from Debian where that is possible.
 debian() {
     ! command -v "$2" >/dev/null || return 0
