@@ -8,6 +8,8 @@ pub mod names;
 pub mod outcome;
 
 mod credentials;
+mod delivery;
+mod gateway;
 mod limits;
 mod message;
 mod now;
@@ -20,11 +22,13 @@ mod transport;
 pub mod emulator;
 
 pub use credentials::{AccessToken, Credential, Grant};
+pub use delivery::{Call, Delivery, Progress, Step, Ticket};
 #[doc(no_inline)]
 pub use exchange::{
     Exchange, MulticastId, Receipt, Refusal, Refused, RetryAfter, Route, Scope, Undeliverable, Unreadable, Wire, json,
     plaintext,
 };
+pub use gateway::{Gateway, Prepared};
 pub use limits::Limits;
 pub use message::{Message, MessageBuilder, MessageError, Notification, PayloadTooLarge, Priority};
 #[doc(no_inline)]
