@@ -345,6 +345,7 @@ impl Delivery {
             self.flights.depart(place);
         }
         let mut done = Settled::new(recipient.position, recipient.target, outcome);
+        done.attempts = recipient.attempts;
         done.multicast_id = recipient.multicast_id;
         self.hand_out(done);
     }

@@ -1,5 +1,11 @@
 //! The laws of the delivery machine under random operations. `PROPTEST_CASES` runs more of them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
 
 #[allow(unreachable_pub)]
 #[path = "../testkit/src/laws.rs"]
