@@ -19,18 +19,18 @@ use std::time::{Duration, Instant, SystemTime};
 const SCRIPT: &str = r#"{
     "key": "example-key",
     "devices": {
-        "phone-anna-0001": "accept",
-        "phone-bert-0002": {"unavailable": 1},
-        "phone-cleo-0003": {"replace": "phone-cleo-new-0033"},
-        "phone-dora-0004": "unregistered"
+        "anna-phone-0001": "accept",
+        "bert-phone-0002": {"unavailable": 1},
+        "cleo-phone-0003": {"replace": "newcleo-phone-0033"},
+        "dora-phone-0004": "unregistered"
     }
 }"#;
 
 const DEVICES: [&str; 4] = [
-    "phone-anna-0001",
-    "phone-bert-0002",
-    "phone-cleo-0003",
-    "phone-dora-0004",
+    "anna-phone-0001",
+    "bert-phone-0002",
+    "cleo-phone-0003",
+    "dora-phone-0004",
 ];
 
 fn main() -> ExitCode {
@@ -75,7 +75,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut report = Report::new();
     loop {
         match delivery.poll(now()) {
-            Step::Send(call) => delivery.handle(call.ticket, transport(call.request), now()),
+            Step::Send(call) => delivery.handle(call.ticket, transport(&call.request), now()),
             Step::Settle(done) => report.push(done),
             Step::Wait(delay) => thread::sleep(delay.unwrap_or(Duration::from_millis(50))),
             Step::Finish => break,
@@ -84,11 +84,8 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     for done in &report {
         let device = done.target.as_token().map(Token::short).unwrap_or_default();
-        println!(
-            "{device:<10} {:<28} {}",
-            done.outcome.to_string(),
-            done.outcome.advice()
-        );
+        let (outcome, advice) = (done.outcome.to_string(), done.outcome.advice());
+        println!("{device:<8} {outcome:<46} attempt {}  {advice}", done.attempts);
     }
     println!(
         "{} accepted, {} failed",
@@ -99,7 +96,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 }
 
 /// One request over one connection. How far it got decides whether it may be sent again.
-fn transport(request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, TransportError> {
+fn transport(request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, TransportError> {
     let address = request.uri().authority().map(|authority| {
         let port = authority.port_u16().unwrap_or(80);
         (authority.host().trim_matches(['[', ']']).to_owned(), port)
@@ -111,7 +108,7 @@ fn transport(request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, TransportEr
         return Err(TransportError::not_sent("this example speaks plain http only").hopeless());
     }
     let stream = TcpStream::connect((host.as_str(), port)).map_err(TransportError::not_sent)?;
-    exchange(&stream, &request).map_err(TransportError::maybe_sent)
+    exchange(&stream, request).map_err(TransportError::maybe_sent)
 }
 
 fn exchange(mut stream: &TcpStream, request: &Request<Vec<u8>>) -> io::Result<Response<Vec<u8>>> {

@@ -303,7 +303,7 @@ impl fmt::Display for Failure {
         if let Some(cause) = &self.0.cause {
             write!(f, " because of {cause}")?;
         }
-        if let Some(status) = self.0.status {
+        if let Some(status) = self.0.status.filter(|status| *status != 200) {
             write!(f, " (HTTP {status})")?;
         }
         if self.0.sent != Sent::Answered {
