@@ -111,10 +111,7 @@ impl Emulator {
     ///    and for one token, a message id for a topic or condition, two counts for a device group.
     ///
     /// The caller who serves this over a socket adds `Content-Length` to the response.
-    pub fn handle<B: AsRef<[u8]>>(
-        &mut self,
-        request: &http::Request<B>,
-    ) -> http::Response<Vec<u8>> {
+    pub fn handle<B: AsRef<[u8]>>(&mut self, request: &http::Request<B>) -> http::Response<Vec<u8>> {
         let call = Call {
             method: request.method(),
             path: request.uri().path(),
@@ -138,13 +135,9 @@ impl Emulator {
                 self.counters.refused += 1;
                 refusal.response()
             }
-            (None, None, Ok(order)) => legacy::serve(
-                rules,
-                order,
-                &mut self.devices,
-                &mut self.ids,
-                &mut self.counters,
-            ),
+            (None, None, Ok(order)) => {
+                legacy::serve(rules, order, &mut self.devices, &mut self.ids, &mut self.counters)
+            }
         };
 
         self.counters.request(response.status(), is_scripted);

@@ -1,17 +1,10 @@
 //! The emulator against raw requests, written as they travel.
 #![cfg(feature = "emulator")]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 
-use gcm_proto::emulator::{
-    Addressee, Behaviour, Emulator, Entry, Group, Reply, Script, ScriptError, Wire,
-};
+use gcm_proto::emulator::{Addressee, Behaviour, Emulator, Entry, Group, Reply, Script, ScriptError, Wire};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -84,9 +77,7 @@ fn text(response: &Response<Vec<u8>>) -> &str {
 }
 
 fn content_type(response: &Response<Vec<u8>>) -> &str {
-    response.headers()["content-type"]
-        .to_str()
-        .expect("a content type")
+    response.headers()["content-type"].to_str().expect("a content type")
 }
 
 /// The JSON answered to a JSON body, which must be a 200.

@@ -182,10 +182,7 @@ pub struct Group(pub(super) Standing);
 /// How a group stands.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Standing {
-    Members {
-        reached: u64,
-        unreached: Vec<String>,
-    },
+    Members { reached: u64, unreached: Vec<String> },
     Gone,
     Unavailable,
 }
@@ -264,16 +261,9 @@ impl<'de> Visitor<'de> for OneBehaviour {
             times: Option<u32>,
         }
         let object = Object::deserialize(MapAccessDeserializer::new(map))?;
-        let mut behaviour = match (
-            object.replace,
-            object.unavailable,
-            object.error,
-            object.package,
-        ) {
+        let mut behaviour = match (object.replace, object.unavailable, object.error, object.package) {
             (Some(token), None, None, None) => Behaviour::replace(token),
-            (None, Some(times), None, None) if object.times.is_none() => {
-                Behaviour::unavailable().times(times)
-            }
+            (None, Some(times), None, None) if object.times.is_none() => Behaviour::unavailable().times(times),
             (None, None, Some(code), None) => Behaviour::error(code),
             (None, None, None, Some(name)) => Behaviour::package(name),
             _ => {
@@ -348,9 +338,7 @@ impl<'de> Visitor<'de> for OneGroup {
         let unreached = u64::try_from(object.unreached.len()).unwrap_or(u64::MAX);
         match object.members.checked_sub(unreached) {
             Some(reached) => Ok(Group::reached(reached).unreached(object.unreached)),
-            None => Err(A::Error::custom(
-                "more members unreached than the group has",
-            )),
+            None => Err(A::Error::custom("more members unreached than the group has")),
         }
     }
 }

@@ -46,11 +46,7 @@ impl Devices {
 
     /// Judges one more attempt to reach the subscribers of a topic.
     pub(super) fn topic(&mut self, rules: &Rules, name: &str) -> Verdict {
-        match rules
-            .topics
-            .get(name)
-            .map(|plan| next(plan, &mut self.topics, name))
-        {
+        match rules.topics.get(name).map(|plan| next(plan, &mut self.topics, name)) {
             Some(Act::Fail(code)) => Verdict::Failed(code.clone()),
             Some(Act::Accept | Act::Replace(_) | Act::Package(_)) | None => Verdict::Accepted,
         }

@@ -76,20 +76,14 @@ impl Refusal {
 
     pub(super) fn response(&self) -> Response<Vec<u8>> {
         match self {
-            Self::Page(status, title, detail) => {
-                respond(*status, HTML, page(*status, title, detail))
-            }
+            Self::Page(status, title, detail) => respond(*status, HTML, page(*status, title, detail)),
             Self::Text(status, text) => respond(*status, TEXT, text.clone().into_bytes()),
         }
     }
 }
 
 /// Puts a response together.
-pub(super) fn respond(
-    status: StatusCode,
-    content_type: HeaderValue,
-    body: Vec<u8>,
-) -> Response<Vec<u8>> {
+pub(super) fn respond(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Response<Vec<u8>> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);

@@ -235,10 +235,9 @@ impl<'a> Reader<'a> {
             Some(b'r') => (2, Some('\r')),
             Some(b't') => (2, Some('\t')),
             Some(b'u') => match (unit(rest, 0), unit(rest, 6)) {
-                (Some(high @ 0xd800..=0xdbff), Some(low @ 0xdc00..=0xdfff)) => (
-                    12,
-                    char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)),
-                ),
+                (Some(high @ 0xd800..=0xdbff), Some(low @ 0xdc00..=0xdfff)) => {
+                    (12, char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00)))
+                }
                 (Some(unit), _) => (6, char::from_u32(unit)),
                 (None, _) => (0, None),
             },

@@ -73,10 +73,7 @@ pub(super) fn admit(rules: &Rules, call: &Call<'_>) -> Result<(), Refusal> {
     call.check(rules.max_body)?;
     let mut given = call.headers.get_all(AUTHORIZATION).iter();
     let key = match (given.next(), given.next()) {
-        (Some(value), None) => value
-            .to_str()
-            .ok()
-            .and_then(|value| value.strip_prefix("key=")),
+        (Some(value), None) => value.to_str().ok().and_then(|value| value.strip_prefix("key=")),
         _ => None,
     };
     let known = match (&rules.key, key) {
@@ -189,8 +186,7 @@ enum Answer<'a> {
 
 impl Answer<'_> {
     fn has_unavailable(&self) -> bool {
-        let unavailable =
-            |verdict: &Verdict| matches!(verdict, Verdict::Failed(code) if code == UNAVAILABLE);
+        let unavailable = |verdict: &Verdict| matches!(verdict, Verdict::Failed(code) if code == UNAVAILABLE);
         match self {
             Self::Devices(verdicts) => verdicts.iter().any(unavailable),
             Self::Topic(verdict) => unavailable(verdict),
@@ -206,32 +202,18 @@ impl Answer<'_> {
                     .into_iter()
                     .map(|verdict| Outcome::new(verdict, ids, dry_run))
                     .collect();
-                let failure = results
-                    .iter()
-                    .filter(|result| result.error.is_some())
-                    .count();
+                let failure = results.iter().filter(|result| result.error.is_some()).count();
                 respond_json(&Multicast {
-                    multicast_id: if dry_run {
-                        REHEARSED_NUMBER
-                    } else {
-                        ids.multicast()
-                    },
+                    multicast_id: if dry_run { REHEARSED_NUMBER } else { ids.multicast() },
                     success: results.len().saturating_sub(failure),
                     failure,
-                    canonical_ids: results
-                        .iter()
-                        .filter(|result| result.registration_id.is_some())
-                        .count(),
+                    canonical_ids: results.iter().filter(|result| result.registration_id.is_some()).count(),
                     results,
                 })
             }
             Self::Topic(Verdict::Failed(error)) => respond_json(&TopicError { error }),
             Self::Topic(Verdict::Accepted | Verdict::Replaced(_)) => respond_json(&TopicAccepted {
-                message_id: if dry_run {
-                    REHEARSED_NUMBER
-                } else {
-                    ids.topic_message()
-                },
+                message_id: if dry_run { REHEARSED_NUMBER } else { ids.topic_message() },
             }),
             Self::Group { reached, unreached } => respond_json(&GroupCounts {
                 success: reached,
@@ -248,18 +230,12 @@ impl Answer<'_> {
         let verdict = match self {
             Self::Devices(verdicts) => verdicts.into_iter().next(),
             Self::Topic(verdict) => Some(verdict),
-            Self::Group { reached: 0, .. } | Self::Unavailable => {
-                Some(Verdict::Failed(UNAVAILABLE.to_owned()))
-            }
+            Self::Group { reached: 0, .. } | Self::Unavailable => Some(Verdict::Failed(UNAVAILABLE.to_owned())),
             Self::Group { .. } => Some(Verdict::Accepted),
             Self::Gone => None,
         };
         let mut id = || {
-            if dry_run {
-                REHEARSED.to_owned()
-            } else {
-                ids.message()
-            }
+            if dry_run { REHEARSED.to_owned() } else { ids.message() }
         };
         let text = match verdict {
             None => String::new(),

@@ -50,9 +50,7 @@ impl fmt::Debug for Addressee {
                     .finish()
             }
             Self::Topic(name) => f.debug_tuple("Topic").field(name).finish(),
-            Self::Condition { expression, .. } => {
-                f.debug_tuple("Condition").field(expression).finish()
-            }
+            Self::Condition { expression, .. } => f.debug_tuple("Condition").field(expression).finish(),
             Self::Group(key) => f.debug_tuple("Group").field(&shortened(key)).finish(),
         }
     }
@@ -141,9 +139,7 @@ impl Entry {
     pub fn pairs(&self) -> Vec<(String, String)> {
         match self.heard.wire {
             Some(Wire::Plaintext) => {
-                let own = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
-                    (name.into_owned(), value.into_owned())
-                };
+                let own = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), value.into_owned());
                 form_urlencoded::parse(&self.body).map(own).collect()
             }
             _ => Vec::new(),

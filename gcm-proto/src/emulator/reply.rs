@@ -43,10 +43,7 @@ impl Reply {
 
     /// A place in the queue for a request to be handled as if there were no queue.
     pub fn serve() -> Self {
-        Self {
-            answer: None,
-            times: 1,
-        }
+        Self { answer: None, times: 1 }
     }
 
     /// Adds a header, beside those of the same name.
@@ -95,13 +92,7 @@ impl Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.answer {
-            Some(answer) => write!(
-                f,
-                "{} ({} bytes) x{}",
-                answer.status,
-                answer.body.len(),
-                self.times
-            ),
+            Some(answer) => write!(f, "{} ({} bytes) x{}", answer.status, answer.body.len(), self.times),
             None => write!(f, "serve x{}", self.times),
         }
     }
@@ -148,10 +139,7 @@ impl<'de> Visitor<'de> for OneReply {
             times: u32,
         }
         #[derive(Deserialize)]
-        #[serde(
-            untagged,
-            expecting = "the value of a header must be a string or a list of strings"
-        )]
+        #[serde(untagged, expecting = "the value of a header must be a string or a list of strings")]
         enum Values {
             One(String),
             Many(Vec<String>),
@@ -172,9 +160,7 @@ impl<'de> Visitor<'de> for OneReply {
             };
             for value in values {
                 let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
-                    A::Error::custom(format_args!(
-                        "the header {name:?} has a value that cannot be sent"
-                    ))
+                    A::Error::custom(format_args!("the header {name:?} has a value that cannot be sent"))
                 })?;
                 reply = reply.header(header.clone(), value);
             }

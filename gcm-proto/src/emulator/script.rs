@@ -161,27 +161,16 @@ impl Script {
     }
 
     /// Sets how a device behaves, attempt by attempt; the last behaviour repeats.
-    pub fn device(
-        mut self,
-        token: impl Into<String>,
-        behaviours: impl IntoIterator<Item = Behaviour>,
-    ) -> Self {
-        self.0
-            .devices
-            .insert(token.into(), behaviours.into_iter().collect());
+    pub fn device(mut self, token: impl Into<String>, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
+        self.0.devices.insert(token.into(), behaviours.into_iter().collect());
         self
     }
 
     /// Sets how a topic behaves, attempt by attempt; the last behaviour repeats. What only a device can do counts as accepted.
-    pub fn topic(
-        mut self,
-        name: impl AsRef<str>,
-        behaviours: impl IntoIterator<Item = Behaviour>,
-    ) -> Self {
-        self.0.topics.insert(
-            bare(name.as_ref()).to_owned(),
-            behaviours.into_iter().collect(),
-        );
+    pub fn topic(mut self, name: impl AsRef<str>, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
+        self.0
+            .topics
+            .insert(bare(name.as_ref()).to_owned(), behaviours.into_iter().collect());
         self
     }
 
@@ -329,8 +318,7 @@ fn discreet(message: &str) -> String {
     let quoted = |start: &str, end: &str, limit: usize| {
         let (before, rest) = message.split_once(start)?;
         let (secret, after) = rest.rsplit_once(end)?;
-        (secret.chars().count() > limit)
-            .then(|| format!("{before}{start}{}{end}{after}", shortened(secret)))
+        (secret.chars().count() > limit).then(|| format!("{before}{start}{}{end}{after}", shortened(secret)))
     };
     quoted("string \"", "\", expected", 0)
         .or_else(|| quoted("unknown field `", "`, expected", LONGEST_FIELD))
@@ -396,9 +384,7 @@ fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::
     Ok(Some(key))
 }
 
-fn header_value<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<HeaderValue>, D::Error> {
+fn header_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HeaderValue>, D::Error> {
     let value = String::deserialize(deserializer)?;
     HeaderValue::from_bytes(value.as_bytes())
         .map(Some)

@@ -66,6 +66,28 @@ pub struct Unreadable {
 }
 
 impl Refusal {
+    /// A refusal for an exchange of one's own: a [`Credential`](crate::Credential)'s, for instance.
+    pub fn refused(status: StatusCode, code: Code, scope: Scope) -> Self {
+        Self::Refused(Refused {
+            status,
+            code,
+            scope,
+            excerpt: "".into(),
+            retry_after: None,
+        })
+    }
+
+    /// A reply that an exchange of one's own cannot read.
+    pub fn unreadable(status: StatusCode, expected: &'static str) -> Self {
+        Self::Unreadable(Unreadable {
+            status,
+            expected,
+            at: None,
+            excerpt: "".into(),
+            retry_after: None,
+        })
+    }
+
     /// The HTTP status of the reply.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -125,6 +147,8 @@ impl Refusal {
     /// The same as the failure of a recipient. `wall` resolves a dated `Retry-After`.
     pub fn to_failure(&self, wall: SystemTime) -> Failure {
         let sent = match self {
+            // RFC 9110 section 15.5.20: a server that had nothing to do with the request did nothing with it.
+            Self::Refused(refused) if refused.status == StatusCode::MISDIRECTED_REQUEST => Sent::NotSent,
             Self::Refused(_) => Sent::Answered,
             Self::Unreadable(_) => Sent::MaybeSent,
         };

@@ -17,10 +17,7 @@ fn any_request() -> impl Strategy<Value = Request<Vec<u8>>> {
         proptest::collection::vec(0x20_u8..0x7f, 0..20),
         proptest::collection::vec(0x80_u8.., 0..20),
     ];
-    let key = prop_oneof![
-        Just(b"key=k".to_vec()),
-        proptest::collection::vec(0x20_u8..0x7f, 0..10)
-    ];
+    let key = prop_oneof![Just(b"key=k".to_vec()), proptest::collection::vec(0x20_u8..0x7f, 0..10)];
     let path = prop_oneof![Just("/gcm/send".to_owned()), "/[a-z%/:]{0,12}"];
     (
         body,
@@ -35,16 +32,9 @@ fn any_request() -> impl Strategy<Value = Request<Vec<u8>>> {
                     "content-type",
                     HeaderValue::from_bytes(&content_type).expect("a header"),
                 )
-                .header(
-                    "authorization",
-                    HeaderValue::from_bytes(&key).expect("a header"),
-                );
+                .header("authorization", HeaderValue::from_bytes(&key).expect("a header"));
             if let Some(odd) = length {
-                let length = if odd {
-                    "0".to_owned()
-                } else {
-                    body.len().to_string()
-                };
+                let length = if odd { "0".to_owned() } else { body.len().to_string() };
                 request = request.header("content-length", length);
             }
             request.body(body).expect("a request")

@@ -37,20 +37,13 @@ fn a_form_is_answered_in_lines() {
         .strip_prefix("id=")
         .and_then(|rest| rest.strip_suffix('\n'))
         .unwrap();
-    assert!(
-        id.starts_with("0:") && id.contains('%') && !id.contains('\n'),
-        "{id}"
-    );
+    assert!(id.starts_with("0:") && id.contains('%') && !id.contains('\n'), "{id}");
     let (_, replaced) = form(&mut emulator, "registration_id=23");
     let lines: Vec<_> = replaced.split('\n').collect();
     assert_eq!(lines.len(), 3);
     assert!(lines[0].starts_with("id=0:"));
     assert_eq!(lines[1..], ["registration_id=32", ""]);
-    for (token, line) in [
-        ("15", "InvalidRegistration"),
-        ("42", "NotRegistered"),
-        ("16", "D'OH!"),
-    ] {
+    for (token, line) in [("15", "InvalidRegistration"), ("42", "NotRegistered"), ("16", "D'OH!")] {
         assert_eq!(
             form(&mut emulator, &format!("registration_id={token}")),
             (200, format!("Error={line}\n"))
@@ -73,76 +66,24 @@ fn a_fault_in_a_form_is_answered_with_its_code() {
         ("collapse_key=a", 200, "Error=MissingRegistration\n"),
         ("registration_id=", 200, "Error=MissingRegistration\n"),
         ("registration_id=a+b", 200, "Error=InvalidRegistration\n"),
-        (
-            "registration_id=/topics/a",
-            200,
-            "Error=InvalidRegistration\n",
-        ),
-        (
-            "registration_id=4&time_to_live=2419201",
-            200,
-            "Error=InvalidTtl\n",
-        ),
-        (
-            "registration_id=4&time_to_live=soon",
-            200,
-            "Error=InvalidTtl\n",
-        ),
-        (
-            "registration_id=4&time_to_live=%2B1",
-            200,
-            "Error=InvalidTtl\n",
-        ),
+        ("registration_id=/topics/a", 200, "Error=InvalidRegistration\n"),
+        ("registration_id=4&time_to_live=2419201", 200, "Error=InvalidTtl\n"),
+        ("registration_id=4&time_to_live=soon", 200, "Error=InvalidTtl\n"),
+        ("registration_id=4&time_to_live=%2B1", 200, "Error=InvalidTtl\n"),
         ("registration_id=4&time_to_live=", 200, "Error=InvalidTtl\n"),
-        (
-            "registration_id=4&data.from=x",
-            200,
-            "Error=InvalidDataKey\n",
-        ),
-        (
-            "registration_id=4&data.google.x=x",
-            200,
-            "Error=InvalidDataKey\n",
-        ),
+        ("registration_id=4&data.from=x", 200, "Error=InvalidDataKey\n"),
+        ("registration_id=4&data.google.x=x", 200, "Error=InvalidDataKey\n"),
         (&long, 200, "Error=MessageTooBig\n"),
-        (
-            "registration_id=4&registration_id=8",
-            400,
-            "Error=InvalidParameters\n",
-        ),
-        (
-            "registration_id=4&data.a=1&data.a=1",
-            400,
-            "Error=InvalidParameters\n",
-        ),
+        ("registration_id=4&registration_id=8", 400, "Error=InvalidParameters\n"),
+        ("registration_id=4&data.a=1&data.a=1", 400, "Error=InvalidParameters\n"),
         ("registration_id=4&data=x", 400, "Error=InvalidParameters\n"),
         ("registration_id=4&to=4", 400, "Error=InvalidParameters\n"),
-        (
-            "registration_id=4&priority=10",
-            400,
-            "Error=InvalidParameters\n",
-        ),
-        (
-            "registration_id=4&data.a=%zz",
-            400,
-            "Error=InvalidParameters\n",
-        ),
-        (
-            "registration_id=4&data.a=%f",
-            400,
-            "Error=InvalidParameters\n",
-        ),
-        (
-            "registration_id=4&data.a=%ff",
-            400,
-            "Error=InvalidParameters\n",
-        ),
+        ("registration_id=4&priority=10", 400, "Error=InvalidParameters\n"),
+        ("registration_id=4&data.a=%zz", 400, "Error=InvalidParameters\n"),
+        ("registration_id=4&data.a=%f", 400, "Error=InvalidParameters\n"),
+        ("registration_id=4&data.a=%ff", 400, "Error=InvalidParameters\n"),
     ] {
-        assert_eq!(
-            form(&mut lenient(), body),
-            (status, line.to_owned()),
-            "{body}"
-        );
+        assert_eq!(form(&mut lenient(), body), (status, line.to_owned()), "{body}");
     }
 }
 

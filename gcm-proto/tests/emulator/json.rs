@@ -12,10 +12,7 @@ fn every_documented_field_is_accepted() {
         "title_loc_key":"k","title_loc_args":[],"image":"u"}}"##;
     let mut emulator = lenient();
     assert_eq!(reply(&mut emulator, body)["success"], 1);
-    assert_eq!(
-        emulator.log()[0].json().unwrap()["notification"]["badge"],
-        "0"
-    );
+    assert_eq!(emulator.log()[0].json().unwrap()["notification"]["badge"], "0");
 }
 
 #[test]
@@ -46,10 +43,7 @@ fn a_multicast_is_answered_in_order_and_counted() {
 
     let counters = emulator.counters();
     assert_eq!((counters.requests, counters.recipients), (1, 6));
-    assert_eq!(
-        (counters.accepted, counters.replaced, counters.failed),
-        (3, 1, 3)
-    );
+    assert_eq!((counters.accepted, counters.replaced, counters.failed), (3, 1, 3));
     let once = |code: &str| (code.to_owned(), 1);
     let errors = BTreeMap::from(["InvalidRegistration", "NotRegistered", "Unavailable"].map(once));
     assert_eq!(counters.errors, errors);
@@ -58,11 +52,7 @@ fn a_multicast_is_answered_in_order_and_counted() {
 #[test]
 fn multicast_ids_have_nineteen_digits_and_differ_though_not_as_floating_point() {
     let mut emulator = lenient();
-    let mut id = || {
-        reply(&mut emulator, r#"{"to":"4"}"#)["multicast_id"]
-            .as_i64()
-            .unwrap()
-    };
+    let mut id = || reply(&mut emulator, r#"{"to":"4"}"#)["multicast_id"].as_i64().unwrap();
     let (first, second) = (id(), id());
     assert_ne!(first, second);
     for id in [first, second] {
@@ -117,10 +107,7 @@ fn a_device_goes_through_its_behaviours_and_stays_with_the_last() {
     );
     let mut seen = Vec::new();
     for _ in 0..4 {
-        let reply = reply(
-            &mut emulator,
-            r#"{"registration_ids":["a","b","c","d","e"]}"#,
-        );
+        let reply = reply(&mut emulator, r#"{"registration_ids":["a","b","c","d","e"]}"#);
         let codes = reply["results"].as_array().unwrap().iter();
         seen.push(
             codes
@@ -138,27 +125,9 @@ fn a_device_goes_through_its_behaviours_and_stays_with_the_last() {
                 "InternalServerError",
                 "DeprecatedApi"
             ],
-            [
-                "ok",
-                "Unavailable",
-                "ok",
-                "InternalServerError",
-                "DeprecatedApi"
-            ],
-            [
-                "NotRegistered",
-                "ok",
-                "ok",
-                "InvalidRegistration",
-                "DeprecatedApi"
-            ],
-            [
-                "NotRegistered",
-                "ok",
-                "ok",
-                "InvalidRegistration",
-                "DeprecatedApi"
-            ],
+            ["ok", "Unavailable", "ok", "InternalServerError", "DeprecatedApi"],
+            ["NotRegistered", "ok", "ok", "InvalidRegistration", "DeprecatedApi"],
+            ["NotRegistered", "ok", "ok", "InvalidRegistration", "DeprecatedApi"],
         ]
     );
 }
@@ -166,14 +135,8 @@ fn a_device_goes_through_its_behaviours_and_stays_with_the_last() {
 #[test]
 fn a_default_that_changes_counts_for_each_device_by_itself() {
     let mut emulator = scripted(r#"{"default":{"unavailable":1}}"#);
-    assert_eq!(
-        reply(&mut emulator, r#"{"registration_ids":["a","b"]}"#)["failure"],
-        2
-    );
-    assert_eq!(
-        reply(&mut emulator, r#"{"registration_ids":["a","c"]}"#)["success"],
-        1
-    );
+    assert_eq!(reply(&mut emulator, r#"{"registration_ids":["a","b"]}"#)["failure"], 2);
+    assert_eq!(reply(&mut emulator, r#"{"registration_ids":["a","c"]}"#)["success"], 1);
     assert_eq!(
         reply(&mut emulator, r#"{"registration_ids":["a","b","c"]}"#)["success"],
         3
@@ -183,19 +146,13 @@ fn a_default_that_changes_counts_for_each_device_by_itself() {
 #[test]
 fn a_device_of_one_package_refuses_a_message_for_another() {
     let mut emulator = scripted(r#"{"devices":{"4":{"package":"com.x"}}}"#);
-    for (package, error) in [
-        ("com.x", Value::Null),
-        ("com.y", json!("InvalidPackageName")),
-    ] {
+    for (package, error) in [("com.x", Value::Null), ("com.y", json!("InvalidPackageName"))] {
         let body = json!({"to": "4", "restricted_package_name": package}).to_string();
         assert_eq!(reply(&mut emulator, &body)["results"][0]["error"], error);
     }
     let any = form(&mut emulator, "registration_id=4");
     assert!(any.1.starts_with("id="), "{any:?}");
-    let other = form(
-        &mut emulator,
-        "registration_id=4&restricted_package_name=com.y",
-    );
+    let other = form(&mut emulator, "registration_id=4&restricted_package_name=com.y");
     assert_eq!(other, (200, "Error=InvalidPackageName\n".to_owned()));
 }
 
@@ -216,27 +173,16 @@ fn a_payload_over_the_limit_fails_for_every_recipient_and_costs_no_attempt() {
     assert_eq!(fits["results"][0], json!({"error": "NotRegistered"}));
     assert_eq!(fits["success"], 1);
 
-    let topic = |bytes: usize| {
-        json!({"to": "/topics/news", "data": {"key": "x".repeat(bytes - 3)}}).to_string()
-    };
-    assert_eq!(
-        reply(&mut emulator, &topic(2049)),
-        json!({"error": "MessageTooBig"})
-    );
+    let topic = |bytes: usize| json!({"to": "/topics/news", "data": {"key": "x".repeat(bytes - 3)}}).to_string();
+    assert_eq!(reply(&mut emulator, &topic(2049)), json!({"error": "MessageTooBig"}));
     assert!(reply(&mut emulator, &topic(2048))["message_id"].is_i64());
 }
 
 #[test]
 fn payloads_are_measured_in_bytes_of_utf8() {
     let mut emulator = scripted(r#"{"max_payload":5}"#);
-    assert_eq!(
-        reply(&mut emulator, r#"{"to":"4","data":{"k":"éé"}}"#)["success"],
-        1
-    );
-    assert_eq!(
-        reply(&mut emulator, r#"{"to":"4","data":{"k":"ééé"}}"#)["failure"],
-        1
-    );
+    assert_eq!(reply(&mut emulator, r#"{"to":"4","data":{"k":"éé"}}"#)["success"], 1);
+    assert_eq!(reply(&mut emulator, r#"{"to":"4","data":{"k":"ééé"}}"#)["failure"], 1);
 }
 
 #[test]
@@ -248,10 +194,7 @@ fn a_time_to_live_may_need_a_collapse_key() {
         missing
     );
     assert_eq!(
-        reply(
-            &mut emulator,
-            r#"{"to":"4","time_to_live":0,"collapse_key":"k"}"#
-        )["success"],
+        reply(&mut emulator, r#"{"to":"4","time_to_live":0,"collapse_key":"k"}"#)["success"],
         1
     );
     assert_eq!(
@@ -259,17 +202,11 @@ fn a_time_to_live_may_need_a_collapse_key() {
         (200, "Error=MissingCollapseKey\n".to_owned())
     );
     assert!(
-        form(
-            &mut emulator,
-            "registration_id=4&time_to_live=0&collapse_key=k"
-        )
-        .1
-        .starts_with("id=")
+        form(&mut emulator, "registration_id=4&time_to_live=0&collapse_key=k")
+            .1
+            .starts_with("id=")
     );
-    assert_eq!(
-        reply(&mut lenient(), r#"{"to":"4","time_to_live":0}"#)["success"],
-        1
-    );
+    assert_eq!(reply(&mut lenient(), r#"{"to":"4","time_to_live":0}"#)["success"], 1);
 }
 
 #[test]
@@ -280,20 +217,14 @@ fn a_group_of_which_nobody_is_reached_has_failed() {
         json!({"success": 0, "failure": 1, "failed_registration_ids": ["4"]})
     );
     let counters = emulator.counters();
-    assert_eq!(
-        (counters.recipients, counters.accepted, counters.failed),
-        (1, 0, 1)
-    );
+    assert_eq!((counters.recipients, counters.accepted, counters.failed), (1, 0, 1));
     assert_eq!(form(&mut emulator, "registration_id=g").0, 503);
 }
 
 #[test]
 fn a_dry_run_has_the_normal_shape_and_fake_ids() {
     let mut emulator = scripted(r#"{"devices":{"42":"unregistered","23":{"replace":"32"}}}"#);
-    let many = reply(
-        &mut emulator,
-        r#"{"registration_ids":["4","42","23"],"dry_run":true}"#,
-    );
+    let many = reply(&mut emulator, r#"{"registration_ids":["4","42","23"],"dry_run":true}"#);
     assert_eq!(
         many,
         json!({"multicast_id": -1, "success": 2, "failure": 1, "canonical_ids": 1, "results": [
@@ -376,28 +307,12 @@ fn groups_follow_the_script() {
         assert_eq!((response.status(), text(&response)), (StatusCode::OK, ""));
     }
     let off = send(&mut emulator, &json_post(r#"{"to":"off"}"#));
-    assert_eq!(
-        (off.status(), text(&off)),
-        (StatusCode::SERVICE_UNAVAILABLE, "")
-    );
+    assert_eq!((off.status(), text(&off)), (StatusCode::SERVICE_UNAVAILABLE, ""));
     let counters = emulator.counters();
-    assert_eq!(
-        (counters.recipients, counters.accepted, counters.failed),
-        (5, 2, 3)
-    );
-    assert_eq!(
-        counters.errors,
-        BTreeMap::from([("Unavailable".to_owned(), 1)])
-    );
+    assert_eq!((counters.recipients, counters.accepted, counters.failed), (5, 2, 3));
+    assert_eq!(counters.errors, BTreeMap::from([("Unavailable".to_owned(), 1)]));
 
-    assert!(
-        form(&mut emulator, "registration_id=some")
-            .1
-            .starts_with("id=")
-    );
-    assert_eq!(
-        form(&mut emulator, "registration_id=old"),
-        (200, String::new())
-    );
+    assert!(form(&mut emulator, "registration_id=some").1.starts_with("id="));
+    assert_eq!(form(&mut emulator, "registration_id=old"), (200, String::new()));
     assert_eq!(form(&mut emulator, "registration_id=off").0, 503);
 }

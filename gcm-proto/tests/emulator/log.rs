@@ -43,19 +43,11 @@ fn whole_replies_come_first_whatever_the_request() {
         ["4"],
         "a request is understood though it is not served"
     );
-    assert!(
-        log[0].is_scripted()
-            && log[0]
-                .complaint()
-                .is_some_and(|text| text.starts_with("Unauthorized"))
-    );
+    assert!(log[0].is_scripted() && log[0].complaint().is_some_and(|text| text.starts_with("Unauthorized")));
     assert!(!log[2].is_scripted());
     assert_eq!(log[4].complaint(), None);
     let counters = emulator.counters();
-    assert_eq!(
-        (counters.requests, counters.scripted, counters.refused),
-        (6, 3, 1)
-    );
+    assert_eq!((counters.requests, counters.scripted, counters.refused), (6, 3, 1));
     assert_eq!(
         counters.statuses,
         BTreeMap::from([(108, 1), (200, 2), (401, 1), (503, 2)])
@@ -84,10 +76,7 @@ fn an_entry_tells_what_was_asked() {
     let body = r#"{"registration_ids":["4","8","4"],"time_to_live":108}"#;
     reply(&mut emulator, body);
     let entry = &emulator.log()[0];
-    assert_eq!(
-        (entry.method(), entry.path()),
-        (&http::Method::POST, "/gcm/send")
-    );
+    assert_eq!((entry.method(), entry.path()), (&http::Method::POST, "/gcm/send"));
     assert_eq!(entry.wire(), Some(Wire::Json));
     assert_eq!(entry.tokens(), ["4", "8", "4"]);
     assert_eq!(

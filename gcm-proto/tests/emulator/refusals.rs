@@ -68,22 +68,13 @@ fn a_truncated_body_is_refused_at_its_end() {
 
 #[test]
 fn a_request_without_a_target_is_refused() {
-    refused(
-        r#"{"data":{"a":"b"}}"#,
-        "Missing \"registration_ids\" field\n",
-    );
-    refused(
-        r#"{"registration_ids":[]}"#,
-        "Missing \"registration_ids\" field\n",
-    );
+    refused(r#"{"data":{"a":"b"}}"#, "Missing \"registration_ids\" field\n");
+    refused(r#"{"registration_ids":[]}"#, "Missing \"registration_ids\" field\n");
 }
 
 #[test]
 fn an_array_as_the_target_is_refused_and_echoed_over_two_lines() {
-    refused(
-        r#"{"to":["4"]}"#,
-        "Field \"to\" must be a JSON string: [\"4\"\n]",
-    );
+    refused(r#"{"to":["4"]}"#, "Field \"to\" must be a JSON string: [\"4\"\n]");
 }
 
 #[test]
@@ -129,10 +120,7 @@ fn an_empty_key_lets_nobody_in() {
     let mut emulator = Emulator::new(Script::new().key(""));
     let raw = form_post("registration_id=4");
     assert_eq!(send(&mut emulator, &raw).status(), 401);
-    assert_eq!(
-        send(&mut emulator, &raw.replace("key=test-key", "key=")).status(),
-        401
-    );
+    assert_eq!(send(&mut emulator, &raw.replace("key=test-key", "key=")).status(), 401);
 }
 
 #[test]
@@ -142,10 +130,7 @@ fn without_a_key_in_the_script_any_key_will_do_but_there_must_be_one() {
     let empty = "POST /gcm/send HTTP/1.1\r\nAuthorization: key=\r\nContent-Length: 17\r\n\r\nregistration_id=4";
     assert_eq!(send(&mut emulator, without).status(), 401);
     assert_eq!(send(&mut emulator, empty).status(), 401);
-    assert_eq!(
-        send(&mut emulator, &form_post("registration_id=4")).status(),
-        200
-    );
+    assert_eq!(send(&mut emulator, &form_post("registration_id=4")).status(), 200);
 }
 
 #[test]
@@ -181,8 +166,7 @@ fn gcm_e14_a_get_is_answered_405() {
 
 #[test]
 fn gcm_e14_a_missing_length_is_answered_411() {
-    let raw =
-        json_post(r#"{"to":"4"}"#).replace("Content-Length: 10", "Transfer-Encoding: chunked");
+    let raw = json_post(r#"{"to":"4"}"#).replace("Content-Length: 10", "Transfer-Encoding: chunked");
     let response = send(&mut lenient(), &raw);
     assert_eq!(response.status(), 411);
     assert!(text(&response).contains("requires a Content-length header"));
@@ -191,10 +175,7 @@ fn gcm_e14_a_missing_length_is_answered_411() {
 #[test]
 fn gcm_e14_a_body_too_large_is_answered_413() {
     let mut emulator = scripted(r#"{"max_body":17}"#);
-    assert_eq!(
-        send(&mut emulator, &form_post("registration_id=4")).status(),
-        200
-    );
+    assert_eq!(send(&mut emulator, &form_post("registration_id=4")).status(), 200);
     let response = send(&mut emulator, &form_post("registration_id=42"));
     assert_eq!(response.status(), 413);
     assert_eq!(content_type(&response), "text/html; charset=UTF-8");
@@ -219,10 +200,7 @@ fn a_wrong_length_is_answered_400() {
 #[test]
 fn a_field_of_the_wrong_type_is_refused_and_echoed() {
     for (field, sentence) in [
-        (
-            r#""dry_run":"true""#,
-            r#"Field "dry_run" must be a JSON boolean: true"#,
-        ),
+        (r#""dry_run":"true""#, r#"Field "dry_run" must be a JSON boolean: true"#),
         (
             r#""delay_while_idle":1"#,
             r#"Field "delay_while_idle" must be a JSON boolean: 1"#,
@@ -243,18 +221,12 @@ fn a_field_of_the_wrong_type_is_refused_and_echoed() {
             r#""restricted_package_name":false"#,
             r#"Field "restricted_package_name" must be a JSON string: false"#,
         ),
-        (
-            r#""priority":10"#,
-            r#"Field "priority" must be a JSON string: 10"#,
-        ),
+        (r#""priority":10"#, r#"Field "priority" must be a JSON string: 10"#),
         (
             r#""notification":"hi""#,
             r#"Field "notification" must be a JSON array: hi"#,
         ),
-        (
-            r#""data":null"#,
-            r#"Field "data" must be a JSON array: null"#,
-        ),
+        (r#""data":null"#, r#"Field "data" must be a JSON array: null"#),
         (
             r#""data":{"score":null}"#,
             r#"Field "score" must be a JSON string: null"#,
@@ -270,10 +242,7 @@ fn a_field_of_the_wrong_type_is_refused_and_echoed() {
         r#"{"registration_ids":["4",8]}"#,
         r#"Field "registration_ids" must be a JSON string: 8"#,
     );
-    refused(
-        r#"{"to":null}"#,
-        r#"Field "to" must be a JSON string: null"#,
-    );
+    refused(r#"{"to":null}"#, r#"Field "to" must be a JSON string: null"#);
 }
 
 #[test]
@@ -298,18 +267,9 @@ fn a_value_out_of_range_is_refused() {
 
 #[test]
 fn an_unknown_or_repeated_field_is_refused() {
-    refused(
-        r#"{"to":"4","tim_to_live":0}"#,
-        "Unknown field \"tim_to_live\"\n",
-    );
-    refused(
-        r#"{"to":"4","message_id":"1"}"#,
-        "Unknown field \"message_id\"\n",
-    );
-    refused(
-        r#"{"to":"4","to":"4"}"#,
-        "JSON_PARSING_ERROR: Duplicate key \"to\".",
-    );
+    refused(r#"{"to":"4","tim_to_live":0}"#, "Unknown field \"tim_to_live\"\n");
+    refused(r#"{"to":"4","message_id":"1"}"#, "Unknown field \"message_id\"\n");
+    refused(r#"{"to":"4","to":"4"}"#, "JSON_PARSING_ERROR: Duplicate key \"to\".");
     let mut emulator = scripted(r#"{"allow_unknown_fields":true}"#);
     let known = reply(
         &mut emulator,
@@ -386,10 +346,7 @@ fn a_malformed_condition_is_refused() {
         );
     }
     let deep = format!("{}'a' in topics{}", "(".repeat(50_000), ")".repeat(50_000));
-    let response = send(
-        &mut lenient(),
-        &json_post(&json!({"condition": deep}).to_string()),
-    );
+    let response = send(&mut lenient(), &json_post(&json!({"condition": deep}).to_string()));
     assert_eq!(response.status(), 400);
 }
 
@@ -397,13 +354,7 @@ fn a_malformed_condition_is_refused() {
 fn a_condition_takes_five_topics_and_not_six() {
     let condition = |topics: usize| vec!["'a' in topics"; topics].join(" || ");
     let mut emulator = lenient();
-    assert!(
-        reply(
-            &mut emulator,
-            &json!({"condition": condition(5)}).to_string()
-        )["message_id"]
-            .is_i64()
-    );
+    assert!(reply(&mut emulator, &json!({"condition": condition(5)}).to_string())["message_id"].is_i64());
     let six = condition(6);
     refused(
         &json!({"condition": six}).to_string(),
@@ -447,9 +398,6 @@ fn a_wrong_notification_is_refused() {
             "InvalidParameters: \"notification\" key \"title_loc_args\" must be a JSON array of strings\n",
         ),
     ] {
-        refused(
-            &format!(r#"{{"to":"4","notification":{notification}}}"#),
-            sentence,
-        );
+        refused(&format!(r#"{{"to":"4","notification":{notification}}}"#), sentence);
     }
 }

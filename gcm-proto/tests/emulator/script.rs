@@ -39,24 +39,12 @@ fn a_script_that_makes_no_sense_is_refused() {
         ),
         (r#"{"devices":{"4":[]}}"#, "must not be empty"),
         (r#"{"devices":{"4":{}}}"#, "exactly one of"),
-        (
-            r#"{"devices":{"4":{"replace":"a","error":"b"}}}"#,
-            "exactly one of",
-        ),
-        (
-            r#"{"devices":{"4":{"unavailable":1,"times":1}}}"#,
-            "exactly one of",
-        ),
+        (r#"{"devices":{"4":{"replace":"a","error":"b"}}}"#, "exactly one of"),
+        (r#"{"devices":{"4":{"unavailable":1,"times":1}}}"#, "exactly one of"),
         (r#"{"devices":{"4":{"unavailable":-1}}}"#, "invalid value"),
         (r#"{"devices":{"4":7}}"#, "expected a behaviour"),
-        (
-            r#"{"topics":{"a":"unregistered"}}"#,
-            "what only a device can do",
-        ),
-        (
-            r#"{"topics":{"a":"accept","/topics/a":"accept"}}"#,
-            "given twice",
-        ),
+        (r#"{"topics":{"a":"unregistered"}}"#, "what only a device can do"),
+        (r#"{"topics":{"a":"accept","/topics/a":"accept"}}"#, "given twice"),
         (
             r#"{"groups":{"g":{"members":1,"unreached":["a","b"]}}}"#,
             "more members unreached",
@@ -123,10 +111,7 @@ fn a_script_in_code_equals_the_one_in_json() {
         "max_ids": 1, "max_payload": 2, "max_topic_payload": 3, "max_condition_topics": 4, "max_body": 5
     }"#;
     let reply = Reply::new(StatusCode::SERVICE_UNAVAILABLE)
-        .header(
-            HeaderName::from_static("retry-after"),
-            HeaderValue::from_static("1"),
-        )
+        .header(HeaderName::from_static("retry-after"), HeaderValue::from_static("1"))
         .body("b")
         .times(2);
     let code = Script::new()
@@ -182,10 +167,7 @@ fn nothing_shows_the_key_or_a_whole_token() {
         Behaviour::replace(token),
         Group::reached(1).unreached([token]),
     );
-    assert!(
-        shown.contains("fcm-to…") && shown.contains("fcm-gr…"),
-        "{shown}"
-    );
+    assert!(shown.contains("fcm-to…") && shown.contains("fcm-gr…"), "{shown}");
     for secret in ["AAAA", "fcm-tok", "fcm-gro"] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }

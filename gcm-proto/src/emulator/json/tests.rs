@@ -11,22 +11,10 @@ fn fault(body: &str) -> String {
 #[test]
 fn a_stray_character_is_named_with_its_place() {
     assert_eq!(fault("not json"), "Unexpected character (n) at position 0.");
-    assert_eq!(
-        fault(r#"{"to": "é", x}"#),
-        "Unexpected character (x) at position 12."
-    );
-    assert_eq!(
-        fault(r#"{"to": "a\qb"}"#),
-        r"Unexpected character (\) at position 9."
-    );
-    assert_eq!(
-        fault(r#"{"to": 1.}"#),
-        "Unexpected character (}) at position 9."
-    );
-    assert_eq!(
-        fault("\u{feff}{}"),
-        "Unexpected character (\u{feff}) at position 0."
-    );
+    assert_eq!(fault(r#"{"to": "é", x}"#), "Unexpected character (x) at position 12.");
+    assert_eq!(fault(r#"{"to": "a\qb"}"#), r"Unexpected character (\) at position 9.");
+    assert_eq!(fault(r#"{"to": 1.}"#), "Unexpected character (}) at position 9.");
+    assert_eq!(fault("\u{feff}{}"), "Unexpected character (\u{feff}) at position 0.");
 }
 
 #[test]
@@ -39,24 +27,15 @@ fn a_token_out_of_place_is_named_with_its_place() {
         fault(r#"{"to": "4"} {"#),
         "Unexpected token LEFT BRACE({) at position 12."
     );
-    assert_eq!(
-        fault(r#"{"to" "4"}"#),
-        "Unexpected token VALUE(4) at position 6."
-    );
-    assert_eq!(
-        fault("[]"),
-        "Unexpected token LEFT SQUARE([) at position 0."
-    );
+    assert_eq!(fault(r#"{"to" "4"}"#), "Unexpected token VALUE(4) at position 6.");
+    assert_eq!(fault("[]"), "Unexpected token LEFT SQUARE([) at position 0.");
     assert_eq!(fault("108"), "Unexpected token VALUE(108) at position 0.");
 }
 
 #[test]
 fn the_end_comes_after_the_last_utf16_unit() {
     assert_eq!(fault(""), "Unexpected token END OF FILE at position 0.");
-    assert_eq!(
-        fault(r#"{"to": "𝄞"#),
-        "Unexpected token END OF FILE at position 10."
-    );
+    assert_eq!(fault(r#"{"to": "𝄞"#), "Unexpected token END OF FILE at position 10.");
 }
 
 #[test]
@@ -67,14 +46,8 @@ fn a_byte_that_is_not_utf8_is_a_stray_character() {
 
 #[test]
 fn a_repeated_name_is_refused_at_every_level() {
-    assert_eq!(
-        fault(r#"{"a": 1, "b": 2, "\u0061": 3}"#),
-        "Duplicate key \"a\"."
-    );
-    assert_eq!(
-        fault(r#"{"data": {"a": 1, "a": 1}}"#),
-        "Duplicate key \"a\"."
-    );
+    assert_eq!(fault(r#"{"a": 1, "b": 2, "\u0061": 3}"#), "Duplicate key \"a\".");
+    assert_eq!(fault(r#"{"data": {"a": 1, "a": 1}}"#), "Duplicate key \"a\".");
 }
 
 #[test]
@@ -91,10 +64,7 @@ fn escapes_and_digits_survive() {
     };
     assert_eq!(name, "\u{1d11e}\n/");
     assert_eq!(value.to_string(), "6782339717028231855000");
-    assert_eq!(
-        fault(r#"{"\ud834": 1}"#),
-        r"Unexpected character (\) at position 2."
-    );
+    assert_eq!(fault(r#"{"\ud834": 1}"#), r"Unexpected character (\) at position 2.");
 }
 
 proptest! {

@@ -12,17 +12,10 @@ use super::{MAX_TIME_TO_LIVE, Order, is_reserved};
 pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
     let pairs = pairs(body);
     // First of all, because a body of another kind lacks it: the service's hint that JSON came without its type.
-    let target = match pairs
-        .iter()
-        .flatten()
-        .find(|(name, _)| name == "registration_id")
-    {
+    let target = match pairs.iter().flatten().find(|(name, _)| name == "registration_id") {
         Some((_, token)) if !token.is_empty() => token.clone(),
         _ => {
-            return Err(Refusal::Text(
-                StatusCode::OK,
-                "Error=MissingRegistration\n".to_owned(),
-            ));
+            return Err(Refusal::Text(StatusCode::OK, "Error=MissingRegistration\n".to_owned()));
         }
     };
     let pairs: Vec<_> = pairs
@@ -51,9 +44,7 @@ pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
             if is_reserved(key) {
                 order.fault = order.fault.or(Some("InvalidDataKey"));
             }
-            payload = payload
-                .saturating_add(key.len())
-                .saturating_add(value.len());
+            payload = payload.saturating_add(key.len()).saturating_add(value.len());
             continue;
         }
         match name.as_str() {
@@ -90,10 +81,7 @@ fn pairs(body: &[u8]) -> Vec<Option<(String, String)>> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let mut parts = pair.splitn(2, |byte| *byte == b'=');
-            Some((
-                decode(parts.next()?)?,
-                decode(parts.next().unwrap_or_default())?,
-            ))
+            Some((decode(parts.next()?)?, decode(parts.next().unwrap_or_default())?))
         })
         .collect()
 }
@@ -127,15 +115,9 @@ fn has_repeated(pairs: &[(String, String)]) -> bool {
 
 fn is_time_to_live(text: &str) -> bool {
     let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
-    is_decimal
-        && text
-            .parse::<u64>()
-            .is_ok_and(|seconds| seconds <= MAX_TIME_TO_LIVE)
+    is_decimal && text.parse::<u64>().is_ok_and(|seconds| seconds <= MAX_TIME_TO_LIVE)
 }
 
 fn invalid_parameters() -> Refusal {
-    Refusal::Text(
-        StatusCode::BAD_REQUEST,
-        "Error=InvalidParameters\n".to_owned(),
-    )
+    Refusal::Text(StatusCode::BAD_REQUEST, "Error=InvalidParameters\n".to_owned())
 }

@@ -10,8 +10,7 @@ use super::{MAX_TIME_TO_LIVE, Order, condition, is_reserved, is_topic_name, sent
 
 /// Reads a request.
 pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
-    let members =
-        json::object(body).map_err(|fault| sentence(format!("JSON_PARSING_ERROR: {fault}")))?;
+    let members = json::object(body).map_err(|fault| sentence(format!("JSON_PARSING_ERROR: {fault}")))?;
     let mut request = Request::default();
     for (name, value) in members {
         request.take(rules, &name, value)?;
@@ -206,9 +205,7 @@ fn data(members: Members) -> Result<usize, Refusal> {
     let mut size = 0_usize;
     for (key, value) in members {
         if is_reserved(&key) {
-            return Err(sentence(format!(
-                "\"data\" key \"{key}\" is a reserved keyword\n"
-            )));
+            return Err(sentence(format!("\"data\" key \"{key}\" is a reserved keyword\n")));
         }
         let length = match &value {
             Value::String(text) | Value::Number(text) => text.len(),
@@ -246,8 +243,8 @@ fn notification(rules: &Rules, members: Members) -> Result<usize, Refusal> {
             ("color", Value::String(text)) if is_color(&text) => text.len(),
             ("color", _) => return Err(parameter(&key, "a JSON string of the form #rrggbb")),
             (
-                "title" | "body" | "subtitle" | "icon" | "android_channel_id" | "sound" | "tag"
-                | "click_action" | "body_loc_key" | "title_loc_key" | "image",
+                "title" | "body" | "subtitle" | "icon" | "android_channel_id" | "sound" | "tag" | "click_action"
+                | "body_loc_key" | "title_loc_key" | "image",
                 value,
             ) => match value {
                 Value::String(text) => text.len(),
