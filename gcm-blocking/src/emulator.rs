@@ -7,7 +7,7 @@ mod http1;
 use gcm_proto::Endpoint;
 use gcm_proto::emulator::Emulator;
 use http1::Connection;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -184,7 +184,7 @@ impl Drop for Ending {
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>, notes: &Sender<Note>, inbox: &Receiver<Note>) {
-    let mut served: HashMap<u64, Served> = HashMap::new();
+    let mut served: BTreeMap<u64, Served> = BTreeMap::new();
     while !shared.is_stopped() {
         let note = if served.len() < CONNECTIONS {
             inbox.try_recv().ok()
