@@ -33,7 +33,7 @@ pub enum Scope {
 
 /// The service refused the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the service refused the request with {code} (HTTP {}){}", status.as_u16(), after_colon(excerpt))]
+#[error("the service refused the request with {code} (HTTP {}{}){}", status.as_u16(), hint(code), after_colon(excerpt))]
 #[non_exhaustive]
 pub struct Refused {
     /// The HTTP status. 200 for a verdict in the body.
@@ -136,6 +136,14 @@ impl Refusal {
             failure = failure.with_detail(self.excerpt());
         }
         failure
+    }
+}
+
+/// Every request here has a recipient, so what the service misses was lost on the way: quickstart-js issue 87.
+fn hint(code: &Code) -> &'static str {
+    match code {
+        Code::MissingRegistration => "; did the Content-Type header get through?",
+        _ => "",
     }
 }
 
