@@ -16,6 +16,8 @@ const REQUESTS: &str = include_str!("vectors/requests.json");
 const RESULTS: &str = include_str!("vectors/results.json");
 const PLAINTEXT: &str = include_str!("vectors/plaintext.json");
 const ERRORS: &str = include_str!("vectors/errors.json");
+const CODES: &str = include_str!("vectors/codes.json");
+const SENTENCES: &str = include_str!("vectors/sentences.json");
 
 fn rows<T: DeserializeOwned>(data: &str) -> Vec<T> {
     serde_json::from_str(data).unwrap()
@@ -61,6 +63,53 @@ fn plaintext_replies_mean_what_the_vectors_say() {
 fn refusals_and_retry_after_mean_what_the_vectors_say() {
     let rows = rows::<replies::Row>(ERRORS);
     all_hold(rows.iter().map(|row| (row.name(), row.check())));
+}
+
+#[test]
+fn every_code_of_the_references_has_its_advice() {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        code: String,
+        advice: String,
+        #[serde(default)]
+        slower: bool,
+    }
+
+    // Google's error table and Java constants, replies seen live, and the XMPP wire's names for the same things.
+    all_hold(rows::<Row>(CODES).into_iter().map(|row| {
+        let body = serde_json::json!({"results": [{"message_id": "1"}, {"error": row.code}]}).to_string();
+        let held = match common::ask_many(&common::multicast(&["4", "8"]), common::ok(body)) {
+            common::Said::Results(results) => match results.outcomes()[1].failure() {
+                Some(failure) => same("the advice", common::advice_name(&failure.advice()), &row.advice)
+                    .and_then(|()| same("slower", failure.code().is_rate_limit(), row.slower)),
+                None => Err("accepted".to_owned()),
+            },
+            other => Err(format!("read as {other:?}")),
+        };
+        (row.code, held)
+    }));
+}
+
+#[test]
+fn every_refusal_of_a_whole_request_has_its_advice() {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        status: u16,
+        body: String,
+        advice: String,
+    }
+
+    // Sentences of the live service and statuses of its fronts; what they say is the same for each kind of exchange.
+    all_hold(rows::<Row>(SENTENCES).into_iter().flat_map(|row| {
+        let reply = common::reply(row.status, &[], &row.body);
+        common::ask_all(&reply).into_iter().map(move |(kind, said)| {
+            let held = match said {
+                common::Said::Refusal(refusal) => same(kind, common::advice_name(&refusal.advice()), &row.advice),
+                other => Err(format!("{kind} read it as {other:?}")),
+            };
+            (format!("{} {:?}", row.status, row.body), held)
+        })
+    }));
 }
 
 #[test]
