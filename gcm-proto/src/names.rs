@@ -13,6 +13,7 @@ use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Why a name was refused. It never repeats the name: that may be a key or a device token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +24,10 @@ pub struct NameError {
 }
 
 impl NameError {
+    pub(crate) fn new(what: &'static str, rule: NameRule) -> Self {
+        Self { what, rule }
+    }
+
     /// The kind of name: "a registration token", "a topic name", …
     pub fn what(&self) -> &'static str {
         self.what
@@ -72,7 +77,7 @@ pub enum NameRule {
 /// The registration token of one app on one device ("registration id" in GCM).
 ///
 /// It is opaque: not empty and without control characters is all that is asked, never an alphabet (services have changed
-/// theirs). `Debug` shows a short beginning only; [`as_str`](Self::as_str) is the whole token. There is no `Display`.
+/// theirs). A clone shares the text. `Debug` shows a short beginning only; [`as_str`](Self::as_str) is the whole token. There is no `Display`.
 ///
 /// ```
 /// use gcm_proto::Token;
@@ -85,7 +90,8 @@ pub enum NameRule {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Token {
-    text: Box<str>,
+    /// Shared: a token is in its request, in the reader of the reply and in the outcome at once.
+    text: Arc<str>,
     /// Whether JSON takes it as it is: found once, so that encoding is a copy.
     plain: bool,
 }
@@ -190,7 +196,7 @@ impl ApiKey {
 
 impl From<Token> for String {
     fn from(token: Token) -> Self {
-        token.text.into()
+        token.as_str().to_owned()
     }
 }
 

@@ -3,8 +3,10 @@
 //! It does not know which wire the answer came by.
 
 mod code;
+mod report;
 
 pub use code::Code;
+pub use report::{Position, Report, Settled};
 
 use crate::names::Token;
 use serde::{Deserialize, Serialize};
@@ -177,6 +179,8 @@ pub struct Failure {
     sent: Sent,
     attempts: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<Code>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_after: Option<Duration>,
@@ -191,6 +195,7 @@ impl Failure {
             code,
             sent,
             attempts: 1,
+            cause: None,
             status: None,
             retry_after: None,
             detail: None,
@@ -201,6 +206,13 @@ impl Failure {
     #[must_use]
     pub fn with_status(mut self, status: http::StatusCode) -> Self {
         self.status = Some(status.as_u16());
+        self
+    }
+
+    /// With what kept it from being tried.
+    #[must_use]
+    pub fn with_cause(mut self, cause: Code) -> Self {
+        self.cause = Some(cause);
         self
     }
 
@@ -230,6 +242,11 @@ impl Failure {
         &self.code
     }
 
+    /// What kept it from being tried, where something did: the failure of others that ended or held the delivery.
+    pub fn cause(&self) -> Option<&Code> {
+        self.cause.as_ref()
+    }
+
     /// How far the last attempt got.
     pub fn sent(&self) -> Sent {
         self.sent
@@ -257,18 +274,28 @@ impl Failure {
 
     /// Whether sending the same message to the same recipient later can help.
     pub fn is_retriable(&self) -> bool {
-        self.code.is_retriable()
+        matches!(self.advice(), Advice::Retry(_))
     }
 
-    /// What to do with this recipient in one's own database.
+    /// What to do with this recipient in one's own database. One that was not tried gets the advice of the cause, but for
+    /// [`Advice::Remove`]: nothing was said of its token.
     pub fn advice(&self) -> Advice {
-        self.code.advice(self.retry_after)
+        match &self.cause {
+            Some(cause) => match cause.advice(self.retry_after) {
+                Advice::Remove => Advice::Keep,
+                advice => advice,
+            },
+            None => self.code.advice(self.retry_after),
+        }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.code.fmt(f)?;
+        if let Some(cause) = &self.cause {
+            write!(f, " because of {cause}")?;
+        }
         if let Some(status) = self.status {
             write!(f, " (HTTP {status})")?;
         }

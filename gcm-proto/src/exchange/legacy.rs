@@ -13,6 +13,7 @@ use body::{Misshapen, Shape};
 use http::response::Parts;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// The good reply to one message for one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +43,8 @@ pub struct Receipt {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct MulticastId(Box<str>);
+#[serde(from = "String", into = "String")]
+pub struct MulticastId(Arc<str>);
 
 impl MulticastId {
     /// All its digits.
@@ -54,6 +55,18 @@ impl MulticastId {
     /// The number, where 64 bits hold it.
     pub fn as_i64(&self) -> Option<i64> {
         self.0.parse().ok()
+    }
+}
+
+impl From<String> for MulticastId {
+    fn from(digits: String) -> Self {
+        Self(digits.into())
+    }
+}
+
+impl From<MulticastId> for String {
+    fn from(id: MulticastId) -> Self {
+        id.as_str().to_owned()
     }
 }
 

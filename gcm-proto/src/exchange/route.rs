@@ -11,7 +11,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     endpoint: Endpoint,
-    key: ApiKey,
+    key: Option<ApiKey>,
     limits: Limits,
 }
 
@@ -77,7 +77,18 @@ impl Route {
     pub fn new(endpoint: Endpoint, key: ApiKey) -> Self {
         Self {
             endpoint,
-            key,
+            key: Some(key),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Requests to this endpoint without a key: whoever sends them adds an access token (`Authorization: Bearer …` beside
+    /// `access_token_auth: true`), as Google's own servers took on the legacy wire. A delivery with a
+    /// [`Credential`](crate::Credential) does that.
+    pub fn without_key(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            key: None,
             limits: Limits::default(),
         }
     }
@@ -99,8 +110,8 @@ impl Route {
         &self.limits
     }
 
-    pub(super) fn key(&self) -> &str {
-        self.key.expose()
+    pub(super) fn key(&self) -> Option<&str> {
+        self.key.as_ref().map(ApiKey::expose)
     }
 
     /// The checks that every legacy wire makes of a message, before it is encoded.
@@ -122,7 +133,9 @@ impl Route {
     /// The headers of all requests of a wire, but for the length.
     pub(super) fn headers(&self, content_type: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(4);
-        headers.insert(AUTHORIZATION, self.key.authorization().clone());
+        if let Some(key) = &self.key {
+            headers.insert(AUTHORIZATION, key.authorization().clone());
+        }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         // Nothing here decodes a body, so a compressed one would be unreadable.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

@@ -43,7 +43,7 @@ pub(super) fn mask<'a>(text: &str, route: &Route, tokens: impl Iterator<Item = &
             masked = masked.replace(secret, "…");
         }
     };
-    hide(route.key());
+    route.key().into_iter().for_each(&mut hide);
     tokens.for_each(hide);
     mask_runs(&masked)
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 /// assert_eq!("DOH!".parse::<Code>()?, Code::Other("DOH!".into()));
 /// # Ok::<(), std::convert::Infallible>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 #[non_exhaustive]
 pub enum Code {
@@ -78,8 +78,20 @@ pub enum Code {
     GroupGone,
     /// The answer could not be read, so what happened is not known.
     Unreadable,
-    /// The connection failed: no answer came.
+    /// The connection failed, or no answer came in time.
     Connection,
+    /// No connection can be made the way things are set up: a certificate is not trusted, a proxy wants a password.
+    Unreachable,
+    /// Its turn did not come: the delivery ended, or was held back, before it was sent. See [`Failure::cause`].
+    ///
+    /// [`Failure::cause`]: super::Failure::cause
+    NotAttempted,
+    /// The delivery was cancelled while it was on its way.
+    Cancelled,
+    /// The time that was set for the message ended before it was accepted.
+    Expired,
+    /// The wire or the gateway's limits have no way to send this message to this target.
+    Undeliverable,
     /// A code unknown here, as it was sent (256 bytes at most are kept).
     Other(Box<str>),
 }
@@ -127,7 +139,9 @@ impl Code {
             | Self::TopicsMessageRateExceeded
             | Self::QuotaExceeded
             | Self::DeviceQuotaExceeded
-            | Self::Connection => Advice::Retry(delay),
+            | Self::Connection
+            | Self::NotAttempted
+            | Self::Cancelled => Advice::Retry(delay),
             Self::MissingRegistration
             | Self::InvalidPackageName
             | Self::InvalidParameters
@@ -137,12 +151,15 @@ impl Code {
             | Self::MissingCollapseKey
             | Self::BadRequest
             | Self::MalformedJson
-            | Self::TooManyRegistrations => Advice::FixRequest,
-            Self::MismatchSenderId | Self::InvalidApnsCredential | Self::Unauthorized | Self::Forbidden => {
-                Advice::FixCredentials
-            }
+            | Self::TooManyRegistrations
+            | Self::Undeliverable => Advice::FixRequest,
+            Self::MismatchSenderId
+            | Self::InvalidApnsCredential
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::Unreachable => Advice::FixCredentials,
             Self::DeprecatedApi | Self::EndpointGone => Advice::ServiceGone,
-            Self::Unreadable | Self::Other(_) => Advice::Keep,
+            Self::Unreadable | Self::Expired | Self::Other(_) => Advice::Keep,
         }
     }
 }
@@ -180,6 +197,11 @@ const OWN: &[(Code, &str)] = &[
     (Code::GroupGone, "GroupGone"),
     (Code::Unreadable, "Unreadable"),
     (Code::Connection, "Connection"),
+    (Code::Unreachable, "Unreachable"),
+    (Code::NotAttempted, "NotAttempted"),
+    (Code::Cancelled, "Cancelled"),
+    (Code::Expired, "Expired"),
+    (Code::Undeliverable, "Undeliverable"),
 ];
 
 /// Other names for the same things, read and never written: the XMPP wire's, and sentences in place of a code.

@@ -1,0 +1,433 @@
+//! What a reply, or its absence, means for the recipients of a request is decided here.
+
+use super::Delivery;
+use super::recipients::{Key, State};
+use crate::credentials::Grant;
+use crate::exchange::{Exchange, Refusal, Scope};
+use crate::gateway::{Flying, Refused401, Returned, capped};
+use crate::now::Now;
+use crate::outcome::{Code, Failure, Outcome, Sent};
+use crate::policy::Duplicates;
+use crate::transport::TransportError;
+use http::{Response, StatusCode};
+use std::error::Error;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Unreadable replies in a row that are taken for a stranger in the service's place: a captive portal, a wrong proxy.
+const STRANGER: u32 = 5;
+
+/// Recipients that failed together, each with its own failure.
+struct Failed {
+    members: Vec<(Key, Failure)>,
+    /// What the service asked to wait.
+    asked: Option<Duration>,
+    rate_limited: bool,
+}
+
+impl Delivery {
+    /// The reply to a request with a message.
+    pub(super) fn land<B: AsRef<[u8]>>(
+        &mut self,
+        exchange: &Flying,
+        members: Vec<Key>,
+        token: Option<u64>,
+        result: Result<Response<B>, TransportError>,
+    ) {
+        let read = match result {
+            Ok(reply) => {
+                let (head, body) = reply.into_parts();
+                exchange.read(&head, body.as_ref())
+            }
+            Err(error) => match error.head() {
+                Some(head) => exchange.read_head(head),
+                None => return self.lost(members, &error),
+            },
+        };
+        match read {
+            Ok(Returned::One(receipt)) => {
+                self.unreadable_in_a_row = 0;
+                for key in members {
+                    if let Some(recipient) = self.recipients.get_mut(key) {
+                        recipient.multicast_id.clone_from(&receipt.multicast_id);
+                    }
+                    self.settle(key, Outcome::Accepted(receipt.accepted.clone()));
+                }
+                self.accepted(token);
+            }
+            Ok(Returned::Many(results)) => {
+                self.unreadable_in_a_row = 0;
+                let asked = results.retry_after().map(|after| after.delay(self.now.wall));
+                let id = results.multicast_id().cloned();
+                self.take_results(members, results.into_outcomes(), id.as_ref(), asked, token);
+            }
+            Err(refusal) => self.refused(members, &refusal, token),
+        }
+    }
+
+    /// The reply to a request for an access token.
+    pub(super) fn land_mint<B: AsRef<[u8]>>(
+        &mut self,
+        exchange: &(dyn Exchange<Reply = Grant> + Send + Sync),
+        session: u64,
+        asked: Duration,
+        result: Result<Response<B>, TransportError>,
+        now: Now,
+    ) {
+        self.mint.place = None;
+        let (passing, failure) = match result {
+            Ok(reply) => {
+                let (head, body) = reply.into_parts();
+                match exchange.read(&head, body.as_ref()) {
+                    Ok(grant) => {
+                        self.mint.session = None;
+                        self.gateway().gate().granted(grant, asked, now.mono);
+                        return;
+                    }
+                    Err(refusal) => {
+                        let passing = refusal.is_retriable();
+                        let wait = refusal
+                            .retry_after()
+                            .map_or(Duration::ZERO, |after| after.delay(now.wall));
+                        let cap = self.gateway().settings().policy.retry_after_cap;
+                        (
+                            passing.then_some(wait).filter(|wait| *wait <= cap),
+                            refusal.to_failure(now.wall),
+                        )
+                    }
+                }
+            }
+            Err(error) => {
+                let passing = !error.is_hopeless();
+                (passing.then_some(Duration::ZERO), transport_failure(&error))
+            }
+        };
+        let is_final = self
+            .gateway()
+            .gate()
+            .mint_failed(session, passing, failure.clone(), now.mono);
+        if is_final || self.has_ended() {
+            self.give_lease_back();
+        }
+        if is_final {
+            self.mint.session = None;
+            self.halt(failure);
+        }
+    }
+
+    /// The service has accepted the message for somebody.
+    fn accepted(&mut self, token: Option<u64>) {
+        self.proven = true;
+        if let Some(generation) = token {
+            self.gateway().gate().accepted(generation);
+        }
+    }
+
+    /// The results of a multicast: each is about its recipient, but for the notice that the protocol is retired.
+    fn take_results(
+        &mut self,
+        members: Vec<Key>,
+        outcomes: Vec<Outcome>,
+        id: Option<&crate::exchange::MulticastId>,
+        asked: Option<Duration>,
+        token: Option<u64>,
+    ) {
+        let mut again = [false, true].map(|rate_limited| Failed {
+            members: Vec::new(),
+            asked,
+            rate_limited,
+        });
+        let (mut retired, mut accepted) = (None, false);
+        for (key, outcome) in members.into_iter().zip(outcomes) {
+            let Some(recipient) = self.recipients.get_mut(key) else {
+                continue;
+            };
+            recipient.multicast_id = id.cloned();
+            match outcome {
+                Outcome::Accepted(_) => {
+                    accepted = true;
+                    self.settle(key, outcome);
+                }
+                Outcome::Failed(failure) if failure.is_retriable() => {
+                    let [passing, limited] = &mut again;
+                    let failed = if failure.code().is_rate_limit() {
+                        limited
+                    } else {
+                        passing
+                    };
+                    failed.members.push((key, failure));
+                }
+                Outcome::Failed(failure) => {
+                    if *failure.code() == Code::DeprecatedApi {
+                        retired = Some(failure.clone());
+                    }
+                    self.settle_failed(key, failure);
+                }
+            }
+        }
+        if accepted {
+            self.accepted(token);
+        }
+        if let Some(failure) = retired {
+            self.halt(failure);
+        }
+        let draw = self.draws.draw();
+        for failed in again {
+            self.retry(failed, draw);
+        }
+    }
+
+    /// The service refused the request, or its reply cannot be read.
+    fn refused(&mut self, members: Vec<Key>, refusal: &Refusal, token: Option<u64>) {
+        let failure = refusal.to_failure(self.now.wall);
+        let status = refusal.status();
+        self.unreadable_in_a_row = match refusal {
+            Refusal::Unreadable(_) => self.unreadable_in_a_row + 1,
+            Refusal::Refused(_) => 0,
+        };
+        if let (Some(generation), StatusCode::UNAUTHORIZED) = (token, status) {
+            return self.token_refused(members, failure, generation);
+        }
+        if status == StatusCode::MISDIRECTED_REQUEST {
+            // RFC 9110 section 15.5.20: the server had nothing to answer for; another connection may reach one that has.
+            return self.replay(members, &failure);
+        }
+        if failure.is_retriable() {
+            return self.refused_in_passing(members, refusal, &failure);
+        }
+        for &key in &members {
+            self.settle_failed(key, failure.clone());
+        }
+        let stranger = self.unreadable_in_a_row >= STRANGER;
+        match refusal.scope() {
+            Scope::Project => self.halt(failure),
+            Scope::Message if !self.proven => self.halt(failure),
+            _ if stranger => self.halt(failure),
+            Scope::Message | Scope::Recipient => {}
+        }
+    }
+
+    /// Try later: the request as a whole, or the one recipient it was for.
+    fn refused_in_passing(&mut self, members: Vec<Key>, refusal: &Refusal, failure: &Failure) {
+        let status = refusal.status();
+        let asked = failure.retry_after();
+        let draw = self.draws.draw();
+        let rate_limited = failure.code().is_rate_limit();
+        let policy = &self.gateway().settings().policy;
+        let whole = refusal.scope() == Scope::Project && status != StatusCode::OK;
+        let wait = asked.or_else(|| rate_limited.then(|| policy.backoff(1, true)));
+        if let Some(wait) = wait.filter(|_| whole) {
+            let until = self.now.mono.saturating_add(capped(wait, policy));
+            self.gateway().gate().hold(until, failure.code().clone());
+        }
+        let certain = status == StatusCode::OK || status == StatusCode::TOO_MANY_REQUESTS;
+        if policy.duplicates == Duplicates::Avoid && !certain {
+            for key in members {
+                self.settle_failed(key, failure.clone());
+            }
+            return;
+        }
+        let members = members.into_iter().map(|key| (key, failure.clone())).collect();
+        self.retry(
+            Failed {
+                members,
+                asked,
+                rate_limited,
+            },
+            draw,
+        );
+    }
+
+    /// A 401 about the access token: forgotten, and sent again with another without that costing an attempt.
+    fn token_refused(&mut self, members: Vec<Key>, failure: Failure, generation: u64) {
+        let again = self.gateway().gate().refused(generation) == Refused401::Again;
+        if !again || self.has_ended() {
+            for key in members {
+                self.settle_failed(key, failure.clone());
+            }
+            if !again {
+                self.halt(failure);
+            }
+            return;
+        }
+        let mut joined = false;
+        for key in members {
+            if let Some(recipient) = self.recipients.get_mut(key) {
+                recipient.attempts = recipient.attempts.saturating_sub(1);
+                self.make_ready(key, joined);
+                joined = true;
+            }
+        }
+    }
+
+    /// No reply came.
+    fn lost(&mut self, members: Vec<Key>, error: &TransportError) {
+        let failure = transport_failure(error);
+        let policy = &self.gateway().settings().policy;
+        if let Some(pause) = error.asked_pause() {
+            let until = self.now.mono.saturating_add(capped(pause, policy));
+            self.gateway().gate().hold(until, Code::Connection);
+        }
+        if error.is_hopeless() {
+            for &key in &members {
+                self.settle_failed(key, failure.clone());
+            }
+            return self.halt(failure);
+        }
+        if error.sent() == Sent::NotSent {
+            return self.replay(members, &failure);
+        }
+        if policy.duplicates == Duplicates::Avoid {
+            for key in members {
+                self.settle_failed(key, failure.clone());
+            }
+            return;
+        }
+        let draw = self.draws.draw();
+        let members = members.into_iter().map(|key| (key, failure.clone())).collect();
+        self.retry(
+            Failed {
+                members,
+                asked: None,
+                rate_limited: false,
+            },
+            draw,
+        );
+    }
+
+    /// Certainly not sent: the first few times that costs no attempt.
+    fn replay(&mut self, members: Vec<Key>, failure: &Failure) {
+        let draw = self.draws.draw();
+        let limit = self.gateway().settings().policy.replays;
+        let (mut free, mut counted) = (Vec::new(), Vec::new());
+        let mut replays = 0;
+        for key in members {
+            let Some(recipient) = self.recipients.get_mut(key) else {
+                continue;
+            };
+            if recipient.replays < limit {
+                replays = replays.max(recipient.replays);
+                recipient.replays += 1;
+                recipient.attempts = recipient.attempts.saturating_sub(1);
+                free.push((key, failure.clone()));
+            } else {
+                counted.push((key, failure.clone()));
+            }
+        }
+        let delay = self.gateway().settings().policy.replay(replays, draw);
+        self.wait(free, delay, None);
+        self.retry(
+            Failed {
+                members: counted,
+                asked: None,
+                rate_limited: false,
+            },
+            draw,
+        );
+    }
+
+    /// Has those try again who may, after one backoff for all; the others are handed back.
+    fn retry(&mut self, failed: Failed, draw: u64) {
+        let policy = &self.gateway().settings().policy;
+        let limit = policy.attempts.max(1);
+        let (mut again, mut spent) = (Vec::new(), Vec::new());
+        let mut attempts = 0;
+        for (key, failure) in failed.members {
+            let Some(recipient) = self.recipients.get(key) else {
+                continue;
+            };
+            if recipient.attempts < limit {
+                attempts = attempts.max(recipient.attempts);
+                again.push((key, failure));
+            } else {
+                spent.push((key, failure));
+            }
+        }
+        let delay = policy.delay(attempts, failed.rate_limited, failed.asked, draw);
+        for (key, failure) in spent {
+            self.hand_back(key, failure, failed.asked);
+        }
+        self.wait(again, delay, failed.asked);
+    }
+
+    /// Lets recipients wait together for their next attempt, where there is time and the gate can afford it.
+    fn wait(&mut self, members: Vec<(Key, Failure)>, delay: Duration, asked: Option<Duration>) {
+        let due = self.now.mono.saturating_add(delay);
+        let too_long = asked.is_some_and(|asked| asked > self.gateway().settings().policy.retry_after_cap);
+        let hopeless = too_long || self.has_ended() || self.expires_at.is_some_and(|at| at <= due);
+        let (mut group, mut late) = (Vec::with_capacity(members.len()), Vec::new());
+        for (key, failure) in members {
+            match self.recipients.get(key) {
+                Some(recipient) if !hopeless && due < recipient.deadline => group.push((key, failure)),
+                _ => late.push((key, failure)),
+            }
+        }
+        for (key, failure) in late {
+            self.hand_back(key, failure, Some(asked.unwrap_or(delay)));
+        }
+        if group.is_empty() {
+            return;
+        }
+        let affordable = self.gateway().gate().afford_retry();
+        let mut keys = Vec::with_capacity(group.len());
+        for (key, failure) in group {
+            if !affordable {
+                self.hand_back(key, failure, Some(asked.unwrap_or(delay)));
+                continue;
+            }
+            if let Some(recipient) = self.recipients.get_mut(key) {
+                recipient.last = Some(Box::new(failure));
+            }
+            self.recipients.enter(key, State::Waiting);
+            keys.push(key);
+        }
+        if affordable {
+            self.retries.push(due, keys);
+        }
+    }
+
+    /// Settles a recipient to be sent again by whoever wants to, after a delay if there is one.
+    fn hand_back(&mut self, key: Key, failure: Failure, delay: Option<Duration>) {
+        let failure = match delay {
+            Some(delay) => failure.with_retry_after(delay),
+            None => failure,
+        };
+        self.settle_failed(key, failure);
+    }
+}
+
+/// A transport's failure as a recipient's.
+fn transport_failure(error: &TransportError) -> Failure {
+    let code = if error.is_hopeless() {
+        Code::Unreachable
+    } else {
+        Code::Connection
+    };
+    Failure::new(code, error.sent()).with_detail(chain(error))
+}
+
+/// The error and its causes on one line, bounded: a foreign error's text may hold anything.
+fn chain(error: &dyn Error) -> String {
+    const KEPT: usize = 512;
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source.filter(|_| text.len() < KEPT) {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    let mut shown = String::with_capacity(text.len().min(KEPT + 8));
+    for c in text.chars().take_while({
+        let mut left = KEPT;
+        move |c| {
+            left = left.saturating_sub(c.len_utf8());
+            left > 0
+        }
+    }) {
+        if c.is_control() {
+            let _ = write!(shown, "{}", c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}

@@ -1,0 +1,58 @@
+//! What can be counted of a delivery while it runs is decided here.
+
+use crate::outcome::{Code, Outcome};
+use std::time::Duration;
+
+/// Where a delivery stands: enough for a progress bar, or for any metrics library.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Recipients ready to be sent.
+    pub ready: usize,
+    /// Recipients in requests on their way.
+    pub flying: usize,
+    /// Recipients that wait for their next attempt.
+    pub waiting: usize,
+    /// When the first of those that wait is due, on the clock of [`Now::mono`](crate::Now::mono).
+    pub waiting_until: Option<Duration>,
+    /// Recipients accepted so far.
+    pub accepted: u64,
+    /// Of those, with a canonical id.
+    pub replaced: u64,
+    /// Recipients failed so far, by code, in the order the codes were first seen. Unknown codes beyond the first few are
+    /// counted as one, `Other("")`.
+    pub failed: Vec<(Code, u64)>,
+    /// Attempts made for recipients, all together.
+    pub attempts: u64,
+    /// Requests sent, mints included.
+    pub requests: u64,
+}
+
+impl Progress {
+    /// Recipients that have an outcome.
+    pub fn settled(&self) -> u64 {
+        self.accepted + self.failed.iter().map(|(_, count)| count).sum::<u64>()
+    }
+
+    pub(super) fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Accepted(accepted) => {
+                self.accepted += 1;
+                self.replaced += u64::from(accepted.canonical().is_some());
+            }
+            Outcome::Failed(failure) => self.count_failure(failure.code()),
+        }
+    }
+
+    fn count_failure(&mut self, code: &Code) {
+        // More kinds than there are known codes: a peer that invents them must not grow this without end.
+        const KINDS: usize = 64;
+        if let Some((_, count)) = self.failed.iter_mut().find(|(known, _)| known == code) {
+            *count += 1;
+        } else if self.failed.len() < KINDS || !matches!(code, Code::Other(text) if !text.is_empty()) {
+            self.failed.push((code.clone(), 1));
+        } else {
+            self.count_failure(&Code::Other("".into()));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Which request leaves next, and whether it may, is decided here.
+
+use super::flights::Flight;
+use super::recipients::{Key, State};
+use super::{Call, Delivery};
+use crate::credentials::Credential;
+use crate::exchange::Undeliverable;
+use crate::gateway::{Admission, Flying, MintStep};
+use crate::outcome::{Code, Failure, Sent};
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use std::time::Duration;
+
+/// What could leave now.
+enum Next {
+    Single(Key),
+    Batch,
+}
+
+impl Delivery {
+    /// The next request, or when there may be one.
+    pub(super) fn send(&mut self) -> Result<Call, Option<Duration>> {
+        if self.has_ended() {
+            return Err(None);
+        }
+        loop {
+            let next = self.next_to_send()?;
+            let token = self.pass_gate()?;
+            let token = match token {
+                Pass::Free => None,
+                Pass::Token(token, generation) => Some((token, generation)),
+                Pass::Mint(call) => return Ok(call),
+            };
+            let (members, exchange) = self.load(&next);
+            match exchange {
+                Ok(exchange) => return Ok(self.depart(members, exchange, token)),
+                Err(undeliverable) => {
+                    let failure = Failure::new(undeliverable_code(&undeliverable), Sent::NotSent)
+                        .with_detail(undeliverable.to_string());
+                    for key in members {
+                        self.settle_failed(key, failure.clone());
+                    }
+                }
+            }
+            if !self.settled.is_empty() {
+                return Err(None);
+            }
+        }
+    }
+
+    pub(super) fn give_lease_back(&mut self) {
+        if let Some(session) = self.mint.session.take() {
+            self.gateway().gate().give_back(session);
+        }
+    }
+
+    /// What is ready to leave. A part batch waits for company as long as that can still come and others keep the line busy.
+    fn next_to_send(&mut self) -> Result<Next, Option<Duration>> {
+        let settings = self.gateway().settings();
+        let (batch, linger) = (settings.batch, settings.linger);
+        while self.ready.batched() < batch && !self.ready.has_single() && self.window_room() > 0 {
+            let Some(target) = self.backlog.next() else { break };
+            self.admit(target);
+        }
+        let recipients = &self.recipients;
+        let lives = |key| {
+            recipients
+                .get(key)
+                .is_some_and(|recipient| recipient.state == State::Ready)
+        };
+        let (single, first) = self.ready.front(lives);
+        if let Some(key) = single {
+            return Ok(Next::Single(key));
+        }
+        let Some(first) = first.and_then(|key| self.recipients.get(key)) else {
+            return Err(None);
+        };
+        let no_more = self.closed && self.backlog.len() == 0;
+        let leaves_at = first.ready_since.saturating_add(linger);
+        if self.ready.batched() >= batch
+            || no_more
+            || self.flights.len() == 0
+            || self.window_room() == 0
+            || leaves_at <= self.now.mono
+        {
+            Ok(Next::Batch)
+        } else {
+            Err(Some(leaves_at))
+        }
+    }
+
+    /// Whether the gate lets a message pass, and with which token.
+    fn pass_gate(&mut self) -> Result<Pass, Option<Duration>> {
+        let now = self.now.mono;
+        let mut gate = self.prepared.gateway().gate();
+        match gate.admit(now) {
+            Admission::Go => {}
+            Admission::Held(hold) => {
+                drop(gate);
+                self.hold_back(hold.until);
+                return Err(Some(hold.until));
+            }
+            Admission::Paced(at) => return Err(Some(at)),
+        }
+        let Some(credential) = self.prepared.gateway().settings().credential.clone() else {
+            return Ok(Pass::Free);
+        };
+        if let Some(failure) = self.mint.waits_for.and_then(|session| gate.mint_failure(session)) {
+            drop(gate);
+            self.halt(failure);
+            return Err(None);
+        }
+        let step = gate.token(now, self.mint.session);
+        drop(gate);
+        self.mint.waits_for = None;
+        match step {
+            MintStep::Use(token, generation) => Ok(Pass::Token(token.authorization().clone(), generation)),
+            MintStep::Mint(session) => Ok(Pass::Mint(self.mint(credential.as_ref(), session))),
+            MintStep::Wait(session, delay) => {
+                self.mint.waits_for = Some(session);
+                Err(Some(now.saturating_add(delay)))
+            }
+        }
+    }
+
+    /// Takes those who leave out of the queues, and makes their exchange.
+    fn load(&mut self, next: &Next) -> (Vec<Key>, Result<Flying, Undeliverable>) {
+        let recipients = &self.recipients;
+        match next {
+            Next::Single(key) => {
+                self.ready.pop_single();
+                let target = recipients.get(*key).map(|recipient| recipient.target.clone());
+                let exchange = target.map_or(Err(Undeliverable::NoRecipients), |target| self.prepared.single(target));
+                (vec![*key], exchange)
+            }
+            Next::Batch => {
+                let lives = |key| {
+                    recipients
+                        .get(key)
+                        .is_some_and(|recipient| recipient.state == State::Ready)
+                };
+                let members = self.ready.take_batch(self.gateway().settings().batch, lives);
+                let tokens = members
+                    .iter()
+                    .filter_map(|key| recipients.get(*key)?.target.as_token().cloned())
+                    .collect();
+                (members, self.prepared.multicast(tokens))
+            }
+        }
+    }
+
+    fn depart(&mut self, members: Vec<Key>, exchange: Flying, token: Option<(HeaderValue, u64)>) -> Call {
+        let place = self.flights.next_place();
+        let mut first = false;
+        for &key in &members {
+            if let Some(recipient) = self.recipients.get_mut(key) {
+                first |= recipient.attempts == 0;
+                recipient.attempts += 1;
+            }
+            self.recipients.enter(key, State::Flying(place));
+        }
+        self.gateway().gate().spend(self.now.mono, members.len(), first);
+        self.progress.attempts += members.len() as u64;
+        self.progress.requests += 1;
+        let mut request = exchange.request();
+        if let Some((authorization, _)) = &token {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+            request
+                .headers_mut()
+                .insert("access_token_auth", HeaderValue::from_static("true"));
+        }
+        let flight = Flight::Message {
+            exchange,
+            live: members.len(),
+            members,
+            token: token.map(|(_, generation)| generation),
+        };
+        let ticket = self.flights.insert(&self.identity, flight);
+        Call { ticket, request }
+    }
+
+    fn mint(&mut self, credential: &dyn Credential, session: u64) -> Call {
+        // One that was lost is not waited for any more.
+        if let Some(place) = self.mint.place.take() {
+            self.flights.abandon(place);
+        }
+        let now = self.now;
+        let exchange = credential.mint(now.wall);
+        let request = exchange.request();
+        self.mint.session = Some(session);
+        self.mint.place = Some(self.flights.next_place());
+        self.progress.requests += 1;
+        let flight = Flight::Mint {
+            exchange,
+            session,
+            asked: now.mono,
+        };
+        let ticket = self.flights.insert(&self.identity, flight);
+        Call { ticket, request }
+    }
+}
+
+/// How a message passes the gate.
+#[allow(clippy::large_enum_variant)] // moved once, at once
+enum Pass {
+    Free,
+    Token(HeaderValue, u64),
+    Mint(Call),
+}
+
+fn undeliverable_code(undeliverable: &Undeliverable) -> Code {
+    match undeliverable {
+        Undeliverable::Payload(_) => Code::MessageTooBig,
+        _ => Code::Undeliverable,
+    }
+}

@@ -1,0 +1,72 @@
+//! Decides what becomes of each recipient, and remembers at which attempt it is.
+
+use std::collections::BTreeMap;
+
+use super::behaviour::{Act, Plan};
+use super::script::Rules;
+
+/// What the service says of one recipient.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Accepted,
+    /// Accepted, but this token is to be used from now on.
+    Replaced(String),
+    /// Not accepted, for the reason of this code.
+    Failed(String),
+}
+
+/// The attempts made so far, for the recipients to which the number matters.
+#[derive(Debug, Default)]
+pub(super) struct Devices {
+    devices: BTreeMap<String, u64>,
+    topics: BTreeMap<String, u64>,
+}
+
+impl Devices {
+    /// Judges one more attempt to reach a device.
+    pub(super) fn device(&mut self, rules: &Rules, token: &str, package: Option<&str>) -> Verdict {
+        let plan = match rules.devices.get(token) {
+            Some(plan) => plan,
+            // No token of the service holds a slash; what does is mostly a misspelt topic (google/gcm#231).
+            None if is_garbage(token) || token.contains('/') => {
+                return Verdict::Failed("InvalidRegistration".into());
+            }
+            None => &rules.default,
+        };
+        match next(plan, &mut self.devices, token) {
+            Act::Accept => Verdict::Accepted,
+            Act::Replace(canonical) => Verdict::Replaced(canonical.clone()),
+            Act::Fail(code) => Verdict::Failed(code.clone()),
+            Act::Package(own) => match package {
+                Some(wanted) if wanted != own => Verdict::Failed("InvalidPackageName".into()),
+                _ => Verdict::Accepted,
+            },
+        }
+    }
+
+    /// Judges one more attempt to reach the subscribers of a topic.
+    pub(super) fn topic(&mut self, rules: &Rules, name: &str) -> Verdict {
+        match rules.topics.get(name).map(|plan| next(plan, &mut self.topics, name)) {
+            Some(Act::Fail(code)) => Verdict::Failed(code.clone()),
+            Some(Act::Accept | Act::Replace(_) | Act::Package(_)) | None => Verdict::Accepted,
+        }
+    }
+}
+
+/// Whether no service would take this for a token. A device that the script names is one whatever its token.
+pub(super) fn is_garbage(token: &str) -> bool {
+    token.is_empty() || token.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// What this attempt meets; counts it only where the next one could meet something else.
+fn next<'a>(plan: &'a Plan, attempts: &mut BTreeMap<String, u64>, name: &str) -> &'a Act {
+    if !plan.changes() {
+        return plan.at(0);
+    }
+    if let Some(count) = attempts.get_mut(name) {
+        *count = count.saturating_add(1);
+        return plan.at(*count);
+    }
+    attempts.insert(name.to_owned(), 0);
+    plan.at(0)
+}

@@ -1,0 +1,339 @@
+//! The legacy wires of GCM and FCM: who is let in, what a request means, and what it is answered.
+//!
+//! What it refuses in the words of the service, as other projects have quoted them (all with status 400):
+//!
+//! * a bulk of too many ids, two targets, no target, `registration_ids` that is no array, the data key `from`, a time to live
+//!   out of range (a Go client's tests against the live service; gcm-erlang#17);
+//! * `data` that is no object, which the service calls an array; a field of the wrong type, with the offending value
+//!   (olucurious/PyFCM#221);
+//! * a body that is not JSON, or is cut short;
+//! * a garbage token as the only target: `INVALID_REGISTRATION` (ToothlessGear/node-gcm#198).
+//!
+//! For the other data keys that the documentation reserves, a wrong priority, a malformed topic or condition, more topics than
+//! a condition may name, `notification` keys, an unknown or repeated field the service's words are not known; these are ours,
+//! in the same form.
+//!
+//! Inside a 200 come, for each recipient, `MessageTooBig`, `MissingCollapseKey`, `InvalidPackageName` and what the script says;
+//! on the plaintext wire `InvalidTtl`, `InvalidDataKey` and `MissingRegistration` too.
+
+mod condition;
+mod form;
+mod json;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::behaviour::Standing;
+use super::devices::{Devices, Verdict};
+use super::door::{self, Call, Refusal, respond};
+use super::ids::{Ids, REHEARSED, REHEARSED_NUMBER};
+use super::log::{Addressee, Counters, Wire};
+use super::script::Rules;
+
+/// Seconds a message is kept at most: four weeks (Firebase, "HTTP protocol (legacy)", `time_to_live`).
+const MAX_TIME_TO_LIVE: u64 = 2_419_200;
+
+/// A request that is well formed.
+#[derive(Debug)]
+pub(super) struct Order {
+    wire: Wire,
+    pub(super) to: Addressee,
+    pub(super) dry_run: bool,
+    package: Option<String>,
+    /// The code that every recipient is answered, whatever the script says of it.
+    fault: Option<&'static str>,
+}
+
+/// Whether a path leads here.
+pub(super) fn serves(rules: &Rules, path: &str) -> bool {
+    match &rules.endpoint_path {
+        Some(own) => path == own,
+        None => path.ends_with("/send"),
+    }
+}
+
+/// The wire a request speaks: only the JSON type makes it JSON.
+pub(super) fn wire(call: &Call<'_>) -> Wire {
+    let content_type = call
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Wire::Json
+    } else {
+        Wire::Plaintext
+    }
+}
+
+/// Lets a request in, or says at the door why not.
+pub(super) fn admit(rules: &Rules, call: &Call<'_>) -> Result<(), Refusal> {
+    call.check(rules.max_body)?;
+    let mut given = call.headers.get_all(AUTHORIZATION).iter();
+    let key = match (given.next(), given.next()) {
+        (Some(value), None) => value.to_str().ok().and_then(|value| value.strip_prefix("key=")),
+        _ => None,
+    };
+    let known = match (&rules.key, key) {
+        (Some(own), Some(key)) => !key.is_empty() && key == own,
+        (None, Some(key)) => !key.is_empty() && !key.contains([' ', '\t', '"']),
+        (_, None) => false,
+    };
+    if known {
+        Ok(())
+    } else {
+        Err(Refusal::Page(
+            StatusCode::UNAUTHORIZED,
+            "Unauthorized",
+            "The server key is missing or not known here",
+        ))
+    }
+}
+
+/// Makes out what a body asks for.
+pub(super) fn read(rules: &Rules, wire: Wire, body: &[u8]) -> Result<Order, Refusal> {
+    match wire {
+        Wire::Json => json::read(rules, body),
+        Wire::Plaintext => form::read(rules, body),
+    }
+}
+
+/// Does what a request asks for, and answers it.
+pub(super) fn serve(
+    rules: &Rules,
+    order: &Order,
+    devices: &mut Devices,
+    ids: &mut Ids,
+    counters: &mut Counters,
+) -> Response<Vec<u8>> {
+    let mut judge = |decide: &mut dyn FnMut() -> Verdict| {
+        let verdict = match order.fault {
+            Some(code) => Verdict::Failed(code.to_owned()),
+            None => decide(),
+        };
+        counters.recipient(&verdict, order.dry_run);
+        verdict
+    };
+    let package = order.package.as_deref();
+    let answer = match &order.to {
+        Addressee::Devices(tokens) => Answer::Devices(
+            tokens
+                .iter()
+                .map(|token| judge(&mut || devices.device(rules, token, package)))
+                .collect(),
+        ),
+        Addressee::Topic(name) => Answer::Topic(judge(&mut || devices.topic(rules, name))),
+        Addressee::Condition { topics, .. } => Answer::Topic(judge(&mut || {
+            let failed = |verdict: &Verdict| *verdict != Verdict::Accepted;
+            topics
+                .iter()
+                .map(|name| devices.topic(rules, name))
+                .find(failed)
+                .unwrap_or(Verdict::Accepted)
+        })),
+        Addressee::Group(key) => match rules.groups.get(key).map(|group| &group.0) {
+            _ if order.fault.is_some() => Answer::Devices(vec![judge(&mut || Verdict::Accepted)]),
+            Some(Standing::Members { reached, unreached }) => {
+                if *reached > 0 {
+                    judge(&mut || Verdict::Accepted);
+                } else {
+                    counters.nobody();
+                }
+                Answer::Group {
+                    reached: *reached,
+                    unreached,
+                }
+            }
+            Some(Standing::Unavailable) => {
+                judge(&mut || Verdict::Failed(UNAVAILABLE.to_owned()));
+                Answer::Unavailable
+            }
+            Some(Standing::Gone) | None => {
+                counters.nobody();
+                Answer::Gone
+            }
+        },
+    };
+
+    let later = answer.has_unavailable();
+    let mut response = match order.wire {
+        Wire::Json => answer.in_json(ids, order.dry_run),
+        Wire::Plaintext => answer.in_plaintext(ids, order.dry_run),
+    };
+    if let (true, Some(value)) = (later, &rules.retry_after) {
+        response.headers_mut().insert(RETRY_AFTER, value.clone());
+    }
+    response
+}
+
+const UNAVAILABLE: &str = "Unavailable";
+
+/// What is answered, before it takes the form of a wire.
+enum Answer<'a> {
+    Devices(Vec<Verdict>),
+    Topic(Verdict),
+    Group {
+        reached: u64,
+        unreached: &'a [String],
+    },
+    /// A group that is no more.
+    Gone,
+    /// Nobody of a group can be reached.
+    Unavailable,
+}
+
+impl Answer<'_> {
+    fn has_unavailable(&self) -> bool {
+        let unavailable = |verdict: &Verdict| matches!(verdict, Verdict::Failed(code) if code == UNAVAILABLE);
+        match self {
+            Self::Devices(verdicts) => verdicts.iter().any(unavailable),
+            Self::Topic(verdict) => unavailable(verdict),
+            Self::Group { .. } | Self::Gone => false,
+            Self::Unavailable => true,
+        }
+    }
+
+    fn in_json(self, ids: &mut Ids, dry_run: bool) -> Response<Vec<u8>> {
+        match self {
+            Self::Devices(verdicts) => {
+                let results: Vec<_> = verdicts
+                    .into_iter()
+                    .map(|verdict| Outcome::new(verdict, ids, dry_run))
+                    .collect();
+                let failure = results.iter().filter(|result| result.error.is_some()).count();
+                respond_json(&Multicast {
+                    multicast_id: if dry_run { REHEARSED_NUMBER } else { ids.multicast() },
+                    success: results.len().saturating_sub(failure),
+                    failure,
+                    canonical_ids: results.iter().filter(|result| result.registration_id.is_some()).count(),
+                    results,
+                })
+            }
+            Self::Topic(Verdict::Failed(error)) => respond_json(&TopicError { error }),
+            Self::Topic(Verdict::Accepted | Verdict::Replaced(_)) => respond_json(&TopicAccepted {
+                message_id: if dry_run { REHEARSED_NUMBER } else { ids.topic_message() },
+            }),
+            Self::Group { reached, unreached } => respond_json(&GroupCounts {
+                success: reached,
+                failure: unreached.len(),
+                failed_registration_ids: unreached,
+            }),
+            Self::Gone => respond(StatusCode::OK, door::JSON, Vec::new()),
+            Self::Unavailable => respond(StatusCode::SERVICE_UNAVAILABLE, door::TEXT, Vec::new()),
+        }
+    }
+
+    /// A group, for which the plaintext wire has no form of its own, is answered like a device: accepted when anybody was reached.
+    fn in_plaintext(self, ids: &mut Ids, dry_run: bool) -> Response<Vec<u8>> {
+        let verdict = match self {
+            Self::Devices(verdicts) => verdicts.into_iter().next(),
+            Self::Topic(verdict) => Some(verdict),
+            Self::Group { reached: 0, .. } | Self::Unavailable => Some(Verdict::Failed(UNAVAILABLE.to_owned())),
+            Self::Group { .. } => Some(Verdict::Accepted),
+            Self::Gone => None,
+        };
+        let mut id = || {
+            if dry_run { REHEARSED.to_owned() } else { ids.message() }
+        };
+        let text = match verdict {
+            None => String::new(),
+            Some(Verdict::Accepted) => format!("id={}\n", id()),
+            Some(Verdict::Replaced(token)) => format!("id={}\nregistration_id={token}\n", id()),
+            // The code is no part of this wire: an overload is a status of the 500s (Android documentation of 2012).
+            Some(Verdict::Failed(code)) if code == UNAVAILABLE => {
+                return respond(StatusCode::SERVICE_UNAVAILABLE, door::TEXT, Vec::new());
+            }
+            Some(Verdict::Failed(code)) => format!("Error={code}\n"),
+        };
+        respond(StatusCode::OK, door::TEXT, text.into_bytes())
+    }
+}
+
+// The names are those of the wire.
+#[allow(clippy::struct_field_names)]
+#[derive(Serialize)]
+struct Multicast {
+    multicast_id: i64,
+    success: usize,
+    failure: usize,
+    canonical_ids: usize,
+    results: Vec<Outcome>,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Outcome {
+    fn new(verdict: Verdict, ids: &mut Ids, dry_run: bool) -> Self {
+        let (registration_id, error) = match verdict {
+            Verdict::Accepted => (None, None),
+            Verdict::Replaced(token) => (Some(token), None),
+            Verdict::Failed(code) => (None, Some(code)),
+        };
+        let message_id = match error {
+            Some(_) => None,
+            None if dry_run => Some(REHEARSED.to_owned()),
+            None => Some(ids.message()),
+        };
+        Self {
+            message_id,
+            registration_id,
+            error,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TopicAccepted {
+    message_id: i64,
+}
+
+#[derive(Serialize)]
+struct TopicError {
+    error: String,
+}
+
+#[derive(Serialize)]
+struct GroupCounts<'a> {
+    success: u64,
+    failure: usize,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    failed_registration_ids: &'a [String],
+}
+
+fn respond_json(reply: &impl Serialize) -> Response<Vec<u8>> {
+    // Structs of texts and numbers always serialise.
+    respond(
+        StatusCode::OK,
+        door::JSON,
+        serde_json::to_vec(reply).unwrap_or_default(),
+    )
+}
+
+/// A fault of the request, as the service words it.
+fn sentence(text: String) -> Refusal {
+    Refusal::Text(StatusCode::BAD_REQUEST, text)
+}
+
+/// Whether the documentation reserves a key of `data` (Android 2012: `from`, `google.`; Firebase: `google`, `gcm`, `message_type`).
+fn is_reserved(key: &str) -> bool {
+    matches!(key, "from" | "message_type") || key.starts_with("google") || key.starts_with("gcm")
+}
+
+/// Whether this can be the name of a topic, without its prefix. Firebase's own `private/` topics are topics too.
+fn is_topic_name(name: &str) -> bool {
+    let name = name.strip_prefix("private/").unwrap_or(name);
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte))
+}

@@ -1,0 +1,123 @@
+//! Reads the legacy plaintext request: a form that names one device.
+
+use http::StatusCode;
+
+use crate::emulator::door::Refusal;
+use crate::emulator::log::{Addressee, Wire};
+use crate::emulator::script::Rules;
+
+use super::{MAX_TIME_TO_LIVE, Order, is_reserved};
+
+/// Reads a request.
+pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
+    let pairs = pairs(body);
+    // First of all, because a body of another kind lacks it: the service's hint that JSON came without its type.
+    let target = match pairs.iter().flatten().find(|(name, _)| name == "registration_id") {
+        Some((_, token)) if !token.is_empty() => token.clone(),
+        _ => {
+            return Err(Refusal::Text(StatusCode::OK, "Error=MissingRegistration\n".to_owned()));
+        }
+    };
+    let pairs: Vec<_> = pairs
+        .into_iter()
+        .collect::<Option<_>>()
+        .ok_or_else(invalid_parameters)?;
+    if has_repeated(&pairs) {
+        return Err(invalid_parameters());
+    }
+
+    let mut order = Order {
+        wire: Wire::Plaintext,
+        to: if rules.groups.contains_key(&target) {
+            Addressee::Group(target)
+        } else {
+            Addressee::Devices(vec![target])
+        },
+        dry_run: false,
+        package: None,
+        fault: None,
+    };
+    let mut payload = 0_usize;
+    let (mut has_collapse_key, mut has_time_to_live) = (false, false);
+    for (name, value) in pairs {
+        if let Some(key) = name.strip_prefix("data.") {
+            if is_reserved(key) {
+                order.fault = order.fault.or(Some("InvalidDataKey"));
+            }
+            payload = payload.saturating_add(key.len()).saturating_add(value.len());
+            continue;
+        }
+        match name.as_str() {
+            // `delay_while_idle` takes `1` and `true` for true and everything else for false.
+            "registration_id" | "delay_while_idle" => {}
+            "collapse_key" => has_collapse_key = true,
+            "time_to_live" => {
+                has_time_to_live = true;
+                if !is_time_to_live(&value) {
+                    order.fault = order.fault.or(Some("InvalidTtl"));
+                }
+            }
+            "restricted_package_name" => order.package = Some(value),
+            // Nothing but `true` counts: `1` was delivered for real (google/gcm#21).
+            "dry_run" => order.dry_run = value == "true",
+            "priority" if matches!(value.as_str(), "normal" | "high") => {}
+            "priority" => return Err(invalid_parameters()),
+            _ if rules.allow_unknown_fields => {}
+            _ => return Err(invalid_parameters()),
+        }
+    }
+    if payload > rules.max_payload {
+        order.fault = order.fault.or(Some("MessageTooBig"));
+    }
+    if rules.ttl_needs_collapse_key && has_time_to_live && !has_collapse_key {
+        order.fault = order.fault.or(Some("MissingCollapseKey"));
+    }
+    Ok(order)
+}
+
+/// The names and values of a form; `None` for a pair that is not text in UTF-8 with whole escapes.
+fn pairs(body: &[u8]) -> Vec<Option<(String, String)>> {
+    body.split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let mut parts = pair.splitn(2, |byte| *byte == b'=');
+            Some((decode(parts.next()?)?, decode(parts.next().unwrap_or_default())?))
+        })
+        .collect()
+}
+
+/// Undoes the form encoding, strictly.
+fn decode(encoded: &[u8]) -> Option<String> {
+    let digit = |byte: Option<&u8>| {
+        char::from(*byte?)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut bytes = encoded.iter();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => digit(bytes.next())? * 16 + digit(bytes.next())?,
+            other => *other,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn has_repeated(pairs: &[(String, String)]) -> bool {
+    let mut names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names
+        .windows(2)
+        .any(|pair| matches!(pair, [one, other] if one == other))
+}
+
+fn is_time_to_live(text: &str) -> bool {
+    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_decimal && text.parse::<u64>().is_ok_and(|seconds| seconds <= MAX_TIME_TO_LIVE)
+}
+
+fn invalid_parameters() -> Refusal {
+    Refusal::Text(StatusCode::BAD_REQUEST, "Error=InvalidParameters\n".to_owned())
+}

@@ -1,0 +1,193 @@
+//! `Gateway` decides which wire, key, policy and pace belong together, and what all deliveries through it share.
+
+mod gate;
+mod prepared;
+
+pub(crate) use gate::{Admission, Gate, MintStep, Refused401, capped};
+pub use prepared::Prepared;
+pub(crate) use prepared::{Flying, Returned};
+
+use crate::credentials::{Credential, Grant};
+use crate::exchange::{Route, Undeliverable, Wire};
+use crate::message::Message;
+use crate::now::Now;
+use crate::policy::{Pace, RetryPolicy};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// One service as one sender sees it: endpoint, wire, credentials, policy. Cheap to clone.
+///
+/// Clones share one gate: what the service taught one delivery (a hold, the pace, an access token, the state of the retry
+/// budget), all know. Use one gateway a project, and clone it. The `with_…` methods make another gateway, with a gate of
+/// its own.
+///
+/// ```
+/// use gcm_proto::{Gateway, Message, Now, Report, Route, Step, Token};
+/// use std::time::{Duration, SystemTime};
+///
+/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let gateway = Gateway::json(route);
+/// let message = Message::builder().data("score", "4x8").build()?;
+/// let now = || Now { mono: Duration::ZERO, wall: SystemTime::UNIX_EPOCH };
+/// # let transport = |_request| Ok(http::Response::new(r#"{"results":[{"message_id":"1:08"}]}"#));
+/// # let sleep = |_: Duration| {};
+///
+/// let mut delivery = gateway.prepare(&message)?.deliver([Token::try_from("42")?], now(), 7);
+/// let mut report = Report::new();
+/// loop {
+///     match delivery.poll(now()) {
+///         Step::Send(call) => delivery.handle(call.ticket, transport(call.request), now()),
+///         Step::Settle(done) => report.push(done),
+///         Step::Wait(delay) => sleep(delay.unwrap_or(Duration::from_millis(50))),
+///         Step::Finish => break,
+///     }
+/// }
+/// assert_eq!(report.accepted().count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    gate: Mutex<Gate>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) wire: Wire,
+    pub(crate) route: Route,
+    pub(crate) credential: Option<Arc<dyn Credential>>,
+    pub(crate) policy: RetryPolicy,
+    pub(crate) pace: Option<Pace>,
+    pub(crate) window: usize,
+    pub(crate) batch: usize,
+    pub(crate) linger: Duration,
+}
+
+impl Gateway {
+    /// Recipients in a delivery's window unless set. The window bounds memory; one of at least rate × share failing ×
+    /// backoff keeps full speed.
+    pub const WINDOW: usize = 65_536;
+
+    /// How long a part batch waits for company unless set.
+    pub const LINGER: Duration = Duration::from_millis(20);
+
+    /// A gateway over the legacy JSON wire, [`RetryPolicy::LEGACY`].
+    pub fn json(route: Route) -> Self {
+        let batch = route.limits().ids_per_request;
+        Self::new(Wire::Json, route, batch)
+    }
+
+    /// A gateway over the plaintext wire, [`RetryPolicy::LEGACY`]: one token a request.
+    pub fn plaintext(route: Route) -> Self {
+        Self::new(Wire::Plaintext, route, 1)
+    }
+
+    /// With access tokens from this source in place of a key: see [`Route::without_key`].
+    #[must_use]
+    pub fn with_credential(self, credential: impl Credential + 'static) -> Self {
+        self.with(|settings| settings.credential = Some(Arc::new(credential)))
+    }
+
+    /// With this policy.
+    #[must_use]
+    pub fn with_policy(self, policy: RetryPolicy) -> Self {
+        self.with(|settings| settings.policy = policy)
+    }
+
+    /// At this pace.
+    #[must_use]
+    pub fn with_pace(self, pace: Pace) -> Self {
+        self.with(|settings| settings.pace = Some(pace))
+    }
+
+    /// With a window of so many recipients for each delivery: ready, in flight, waiting, and settled but not yet handed
+    /// out all count. 0 is read as 1.
+    #[must_use]
+    pub fn with_window(self, recipients: usize) -> Self {
+        self.with(|settings| settings.window = recipients.clamp(1, u32::MAX as usize / 2))
+    }
+
+    /// With at most so many recipients a request, where the wire has batches and the route's limits allow it. 0 is read
+    /// as 1.
+    #[must_use]
+    pub fn with_batch(self, recipients: usize) -> Self {
+        self.with(|settings| {
+            if settings.wire == Wire::Json {
+                settings.batch = recipients.clamp(1, settings.route.limits().ids_per_request.max(1));
+            }
+        })
+    }
+
+    /// With another time for a part batch to wait for company, while other requests are in flight.
+    #[must_use]
+    pub fn with_linger(self, time: Duration) -> Self {
+        self.with(|settings| settings.linger = time)
+    }
+
+    /// Checks and encodes a message: the one door that can refuse.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] when this gateway's wire or limits have no way to send it to tokens.
+    pub fn prepare(&self, message: &Message) -> Result<Prepared, Undeliverable> {
+        Prepared::new(self.clone(), message)
+    }
+
+    /// Hands in an access token that was minted elsewhere, for instance with a remote signer.
+    pub fn grant(&self, grant: Grant, now: Now) {
+        self.gate().granted(grant, now.mono, now.mono);
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// The gate. Nothing that can panic runs under its lock, so a poisoned one is as good as any.
+    pub(crate) fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn new(wire: Wire, route: Route, batch: usize) -> Self {
+        Self::from_settings(Settings {
+            wire,
+            route,
+            credential: None,
+            policy: RetryPolicy::LEGACY,
+            pace: None,
+            window: Self::WINDOW,
+            batch: batch.max(1),
+            linger: Self::LINGER,
+        })
+    }
+
+    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.shared.settings.clone();
+        change(&mut settings);
+        Self::from_settings(settings)
+    }
+
+    fn from_settings(settings: Settings) -> Self {
+        let gate = Mutex::new(Gate::new(&settings));
+        Self {
+            shared: Arc::new(Shared { settings, gate }),
+        }
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings {
+            wire, route, policy, ..
+        } = self.settings();
+        f.debug_struct("Gateway")
+            .field("wire", wire)
+            .field("route", route)
+            .field("policy", policy)
+            .finish_non_exhaustive()
+    }
+}

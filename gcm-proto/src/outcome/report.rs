@@ -1,0 +1,175 @@
+//! `Settled` decides what belongs to one recipient's outcome, and `Report` keeps many in the order of input.
+
+use super::{Accepted, Failure, Outcome};
+use crate::exchange::MulticastId;
+use crate::names::Token;
+use crate::target::Target;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::fmt;
+
+/// A recipient's place in the input of a delivery, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(u64);
+
+impl Position {
+    /// The place with this number.
+    pub fn new(place: u64) -> Self {
+        Self(place)
+    }
+
+    /// The number, from 0.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One recipient with its outcome.
+///
+/// It can be stored, and its target pushed into another delivery when the advice is to send again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Settled {
+    /// The place in the input.
+    pub position: Position,
+    /// Whom it was for.
+    pub target: Target,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The multicast's id of its last answered attempt, where the wire has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multicast_id: Option<MulticastId>,
+}
+
+impl Settled {
+    /// A recipient with its outcome.
+    pub fn new(position: Position, target: Target, outcome: Outcome) -> Self {
+        Self {
+            position,
+            target,
+            outcome,
+            multicast_id: None,
+        }
+    }
+}
+
+/// The outcomes of a delivery in the order of its input, whatever the order they came in.
+///
+/// ```
+/// use gcm_proto::{Accepted, Outcome, Position, Report, Settled, Token};
+///
+/// let mut report = Report::new();
+/// for (place, token) in [(1, "second"), (0, "first")] {
+///     let outcome = Outcome::Accepted(Accepted::new(Some("1:08")));
+///     report.push(Settled::new(Position::new(place), Token::try_from(token)?.into(), outcome));
+/// }
+/// let places: Vec<u64> = report.iter().map(|done| done.position.get()).collect();
+/// assert_eq!(places, [0, 1]);
+/// # Ok::<(), gcm_proto::NameError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// By position, then by arrival: whoever gathers two deliveries in one report loses nothing.
+    settled: BTreeMap<(Position, usize), Settled>,
+    multicast_ids: Vec<MulticastId>,
+    seen: BTreeSet<MulticastId>,
+}
+
+impl Report {
+    /// An empty report.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a recipient, at its position.
+    pub fn push(&mut self, done: Settled) {
+        if let Some(id) = &done.multicast_id {
+            // Neighbours come from one reply: most are known by a glance at the last one.
+            if self.multicast_ids.last() != Some(id) && self.seen.insert(id.clone()) {
+                self.multicast_ids.push(id.clone());
+            }
+        }
+        self.settled.insert((done.position, self.settled.len()), done);
+    }
+
+    /// How many recipients have an outcome here.
+    pub fn len(&self) -> usize {
+        self.settled.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.settled.is_empty()
+    }
+
+    /// All, in the order of input.
+    pub fn iter(&self) -> btree_map::Values<'_, (Position, usize), Settled> {
+        self.settled.values()
+    }
+
+    /// The accepted ones, with a canonical id or without.
+    pub fn accepted(&self) -> impl Iterator<Item = (&Settled, &Accepted)> {
+        self.iter().filter_map(|done| Some((done, done.outcome.accepted()?)))
+    }
+
+    /// The failed ones.
+    pub fn failed(&self) -> impl Iterator<Item = (&Settled, &Failure)> {
+        self.iter().filter_map(|done| Some((done, done.outcome.failure()?)))
+    }
+
+    /// Tokens to replace, each with its canonical id.
+    pub fn replacements(&self) -> impl Iterator<Item = (&Token, &Token)> {
+        self.accepted()
+            .filter_map(|(done, accepted)| Some((done.target.as_token()?, accepted.canonical()?)))
+    }
+
+    /// Targets to remove: the service said of each that it is dead.
+    pub fn removals(&self) -> impl Iterator<Item = &Target> {
+        self.failed()
+            .filter(|(_, failure)| failure.advice() == super::Advice::Remove)
+            .map(|(done, _)| &done.target)
+    }
+
+    /// Targets to send to again.
+    pub fn retriable(&self) -> impl Iterator<Item = &Target> {
+        self.failed()
+            .filter(|(_, failure)| failure.is_retriable())
+            .map(|(done, _)| &done.target)
+    }
+
+    /// The distinct multicast ids, in the order they were first seen here.
+    pub fn multicast_ids(&self) -> &[MulticastId] {
+        &self.multicast_ids
+    }
+}
+
+impl<'a> IntoIterator for &'a Report {
+    type Item = &'a Settled;
+    type IntoIter = btree_map::Values<'a, (Position, usize), Settled>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Report {
+    type Item = Settled;
+    type IntoIter = btree_map::IntoValues<(Position, usize), Settled>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.settled.into_values()
+    }
+}
+
+impl Extend<Settled> for Report {
+    fn extend<T: IntoIterator<Item = Settled>>(&mut self, settled: T) {
+        settled.into_iter().for_each(|done| self.push(done));
+    }
+}
