@@ -124,11 +124,7 @@ impl Refusal {
 
     /// The same as the failure of a recipient. `wall` resolves a dated `Retry-After`.
     pub fn to_failure(&self, wall: SystemTime) -> Failure {
-        let sent = match self {
-            Self::Refused(_) => Sent::Answered,
-            Self::Unreadable(_) => Sent::MaybeSent,
-        };
-        let mut failure = Failure::new(self.code().clone(), sent).with_status(self.status());
+        let mut failure = Failure::new(self.code().clone(), self.sent()).with_status(self.status());
         if let Some(retry_after) = self.retry_after() {
             failure = failure.with_retry_after(retry_after.delay(wall));
         }
@@ -136,6 +132,19 @@ impl Refusal {
             failure = failure.with_detail(self.excerpt());
         }
         failure
+    }
+
+    fn sent(&self) -> Sent {
+        match self {
+            Self::Refused(refused) => match refused.status.as_u16() {
+                // RFC 9110 section 15.5.20: it came to a server that answers for another name.
+                421 => Sent::NotSent,
+                // Whatever stands in between gave up on the request, or holds it back: how much went on, it does not say.
+                408 | 425 => Sent::MaybeSent,
+                _ => Sent::Answered,
+            },
+            Self::Unreadable(_) => Sent::MaybeSent,
+        }
     }
 }
 
