@@ -109,6 +109,8 @@ impl<'a> Shape<'a> {
         // Values may hold `=`, and a `%` in an id is no escape: neither is taken apart further.
         let mut pair = || lines.next().and_then(|line| line.split_once('='));
         match pair().filter(|(_, value)| !value.is_empty()).ok_or_else(misshapen)? {
+            // NUL padding, say: half of it would be stored as an id.
+            ("id", id) if id.contains(char::is_control) => Err(misshapen()),
             ("id", id) => {
                 let second = pair().filter(|(key, value)| *key == "registration_id" && !value.is_empty());
                 Ok(Self::Id {
