@@ -176,7 +176,14 @@ impl fmt::Display for Sent {
 ///
 /// It holds no token: with [`Outcome`] it travels beside its target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub struct Failure {
+#[serde(transparent)]
+pub struct Failure(
+    /// Apart, so that an outcome is small: most are acceptances.
+    Box<Particulars>,
+);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Particulars {
     code: Code,
     sent: Sent,
     attempts: u32,
@@ -193,7 +200,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of one attempt.
     pub fn new(code: Code, sent: Sent) -> Self {
-        Self {
+        Self(Box::new(Particulars {
             code,
             sent,
             attempts: 1,
@@ -201,77 +208,77 @@ impl Failure {
             status: None,
             retry_after: None,
             detail: None,
-        }
+        }))
     }
 
     /// With the HTTP status of the answer.
     #[must_use]
     pub fn with_status(mut self, status: http::StatusCode) -> Self {
-        self.status = Some(status.as_u16());
+        self.0.status = Some(status.as_u16());
         self
     }
 
     /// With what kept it from being tried.
     #[must_use]
     pub fn with_cause(mut self, cause: Code) -> Self {
-        self.cause = Some(cause);
+        self.0.cause = Some(cause);
         self
     }
 
     /// With the number of attempts made.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
-        self.attempts = attempts;
+        self.0.attempts = attempts;
         self
     }
 
     /// With the delay after which it may be sent again.
     #[must_use]
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
-        self.retry_after = Some(delay);
+        self.0.retry_after = Some(delay);
         self
     }
 
     /// With what the service or the transport said, already scrubbed.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Box<str>>) -> Self {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
     /// What went wrong.
     pub fn code(&self) -> &Code {
-        &self.code
+        &self.0.code
     }
 
     /// What kept it from being tried, where something did: the failure of others that ended or held the delivery.
     pub fn cause(&self) -> Option<&Code> {
-        self.cause.as_ref()
+        self.0.cause.as_ref()
     }
 
     /// How far the last attempt got.
     pub fn sent(&self) -> Sent {
-        self.sent
+        self.0.sent
     }
 
     /// Attempts made; 0 when it was never tried.
     pub fn attempts(&self) -> u32 {
-        self.attempts
+        self.0.attempts
     }
 
     /// The HTTP status of the last answer.
     pub fn status(&self) -> Option<http::StatusCode> {
-        self.status.and_then(|status| http::StatusCode::from_u16(status).ok())
+        self.0.status.and_then(|status| http::StatusCode::from_u16(status).ok())
     }
 
     /// The delay the service asked for before it is sent again.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.0.retry_after
     }
 
     /// What the service or the transport said: bounded, control characters escaped, keys and tokens masked.
     pub fn detail(&self) -> Option<&str> {
-        self.detail.as_deref()
+        self.0.detail.as_deref()
     }
 
     /// Whether sending the same message to the same recipient later can help.
@@ -282,32 +289,32 @@ impl Failure {
     /// What to do with this recipient in one's own database. One that was not tried gets the advice of the cause, but for
     /// [`Advice::Remove`]: nothing was said of its token.
     pub fn advice(&self) -> Advice {
-        match &self.cause {
-            Some(cause) => match cause.advice(self.retry_after) {
+        match &self.0.cause {
+            Some(cause) => match cause.advice(self.0.retry_after) {
                 Advice::Remove => Advice::Keep,
                 advice => advice,
             },
-            None => self.code.advice(self.retry_after),
+            None => self.0.code.advice(self.0.retry_after),
         }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.code.fmt(f)?;
-        if let Some(cause) = &self.cause {
+        self.0.code.fmt(f)?;
+        if let Some(cause) = &self.0.cause {
             write!(f, " because of {cause}")?;
         }
-        if let Some(status) = self.status {
+        if let Some(status) = self.0.status {
             write!(f, " (HTTP {status})")?;
         }
-        if self.sent != Sent::Answered {
-            write!(f, ", {}", self.sent)?;
+        if self.0.sent != Sent::Answered {
+            write!(f, ", {}", self.0.sent)?;
         }
-        if self.attempts > 1 {
-            write!(f, ", {} attempts", self.attempts)?;
+        if self.0.attempts > 1 {
+            write!(f, ", {} attempts", self.0.attempts)?;
         }
-        if let Some(detail) = &self.detail {
+        if let Some(detail) = &self.0.detail {
             write!(f, ": {detail}")?;
         }
         Ok(())

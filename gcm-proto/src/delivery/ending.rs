@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     /// A verdict on the message, the project or the endpoint: all others would fail as this one did.
-    Halted(Box<Failure>),
+    Halted(Failure),
     /// The time set for the message is over.
     Expired,
     Stopped,
@@ -70,7 +70,7 @@ impl Delivery {
     }
 
     pub(super) fn halt(&mut self, cause: Failure) {
-        self.end(Ending::Halted(Box::new(cause)));
+        self.end(Ending::Halted(cause));
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -160,7 +160,7 @@ impl Delivery {
         let recipient = self.recipients.get_mut(key)?;
         match recipient.state {
             State::Flying(_) => None,
-            _ => recipient.last.take().map(|failure| *failure),
+            _ => recipient.last.take(),
         }
     }
 

@@ -376,7 +376,7 @@ impl Delivery {
                 continue;
             }
             if let Some(recipient) = self.recipients.get_mut(key) {
-                recipient.last = Some(Box::new(failure));
+                recipient.last = Some(failure);
             }
             self.recipients.enter(key, State::Waiting);
             keys.push(key);

@@ -35,7 +35,7 @@ pub(super) struct Recipient {
     pub(super) deadline: Duration,
     pub(super) ready_since: Duration,
     /// Its own last failure.
-    pub(super) last: Option<Box<Failure>>,
+    pub(super) last: Option<Failure>,
     pub(super) multicast_id: Option<MulticastId>,
 }
 

@@ -2,11 +2,14 @@
 //!
 //! It does not know what was asked, beyond how many results there can be.
 
+mod quick;
+
 use crate::names::Token;
 use crate::outcome::{Accepted, Code, Failure, Outcome, Sent};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 /// A body's shape.
@@ -62,14 +65,29 @@ impl<'a> Shape<'a> {
         if text.is_empty() {
             Ok(Self::Empty)
         } else if text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
-            Self::read_json(text, most)
+            match quick::read(text, most) {
+                Some(results) => Ok(Self::Results(results)),
+                None => Self::read_json(text, most),
+            }
         } else {
             Self::read_lines(text)
         }
     }
 
     fn read_json(text: &'a str, most: usize) -> Result<Self, Misshapen> {
-        let reply = parse(text, most).map_err(|error| Misshapen {
+        let inexact = Cell::new(false);
+        let mut reply = parse(
+            text,
+            Items {
+                most,
+                inexact: Some(&inexact),
+            },
+        );
+        if inexact.get() {
+            // An id that is a number beyond 64 bits: read it all once more, slower, with every digit.
+            reply = parse(text, Items { most, inexact: None });
+        }
+        let reply = reply.map_err(|error| Misshapen {
             expected: "the JSON of a reply",
             at: Some((error.line(), error.column())),
         })?;
@@ -157,12 +175,12 @@ impl<'a> Reply<'a> {
 }
 
 /// Only an object is a reply: a derived struct would take an array by position too.
-fn parse(text: &str, most: usize) -> serde_json::Result<Reply<'_>> {
-    struct Object {
-        most: usize,
+fn parse<'a>(text: &'a str, items: Items<'_>) -> serde_json::Result<Reply<'a>> {
+    struct Object<'c> {
+        items: Items<'c>,
     }
 
-    impl<'de> Visitor<'de> for Object {
+    impl<'de> Visitor<'de> for Object<'_> {
         type Value = Reply<'de>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,7 +202,7 @@ fn parse(text: &str, most: usize) -> serde_json::Result<Reply<'_>> {
                         if reply.results.is_some() {
                             return Err(A::Error::duplicate_field("results"));
                         }
-                        reply.results = map.next_value_seed(Items { most: self.most })?;
+                        reply.results = map.next_value_seed(self.items)?;
                         continue;
                     }
                     _ => {
@@ -201,17 +219,20 @@ fn parse(text: &str, most: usize) -> serde_json::Result<Reply<'_>> {
     }
 
     let mut json = serde_json::Deserializer::from_str(text);
-    let reply = json.deserialize_map(Object { most })?;
+    let reply = json.deserialize_map(Object { items })?;
     json.end()?;
     Ok(reply)
 }
 
 /// The results, `null` as absent. No more are kept than there can be.
-struct Items {
+#[derive(Clone, Copy)]
+struct Items<'c> {
     most: usize,
+    /// Set when a number lost digits; without it, ids are read as raw text and lose none.
+    inexact: Option<&'c Cell<bool>>,
 }
 
-impl<'de> DeserializeSeed<'de> for Items {
+impl<'de> DeserializeSeed<'de> for Items<'_> {
     type Value = Option<(Vec<Outcome>, usize)>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -219,7 +240,7 @@ impl<'de> DeserializeSeed<'de> for Items {
     }
 }
 
-impl<'de> Visitor<'de> for Items {
+impl<'de> Visitor<'de> for Items<'_> {
     type Value = Option<(Vec<Outcome>, usize)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -234,7 +255,7 @@ impl<'de> Visitor<'de> for Items {
         let mut outcomes = Vec::new();
         let mut length = 0_usize;
         while length < self.most {
-            let Some(outcome) = seq.next_element_seed(Item)? else {
+            let Some(outcome) = seq.next_element_seed(Item { inexact: self.inexact })? else {
                 return Ok(Some((outcomes, length)));
             };
             if outcomes.is_empty() {
@@ -252,9 +273,11 @@ impl<'de> Visitor<'de> for Items {
 }
 
 /// One result. Whatever is wrong with it stays its own affair: the others are still read.
-struct Item;
+struct Item<'c> {
+    inexact: Option<&'c Cell<bool>>,
+}
 
-impl<'de> DeserializeSeed<'de> for Item {
+impl<'de> DeserializeSeed<'de> for Item<'_> {
     type Value = Outcome;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Outcome, D::Error> {
@@ -262,7 +285,7 @@ impl<'de> DeserializeSeed<'de> for Item {
     }
 }
 
-impl<'de> Visitor<'de> for Item {
+impl<'de> Visitor<'de> for Item<'_> {
     type Value = Outcome;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -282,7 +305,11 @@ impl<'de> Visitor<'de> for Item {
                     continue;
                 }
             };
-            twice |= slot.replace(opaque(map.next_value()?)).is_some();
+            let value = match self.inexact {
+                Some(inexact) => map.next_value_seed(Quick { inexact })?,
+                None => opaque(map.next_value()?),
+            };
+            twice |= slot.replace(value).is_some();
         }
         if twice {
             return Ok(unreadable("a result with a field twice"));
@@ -355,6 +382,76 @@ enum Opaque<'a> {
     Other,
 }
 
+impl<'a> Opaque<'a> {
+    fn text(text: Cow<'a, str>) -> Self {
+        if text.is_empty() {
+            Self::Absent
+        } else {
+            Self::Text(text)
+        }
+    }
+}
+
+/// Reads an opaque value in one pass; what does not survive that is left to [`opaque`].
+struct Quick<'c> {
+    inexact: &'c Cell<bool>,
+}
+
+impl<'de> DeserializeSeed<'de> for Quick<'_> {
+    type Value = Opaque<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Opaque<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Quick<'_> {
+    type Value = Opaque<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a number")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Opaque::text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Opaque::text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Opaque::Text(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Opaque::Text(Cow::Owned(number.to_string())))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        self.inexact.set(true);
+        Ok(Opaque::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Opaque::Absent)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Opaque::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Opaque::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Opaque::Other)
+    }
+}
+
 fn opaque(raw: &RawValue) -> Opaque<'_> {
     let json = raw.get();
     let text = match json.as_bytes().first() {
@@ -381,4 +478,65 @@ fn number(raw: &RawValue) -> Option<Cow<'_, str>> {
     let digits = text.strip_prefix('-').unwrap_or(&text);
     let whole = !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
     whole.then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shape, quick};
+    use proptest::prelude::*;
+
+    /// The full reader alone.
+    fn full(text: &str, most: usize) -> String {
+        format!("{:?}", Shape::read_json(text, most).ok())
+    }
+
+    fn part() -> impl Strategy<Value = String> {
+        let parts = [
+            "{\"message_id\":\"1:08\"}",
+            "{\"message_id\":\"1:2342\",\"registration_id\":\"32\"}",
+            "{\"error\":\"Unavailable\"}",
+            "{\"error\":\"D'OH!\"}",
+            "{\"message_id\":\"\"}",
+            "{\"message_id\":\"a\\n\"}",
+            "{\"message_id\":\"\u{1}\"}",
+            "{\"message_id\":\"\u{e9}\"}",
+            "{\"registration_id\":\"32\"}",
+            "{\"message_id\":5}",
+            "{}",
+            "null",
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            " ",
+        ];
+        prop::sample::select(parts.to_vec()).prop_map(String::from)
+    }
+
+    proptest! {
+        #[test]
+        fn the_quick_reader_agrees_with_the_full_one(
+            head in prop::sample::select(vec!["7", "-1", "0", "007", "6087232423423780029729", "1.5", "\"7\"", ""]),
+            items in prop::collection::vec(part(), 0..5),
+            tail in prop::sample::select(vec!["]}", "]", "]}\u{0}", "],\"x\":1}", ",]}"]),
+            most in 0_usize..6,
+        ) {
+            let text = format!(
+                "{{\"multicast_id\":{head},\"success\":1,\"failure\":0,\"canonical_ids\":0,\"results\":[{}{tail}",
+                items.join(",")
+            );
+            if let Some(results) = quick::read(&text, most) {
+                prop_assert_eq!(format!("{:?}", Some(Shape::Results(results))), full(&text, most));
+            }
+        }
+    }
+
+    #[test]
+    fn the_quick_reader_takes_what_the_service_prints() {
+        let text = "{\"multicast_id\":216,\"success\":3,\"failure\":3,\"canonical_ids\":1,\"results\":[{\"message_id\":\"1:0408\"},\
+            {\"error\":\"Unavailable\"},{\"message_id\":\"1:2342\",\"registration_id\":\"32\"}]}";
+        assert_eq!(quick::read(text, 3).map(|results| results.length), Some(3));
+        assert!(quick::read(text, 2).is_none());
+    }
 }

@@ -1,0 +1,137 @@
+//! What one recipient costs from push to settled, in the core alone: no I/O, a ready reply to every request.
+//!
+//! `cargo bench -p gcm-proto --bench delivery` prints nanoseconds a recipient for a small and a large delivery, in turns,
+//! and the ratio of the two: a cost that grows with the number of recipients would show there.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::cast_precision_loss
+)] // a bench reads the clock
+
+use gcm_proto::{Gateway, Message, Now, Outcome, Route, Step, Target, Token};
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::hint::black_box;
+use std::time::{Duration, Instant, SystemTime};
+
+const SMALL: usize = 10_000;
+const LARGE: usize = 1_000_000;
+const BATCH: usize = 1000;
+/// Requests in the air at once.
+const FLIGHTS: usize = 8;
+
+fn main() {
+    // For counting instructions under callgrind: one run of so many recipients, and nothing timed.
+    let counted = std::env::var("BENCH_RECIPIENTS")
+        .ok()
+        .map(|n| n.parse().expect("BENCH_RECIPIENTS is a number"));
+    let tokens: Vec<Token> = (0..counted.unwrap_or(LARGE)).map(token).collect();
+    let reply = reply();
+    let gateway = Gateway::json(Route::new(
+        "https://push.example.org/gcm/send".parse().unwrap(),
+        "AAAA-key".parse().unwrap(),
+    ));
+    run(&gateway, &tokens, &reply); // warm
+    if counted.is_some() {
+        return;
+    }
+    let (mut small, mut large) = (Vec::new(), Vec::new());
+    for _ in 0..7 {
+        let repeats = LARGE / SMALL;
+        let start = Instant::now();
+        for chunk in tokens.chunks(SMALL).take(repeats) {
+            run(&gateway, chunk, &reply);
+        }
+        small.push(start.elapsed().as_nanos() as f64 / LARGE as f64);
+        let start = Instant::now();
+        run(&gateway, &tokens, &reply);
+        large.push(start.elapsed().as_nanos() as f64 / LARGE as f64);
+    }
+    let mut ratios: Vec<f64> = large.iter().zip(&small).map(|(large, small)| large / small).collect();
+    println!("legacy multicast, push to settled: ns per recipient, median of 7 (least, most)");
+    println!("  {SMALL:>9} recipients: {}", summary(&mut small));
+    println!("  {LARGE:>9} recipients: {}", summary(&mut large));
+    println!("  ratio large/small, paired: {}", summary(&mut ratios));
+}
+
+fn run(gateway: &Gateway, tokens: &[Token], reply: &str) {
+    let message = Message::builder()
+        .data("score", "4x8")
+        .collapse_key("scores")
+        .build()
+        .unwrap();
+    let now = Now {
+        mono: Duration::from_secs(1),
+        wall: SystemTime::UNIX_EPOCH,
+    };
+    let mut delivery = gateway.prepare(&message).unwrap().open(now, 7);
+    let mut input = tokens.iter();
+    let mut flights = VecDeque::new();
+    let mut settled = 0;
+    loop {
+        while delivery.room() > 0 {
+            let Some(token) = input.next() else {
+                delivery.close();
+                break;
+            };
+            delivery.push(Target::Token(token.clone()), now).unwrap();
+        }
+        match delivery.poll(now) {
+            Step::Send(call) => {
+                black_box(call.request.body());
+                flights.push_back(call.ticket);
+                if flights.len() == FLIGHTS {
+                    delivery.handle(flights.pop_front().unwrap(), Ok(http::Response::new(reply)), now);
+                }
+            }
+            Step::Settle(done) => {
+                assert!(matches!(done.outcome, Outcome::Accepted(_)));
+                settled += 1;
+            }
+            Step::Wait(_) => {
+                let ticket = flights.pop_front().expect("a wait with nothing in the air");
+                delivery.handle(ticket, Ok(http::Response::new(reply)), now);
+            }
+            Step::Finish => break,
+        }
+    }
+    assert_eq!(settled, tokens.len());
+}
+
+/// A token of the usual length: 152 characters.
+fn token(n: usize) -> Token {
+    let mut text = format!("APA91b{n:012}:");
+    while text.len() < 152 {
+        text.push_str("x7Kq-_Zd");
+    }
+    text.truncate(152);
+    Token::try_from(text).unwrap()
+}
+
+/// A thousand accepted, with ids as the service gave them.
+fn reply() -> String {
+    let mut body =
+        String::from(r#"{"multicast_id":6782339717028231855,"success":1000,"failure":0,"canonical_ids":0,"results":["#);
+    for n in 0..BATCH {
+        let comma = if n > 0 { "," } else { "" };
+        write!(
+            body,
+            r#"{comma}{{"message_id":"0:{:016}%c8d9d7b3f9fd7ecd"}}"#,
+            1_485_319_787_476_913 + n
+        )
+        .unwrap();
+    }
+    body.push_str("]}");
+    body
+}
+
+fn summary(figures: &mut [f64]) -> String {
+    figures.sort_by(f64::total_cmp);
+    let (least, most) = (figures[0], figures[figures.len() - 1]);
+    format!("{:.2} ({least:.2}, {most:.2})", figures[figures.len() / 2])
+}
