@@ -538,5 +538,6 @@ mod tests {
             {\"error\":\"Unavailable\"},{\"message_id\":\"1:2342\",\"registration_id\":\"32\"}]}";
         assert_eq!(quick::read(text, 3).map(|results| results.length), Some(3));
         assert!(quick::read(text, 2).is_none());
+        assert!(quick::read(&text.replace("}]}", "},]}"), 3).is_none());
     }
 }
