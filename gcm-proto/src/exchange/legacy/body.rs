@@ -83,8 +83,9 @@ impl<'a> Shape<'a> {
                 inexact: Some(&inexact),
             },
         );
-        if inexact.get() {
-            // An id that is a number beyond 64 bits: read it all once more, slower, with every digit.
+        if inexact.get() || reply.is_err() {
+            // An id that is a number beyond 64 bits, or a text that is none: read it all once more, slower, with every
+            // digit, and so that one bad value spoils its own result only.
             reply = parse(text, Items { most, inexact: None });
         }
         let reply = reply.map_err(|error| Misshapen {
