@@ -180,6 +180,34 @@ fn fault_c24_what_follows_a_document_makes_it_unreadable() {
 }
 
 #[test]
+fn fault_c24_json_that_is_not_strict_is_unreadable() {
+    const ONE: &str = r#"{"multicast_id":7,"success":1,"failure":0,"canonical_ids":0,"results":[{"message_id":"1"}]}"#;
+    let one = multicast(&["A"]);
+    assert_eq!(one.read_response(ok(ONE)).unwrap().accepted().count(), 1);
+    for (strict, loose) in [
+        ("}]}", "},]}"),
+        ("}]}", "}],}"),
+        ("}]}", "}}"),
+        ("[{", "[,{"),
+        ("\"1\"", "'1'"),
+        ("\"1\"", "\"1\","),
+        ("\"1\"", "\"1\\x\""),
+        ("\"1\"", "\"1\t\""),
+        ("\"message_id\"", "message_id"),
+        ("{\"multicast", "{/**/\"multicast"),
+        (":7,", ":07,"),
+        (":7,", ":-,"),
+        (":7,", ":7;"),
+    ] {
+        let body = ONE.replace(strict, loose).replace("\\t", "\t");
+        match one.read_response(ok(&body)) {
+            Err(refusal) => assert!(is_unreadable(&refusal)),
+            Ok(read) => panic!("{body} was read as {read:?}"),
+        }
+    }
+}
+
+#[test]
 fn fault_c25_numbers_that_are_none_are_unreadable() {
     for number in ["NaN", "Infinity", "-Infinity", "-", "01", "1.", ".5", "0x10", "+1"] {
         all_unreadable(format!(r#"{{"message_id":{number}}}"#));

@@ -9,14 +9,19 @@ fn read(ids: &[&str], body: &str) -> json::Results {
     multicast(ids).read_response(ok(body)).unwrap()
 }
 
-/// One result between two good ones, which it must not disturb.
+/// One result between two good ones, which it must not disturb; in a reply as the service prints it and in a bare one.
 #[track_caller]
 fn one(item: &str) -> Outcome {
-    let body = format!(r#"{{"results":[{{"message_id":"a"}},{item},{{"message_id":"z"}}]}}"#);
-    let results = read(&["A", "B", "C"], &body);
-    let ids = [0, 2].map(|at: usize| results.outcomes()[at].accepted().unwrap().id().unwrap());
-    assert_eq!(ids, ["a", "z"]);
-    results.outcomes()[1].clone()
+    let items = format!(r#"[{{"message_id":"a"}},{item},{{"message_id":"z"}}]"#);
+    let printed = format!(r#"{{"multicast_id":7,"success":2,"failure":1,"canonical_ids":0,"results":{items}}}"#);
+    let [printed, bare] = [printed, format!(r#"{{"results":{items}}}"#)].map(|body| {
+        let results = read(&["A", "B", "C"], &body);
+        let ids = [0, 2].map(|at: usize| results.outcomes()[at].accepted().unwrap().id().unwrap());
+        assert_eq!(ids, ["a", "z"]);
+        results.outcomes()[1].clone()
+    });
+    assert_eq!(printed, bare);
+    printed
 }
 
 #[track_caller]
@@ -41,16 +46,21 @@ fn fault_c7_and_c8_another_number_of_results_belongs_to_nobody() {
     for asked in 1..=4 {
         let ids = &["A", "B", "C", "D"][..asked];
         for given in 0..=6 {
-            let body = format!(r#"{{"multicast_id":7,"results":[{}]}}"#, vec![item; given].join(","));
-            match multicast(ids).read_response(ok(body)) {
-                Ok(results) => {
-                    assert_eq!(asked, given);
-                    assert_eq!(results.accepted().count(), asked);
-                }
-                Err(refusal) => {
-                    assert_ne!(asked, given);
-                    assert!(is_unreadable(&refusal));
-                    assert_eq!(refusal.to_failure(SystemTime::UNIX_EPOCH).sent(), Sent::MaybeSent);
+            let items = vec![item; given].join(",");
+            let counters = r#""success":1,"failure":0,"canonical_ids":0"#;
+            let printed = format!(r#"{{"multicast_id":7,{counters},"results":[{items}]}}"#);
+            let bare = format!(r#"{{"results":[{items}]}}"#);
+            for body in [printed, bare] {
+                match multicast(ids).read_response(ok(body)) {
+                    Ok(results) => {
+                        assert_eq!(asked, given);
+                        assert_eq!(results.accepted().count(), asked);
+                    }
+                    Err(refusal) => {
+                        assert_ne!(asked, given);
+                        assert!(is_unreadable(&refusal));
+                        assert_eq!(refusal.to_failure(SystemTime::UNIX_EPOCH).sent(), Sent::MaybeSent);
+                    }
                 }
             }
         }
