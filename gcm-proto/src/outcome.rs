@@ -3,12 +3,14 @@
 //! It does not know which wire the answer came by.
 
 mod code;
+mod one_line;
 mod report;
 
 pub use code::Code;
 pub use report::{Position, Report, Settled};
 
 use crate::names::Token;
+use one_line::OneLine;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -138,7 +140,7 @@ impl fmt::Display for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("accepted")?;
         if let Some(id) = &self.id {
-            write!(f, " as {id}")?;
+            write!(f, " as {}", OneLine(id))?;
         }
         if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {
             write!(f, ", {} members not reached", reach.unreached.len())?;
