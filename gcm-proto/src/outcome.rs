@@ -136,7 +136,7 @@ impl fmt::Display for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("accepted")?;
         if let Some(id) = &self.id {
-            write!(f, " as {id}")?;
+            write!(f, " as {}", OneLine(id))?;
         }
         if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {
             write!(f, ", {} members not reached", reach.unreached.len())?;
@@ -321,5 +321,35 @@ impl fmt::Display for Advice {
             Self::FixCredentials => f.write_str("fix the credentials"),
             Self::ServiceGone => f.write_str("service gone"),
         }
+    }
+}
+
+/// A peer's text with control characters escaped: it may hold line ends, which a log must not get.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.0.split_inclusive(char::is_control) {
+            match part.chars().last().filter(|c| c.is_control()) {
+                Some(control) => {
+                    f.write_str(part.strip_suffix(control).unwrap_or(part))?;
+                    write!(f, "{}", control.escape_default())?;
+                }
+                None => f.write_str(part)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Accepted;
+
+    #[test]
+    fn an_id_is_shown_on_one_line() {
+        let accepted = Accepted::new(Some("1:08\r\n\u{1b}[31m"));
+        assert_eq!(accepted.to_string(), "accepted as 1:08\\r\\n\\u{1b}[31m");
+        assert_eq!(accepted.id(), Some("1:08\r\n\u{1b}[31m"));
     }
 }
