@@ -131,18 +131,9 @@ impl<'a> Case<'a> {
     fn outcome(&self, outcome: &Outcome, token: Option<&Token>) {
         self.advice(&outcome.advice(), false);
         match outcome {
-            Outcome::Accepted(accepted) => self.accepted(accepted, token),
+            Outcome::Accepted(accepted) => acceptance(accepted, token),
             Outcome::Failed(failure) => self.failure(failure),
         }
-    }
-
-    fn accepted(&self, accepted: &Accepted, token: Option<&Token>) {
-        assert!(accepted.id() != Some(""), "an id is not empty");
-        if let (Some(canonical), Some(token)) = (accepted.canonical(), token) {
-            assert_ne!(canonical, token, "a canonical id replaces another");
-        }
-        one_line(&accepted.to_string());
-        same_when_stored(&Outcome::Accepted(accepted.clone()));
     }
 
     fn failure(&self, failure: &Failure) {
@@ -203,6 +194,15 @@ pub fn retry_after(input: &Input<'_>) {
     if matches!(value.first(), None | Some(b'-' | b'+' | b'.' | 0x80..)) {
         assert_eq!(read, None, "neither seconds nor a date");
     }
+}
+
+fn acceptance(accepted: &Accepted, token: Option<&Token>) {
+    assert!(accepted.id() != Some(""), "an id is not empty");
+    if let (Some(canonical), Some(token)) = (accepted.canonical(), token) {
+        assert_ne!(canonical, token, "a canonical id replaces another");
+    }
+    one_line(&accepted.to_string());
+    same_when_stored(&Outcome::Accepted(accepted.clone()));
 }
 
 /// 31 December 1999, 23:57:59.
