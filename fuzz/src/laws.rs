@@ -6,6 +6,7 @@ use crate::input::Input;
 use gcm_proto::json::Results;
 use gcm_proto::{Accepted, Advice, Code, Failure, Outcome, Receipt, Refusal, RetryAfter, Target, Token};
 use http::header::RETRY_AFTER;
+use serde::de::IgnoredAny;
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
@@ -110,10 +111,14 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// A status that is neither good nor the server's fault accepts nothing.
+    /// A status that is neither good nor the server's fault accepts nothing, nor does JSON with an end missing or too much.
     fn may_accept(&self) {
         let status = self.input.head.status;
         assert!(status == 200 || status.is_server_error(), "accepted with {status}");
+        if self.input.body.trim_ascii_start().starts_with(b"{") {
+            let whole = serde_json::from_slice::<IgnoredAny>(self.input.body);
+            assert!(whole.is_ok(), "accepted with broken JSON");
+        }
     }
 
     fn refusal(&self, refusal: &Refusal, gone: bool) {
