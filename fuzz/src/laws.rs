@@ -13,6 +13,9 @@ use std::time::{Duration, SystemTime};
 /// Bytes of a peer's text that are shown, and the dots after it.
 const EXCERPT: usize = 512 + '…'.len_utf8();
 
+/// Shorter than any registration token, and longer than any error code. An escape before it may add a letter.
+const TOKEN_LIKE: usize = 40;
+
 /// The texts that say of a registration token that it is dead, and their namesakes on the XMPP wire.
 const VERDICTS: [&str; 5] = [
     "NotRegistered",
@@ -39,6 +42,7 @@ const OWN_NAMES: [&str; 8] = [
 #[derive(Debug)]
 pub struct Case<'a> {
     input: &'a Input<'a>,
+    key: &'a str,
     secrets: Vec<&'a str>,
     recipients: usize,
     dead: bool,
@@ -55,6 +59,7 @@ impl<'a> Case<'a> {
         let text = unescaped(input.body);
         Self {
             input,
+            key,
             secrets: secrets.into_iter().chain([key]).collect(),
             recipients,
             dead: VERDICTS.iter().any(|verdict| text.contains(verdict)),
@@ -71,7 +76,7 @@ impl<'a> Case<'a> {
         assert_eq!(results.outcomes().len(), tokens.len(), "one outcome a token");
         assert!(results.iter().map(|(token, _)| token).eq(tokens), "in their order");
         for (token, outcome) in results.iter() {
-            self.outcome(outcome, Some(token));
+            self.result(outcome, token);
         }
         let kinds = [
             results.accepted().count(),
@@ -86,11 +91,10 @@ impl<'a> Case<'a> {
             assert!(digits.bytes().all(|c| c.is_ascii_digit()), "a number: {id}");
             assert!(digits.len() > 18 || id.as_i64().is_some(), "a number of 64 bits: {id}");
         }
-        // An id is opaque and shown as it is, were it the key: there is no telling.
-        let mut ids = results.accepted().filter_map(|(_, accepted)| accepted.id());
-        if !ids.any(|id| self.has_secret(id)) {
-            self.hides(&format!("{results:?}"));
-        }
+        hides(
+            &format!("{:?}", results.iter().map(|(token, _)| token).collect::<Vec<_>>()),
+            &self.secrets,
+        );
         assert_eq!(&results.clone().into_outcomes(), results.outcomes());
     }
 
@@ -99,7 +103,8 @@ impl<'a> Case<'a> {
         match reply {
             Ok(receipt) => {
                 self.may_accept();
-                self.outcome(&Outcome::Accepted(receipt.accepted.clone()), target.as_token());
+                self.advice(&receipt.accepted.advice(), false);
+                acceptance(&receipt.accepted, target.as_token());
             }
             Err(refusal) => {
                 // Only to a group does an empty reply mean that it is gone.
@@ -124,9 +129,9 @@ impl<'a> Case<'a> {
     fn refusal(&self, refusal: &Refusal, gone: bool) {
         assert_eq!(refusal.status(), self.input.head.status);
         assert!(refusal.excerpt().len() <= EXCERPT, "{} bytes", refusal.excerpt().len());
-        self.shown(refusal.excerpt());
-        self.shown(refusal);
-        self.hides(&format!("{refusal:?}"));
+        shown(refusal.excerpt(), &self.secrets);
+        shown(refusal, &self.secrets);
+        hides(&format!("{refusal:?}"), &self.secrets);
         self.advice(&refusal.advice(), gone);
         assert_eq!(refusal.is_retriable(), matches!(refusal.advice(), Advice::Retry(_)));
         if refusal.advice() == Advice::Remove {
@@ -134,27 +139,15 @@ impl<'a> Case<'a> {
         }
         let failure = refusal.to_failure(wall());
         self.advice(&failure.advice(), gone);
-        self.failure(&failure);
+        failed(&failure, self.input, &self.secrets);
     }
 
-    fn outcome(&self, outcome: &Outcome, token: Option<&Token>) {
+    /// One of several: an id in it is opaque and shown as it is, and a code hides the token it answers.
+    fn result(&self, outcome: &Outcome, token: &Token) {
         self.advice(&outcome.advice(), false);
         match outcome {
-            Outcome::Accepted(accepted) => acceptance(accepted, token),
-            Outcome::Failed(failure) => self.failure(failure),
-        }
-    }
-
-    fn failure(&self, failure: &Failure) {
-        self.shown(failure);
-        self.shown(failure.code());
-        self.shown(failure.detail().unwrap_or_default());
-        self.hides(&format!("{failure:?}"));
-        assert_eq!(failure.attempts(), 1);
-        assert_eq!(failure.status(), Some(self.input.head.status));
-        let forged = matches!(failure.code(), Code::Other(text) if OWN_NAMES.contains(&&**text));
-        if !forged {
-            same_when_stored(&Outcome::Failed(failure.clone()));
+            Outcome::Accepted(accepted) => acceptance(accepted, Some(token)),
+            Outcome::Failed(failure) => failed(failure, self.input, &[token.as_str(), self.key]),
         }
     }
 
@@ -169,20 +162,6 @@ impl<'a> Case<'a> {
                 "removed with {status}"
             );
         }
-    }
-
-    fn shown(&self, text: impl Display) {
-        let text = text.to_string();
-        one_line(&text);
-        self.hides(&text);
-    }
-
-    fn hides(&self, text: &str) {
-        assert!(!self.has_secret(text), "a secret is shown");
-    }
-
-    fn has_secret(&self, text: &str) -> bool {
-        self.secrets.iter().any(|secret| text.contains(secret))
     }
 }
 
@@ -215,6 +194,35 @@ fn acceptance(accepted: &Accepted, token: Option<&Token>) {
     }
     one_line(&accepted.to_string());
     same_when_stored(&Outcome::Accepted(accepted.clone()));
+}
+
+fn failed(failure: &Failure, input: &Input<'_>, secrets: &[&str]) {
+    shown(failure, secrets);
+    shown(failure.code(), secrets);
+    shown(failure.detail().unwrap_or_default(), secrets);
+    hides(&format!("{failure:?}"), secrets);
+    assert_eq!(failure.attempts(), 1);
+    assert_eq!(failure.status(), Some(input.head.status));
+    let forged = matches!(failure.code(), Code::Other(text) if OWN_NAMES.contains(&&**text));
+    if !forged {
+        same_when_stored(&Outcome::Failed(failure.clone()));
+    }
+}
+
+/// What is shown of a peer's text holds nothing of this request's, and nothing as long as a token.
+fn shown(text: impl Display, secrets: &[&str]) {
+    let text = text.to_string();
+    one_line(&text);
+    hides(&text, secrets);
+    let run = text
+        .split(|c: char| !c.is_ascii_alphanumeric() && !"-_:%.~+".contains(c))
+        .map(str::len)
+        .max();
+    assert!(run <= Some(TOKEN_LIKE), "it may be a token: {text}");
+}
+
+fn hides(text: &str, secrets: &[&str]) {
+    assert!(!secrets.iter().any(|secret| text.contains(secret)), "a secret is shown");
 }
 
 /// 31 December 1999, 23:57:59.
