@@ -16,6 +16,14 @@
 //! ```
 //!
 //! Anything is an input: what cannot be read of the first line is `200 1`, and a line that is no header is skipped.
+//!
+//! # Running
+//!
+//! `cargo test` replays the corpora. `cargo fuzz` wants a nightly compiler; what it finds goes into the first folder:
+//!
+//! ```text
+//! cargo fuzz run json_reply SCRATCH fuzz/corpus/json_reply -- -dict=fuzz/dict/reply.dict
+//! ```
 
 pub mod input;
 pub mod laws;
