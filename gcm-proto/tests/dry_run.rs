@@ -238,12 +238,23 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> String {
     path.into_os_string().into_string().unwrap()
 }
 
-/// Examples lie beside the folder of the tests; `cargo test` builds both.
+/// Examples lie beside the folder of the tests, and `cargo test` builds them first. With `--test` or `--all-targets` it does
+/// not, and an old one would be tested.
 fn example() -> PathBuf {
+    const FIRST: &str = "first: cargo build -p gcm-proto --example dry_run";
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().unwrap().parent().unwrap();
     let example = profile.join("examples").join(format!("dry_run{EXE_SUFFIX}"));
-    assert!(example.exists(), "first: cargo build -p gcm-proto --example dry_run");
+    let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let built = changed(&example);
+    assert!(built.is_some(), "{FIRST}");
+    // Cargo lists there what it was built from; a space in a path has a backslash before it.
+    let list = fs::read_to_string(example.with_extension("d"))
+        .unwrap()
+        .replace("\\ ", "\0");
+    for source in list.split_ascii_whitespace().skip(1) {
+        assert!(changed(Path::new(&source.replace('\0', " "))) <= built, "{FIRST}");
+    }
     example
 }
 
