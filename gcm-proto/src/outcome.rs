@@ -359,3 +359,15 @@ impl fmt::Display for Advice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Accepted;
+
+    #[test]
+    fn an_id_is_shown_on_one_line() {
+        let accepted = Accepted::new(Some("1:08\r\n\u{1b}[31m"));
+        assert_eq!(accepted.to_string(), "accepted as 1:08\\r\\n\\u{1b}[31m");
+        assert_eq!(accepted.id(), Some("1:08\r\n\u{1b}[31m"));
+    }
+}
