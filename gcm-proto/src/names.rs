@@ -168,7 +168,8 @@ impl fmt::Display for ProjectId {
 
 /// A server key of the legacy wires ("API key" in GCM): visible ASCII only, so that it is safe in a header.
 ///
-/// White space around it is an error that says so, since a pasted line end is the usual mistake. `Debug` does not show it.
+/// White space around it is an error that says so, since a pasted line end is the usual mistake; so are quotes around it.
+/// `Debug` does not show it.
 ///
 /// ```
 /// use gcm_proto::ApiKey;
@@ -289,6 +290,13 @@ impl TryFrom<String> for ApiKey {
     fn try_from(text: String) -> Result<Self, NameError> {
         const WHAT: &str = "a server key";
         visible_ascii(WHAT, &text)?;
+        // Quotes come along when a key is copied out of a configuration file.
+        let quotes = ['"', '\''];
+        if text.starts_with(quotes) || text.ends_with(quotes) {
+            let index = text.find(quotes).unwrap_or_default();
+            let rule = NameRule::Character { index };
+            return Err(NameError { what: WHAT, rule });
+        }
         let mut authorization = HeaderValue::try_from(format!("key={text}")).map_err(|_| NameError {
             what: WHAT,
             rule: NameRule::Character { index: 0 },

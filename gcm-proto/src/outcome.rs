@@ -3,12 +3,14 @@
 //! It does not know which wire the answer came by.
 
 mod code;
+mod one_line;
 mod report;
 
 pub use code::Code;
 pub use report::{Position, Report, Settled};
 
 use crate::names::Token;
+use one_line::OneLine;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -138,7 +140,7 @@ impl fmt::Display for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("accepted")?;
         if let Some(id) = &self.id {
-            write!(f, " as {id}")?;
+            write!(f, " as {}", OneLine(id))?;
         }
         if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {
             write!(f, ", {} members not reached", reach.unreached.len())?;
@@ -355,5 +357,17 @@ impl fmt::Display for Advice {
             Self::FixCredentials => f.write_str("fix the credentials"),
             Self::ServiceGone => f.write_str("service gone"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Accepted;
+
+    #[test]
+    fn an_id_is_shown_on_one_line() {
+        let accepted = Accepted::new(Some("1:08\r\n\u{1b}[31m"));
+        assert_eq!(accepted.to_string(), "accepted as 1:08\\r\\n\\u{1b}[31m");
+        assert_eq!(accepted.id(), Some("1:08\r\n\u{1b}[31m"));
     }
 }

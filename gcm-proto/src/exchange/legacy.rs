@@ -8,8 +8,9 @@ use super::route::Route;
 use super::scrub;
 use super::{Refusal, Refused, RetryAfter, Scope, Unreadable};
 use crate::names::Token;
-use crate::outcome::{Accepted, Code, Failure, Outcome, Reach};
+use crate::outcome::{Accepted, Advice, Code, Failure, Outcome, Reach};
 use body::{Misshapen, Shape};
+use http::StatusCode;
 use http::response::Parts;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -174,15 +175,20 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
     /// A whole request answered by one code.
     fn verdict(&self, text: &str, recipients: usize) -> Refusal {
         let code = self.scrubbed(Code::from_wire(text));
-        let scope = scope(&code);
-        if scope == Scope::Recipient && recipients != 1 {
-            // It does not say which token it means: then it says nothing of any.
-            if code.is_retriable() {
-                return self.refused(code, Scope::Project);
-            }
-            return self.refused(Code::BadRequest, Scope::Message);
+        let scope = match &code {
+            // Whatever it means, it was said of the request.
+            Code::Other(_) if self.head.status == StatusCode::BAD_REQUEST => Scope::Message,
+            code => scope(code),
+        };
+        if scope != Scope::Recipient || recipients == 1 {
+            return self.refused(code, scope);
         }
-        self.refused(code, scope)
+        match code.advice(None) {
+            // It does not say which token it means: then it says nothing of any.
+            Advice::Remove => self.refused(Code::BadRequest, Scope::Message),
+            Advice::Retry(_) => self.refused(code, Scope::Project),
+            _ => self.refused(code, Scope::Message),
+        }
     }
 
     /// A 400 in English. The sentence is kept for the reader; its code is for sorting only.
@@ -280,7 +286,9 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
                     }
                 }
                 Outcome::Failed(failure) if matches!(failure.code(), Code::Other(_)) => {
-                    let code = self.scrubbed(failure.code().clone());
+                    // Its own token only: each code against each token would take a peer's thousand results a second.
+                    // What is long enough to be a real token is masked in any case.
+                    let code = self.masked(failure.code().clone(), std::iter::once(token));
                     *failure = Failure::new(code, failure.sent()).with_status(self.head.status);
                 }
                 Outcome::Failed(failure) => {
@@ -301,8 +309,12 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
     }
 
     fn scrubbed(&self, code: Code) -> Code {
+        self.masked(code, self.secrets.clone())
+    }
+
+    fn masked<'s>(&self, code: Code, secrets: impl Iterator<Item = &'s str>) -> Code {
         match code {
-            Code::Other(text) => Code::Other(scrub::mask(&text, self.route, self.secrets.clone()).into()),
+            Code::Other(text) => Code::Other(scrub::mask(&text, self.route, secrets).into()),
             known => known,
         }
     }

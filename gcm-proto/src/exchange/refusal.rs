@@ -33,7 +33,7 @@ pub enum Scope {
 
 /// The service refused the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the service refused the request with {code} (HTTP {}){}", status.as_u16(), after_colon(excerpt))]
+#[error("the service refused the request with {code} (HTTP {}{}){}", status.as_u16(), hint(code), after_colon(excerpt))]
 #[non_exhaustive]
 pub struct Refused {
     /// The HTTP status. 200 for a verdict in the body.
@@ -146,13 +146,7 @@ impl Refusal {
 
     /// The same as the failure of a recipient. `wall` resolves a dated `Retry-After`.
     pub fn to_failure(&self, wall: SystemTime) -> Failure {
-        let sent = match self {
-            // RFC 9110 section 15.5.20: a server that had nothing to do with the request did nothing with it.
-            Self::Refused(refused) if refused.status == StatusCode::MISDIRECTED_REQUEST => Sent::NotSent,
-            Self::Refused(_) => Sent::Answered,
-            Self::Unreadable(_) => Sent::MaybeSent,
-        };
-        let mut failure = Failure::new(self.code().clone(), sent).with_status(self.status());
+        let mut failure = Failure::new(self.code().clone(), self.sent()).with_status(self.status());
         if let Some(retry_after) = self.retry_after() {
             failure = failure.with_retry_after(retry_after.delay(wall));
         }
@@ -160,6 +154,27 @@ impl Refusal {
             failure = failure.with_detail(self.excerpt());
         }
         failure
+    }
+
+    fn sent(&self) -> Sent {
+        match self {
+            Self::Refused(refused) => match refused.status.as_u16() {
+                // RFC 9110 section 15.5.20: it came to a server that answers for another name.
+                421 => Sent::NotSent,
+                // Whatever stands in between gave up on the request, or holds it back: how much went on, it does not say.
+                408 | 425 => Sent::MaybeSent,
+                _ => Sent::Answered,
+            },
+            Self::Unreadable(_) => Sent::MaybeSent,
+        }
+    }
+}
+
+/// Every request here has a recipient, so what the service misses was lost on the way: quickstart-js issue 87.
+fn hint(code: &Code) -> &'static str {
+    match code {
+        Code::MissingRegistration => "; did the Content-Type header get through?",
+        _ => "",
     }
 }
 

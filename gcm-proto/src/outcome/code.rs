@@ -1,6 +1,7 @@
 //! The vocabulary of failures, and what each means for the recipient, is decided here.
 
 use super::Advice;
+use super::one_line::OneLine;
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::fmt;
@@ -273,17 +274,7 @@ impl FromStr for Code {
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A peer's text: it may hold line ends, which a log must not get.
-        for part in self.as_str().split_inclusive(char::is_control) {
-            match part.chars().last().filter(|c| c.is_control()) {
-                Some(control) => {
-                    f.write_str(part.strip_suffix(control).unwrap_or(part))?;
-                    write!(f, "{}", control.escape_default())?;
-                }
-                None => f.write_str(part)?,
-            }
-        }
-        Ok(())
+        OneLine(self.as_str()).fmt(f)
     }
 }
 

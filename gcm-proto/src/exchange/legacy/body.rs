@@ -83,8 +83,9 @@ impl<'a> Shape<'a> {
                 inexact: Some(&inexact),
             },
         );
-        if inexact.get() {
-            // An id that is a number beyond 64 bits: read it all once more, slower, with every digit.
+        if inexact.get() || reply.is_err() {
+            // An id that is a number beyond 64 bits, or a text that is none: read it all once more, slower, with every
+            // digit, and so that one bad value spoils its own result only.
             reply = parse(text, Items { most, inexact: None });
         }
         let reply = reply.map_err(|error| Misshapen {
@@ -127,6 +128,8 @@ impl<'a> Shape<'a> {
         // Values may hold `=`, and a `%` in an id is no escape: neither is taken apart further.
         let mut pair = || lines.next().and_then(|line| line.split_once('='));
         match pair().filter(|(_, value)| !value.is_empty()).ok_or_else(misshapen)? {
+            // NUL padding, say: half of it would be stored as an id.
+            ("id", id) if id.contains(char::is_control) => Err(misshapen()),
             ("id", id) => {
                 let second = pair().filter(|(key, value)| *key == "registration_id" && !value.is_empty());
                 Ok(Self::Id {
@@ -536,5 +539,6 @@ mod tests {
             {\"error\":\"Unavailable\"},{\"message_id\":\"1:2342\",\"registration_id\":\"32\"}]}";
         assert_eq!(quick::read(text, 3).map(|results| results.length), Some(3));
         assert!(quick::read(text, 2).is_none());
+        assert!(quick::read(&text.replace("}]}", "},]}"), 3).is_none());
     }
 }

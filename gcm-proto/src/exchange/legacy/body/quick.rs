@@ -23,7 +23,10 @@ pub(super) fn read(text: &str, most: usize) -> Option<Results<'_>> {
     rest.skip(",\"results\":[")?;
     let mut outcomes = Vec::with_capacity(most.min(text.len() / SHORTEST + 1));
     if rest.skip("]").is_none() {
-        while outcomes.len() < most {
+        loop {
+            if outcomes.len() == most {
+                return None;
+            }
             outcomes.push(rest.outcome()?);
             if rest.skip(",").is_none() {
                 break;
