@@ -308,7 +308,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
 
     fn scrubbed(&self, code: Code) -> Code {
         match code {
-            Code::Other(text) => Code::Other(scrub::mask(&text, self.route, self.secrets.clone()).into()),
+            Code::Other(text) => Code::Other(scrub::code(&text, self.route, self.secrets.clone())),
             known => known,
         }
     }

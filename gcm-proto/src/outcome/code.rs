@@ -227,9 +227,11 @@ const ALIASES: &[(&str, Code)] = &[
 const DEPRECATED: &str = "Deprecated endpoint";
 
 impl Code {
-    /// Reads a code off a wire; what it does not know is [`Other`](Self::Other).
+    /// Bytes that are kept of a code that is not known.
+    pub(crate) const KEPT: usize = 256;
+
+    /// Reads a code off a wire; what it does not know is [`Other`](Self::Other), whole: whoever keeps it masks and cuts it.
     pub(crate) fn from_wire(text: &str) -> Self {
-        const KEPT: usize = 256;
         if let Some((code, _)) = WIRE.iter().find(|(_, name)| *name == text) {
             return code.clone();
         }
@@ -239,8 +241,17 @@ impl Code {
         if text.starts_with(DEPRECATED) {
             return Self::DeprecatedApi;
         }
-        let end = (0..=text.len().min(KEPT)).rev().find(|&end| text.is_char_boundary(end));
-        Self::Other(text.get(..end.unwrap_or(0)).unwrap_or_default().into())
+        Self::Other(text.into())
+    }
+
+    fn cut(self) -> Self {
+        match self {
+            Self::Other(text) if text.len() > Self::KEPT => {
+                let end = (0..=Self::KEPT).rev().find(|&end| text.is_char_boundary(end));
+                Self::Other(text.get(..end.unwrap_or(0)).unwrap_or_default().into())
+            }
+            kept => kept,
+        }
     }
 }
 
@@ -248,7 +259,7 @@ impl From<&str> for Code {
     fn from(text: &str) -> Self {
         OWN.iter()
             .find(|(_, name)| *name == text)
-            .map_or_else(|| Self::from_wire(text), |(code, _)| code.clone())
+            .map_or_else(|| Self::from_wire(text).cut(), |(code, _)| code.clone())
     }
 }
 
