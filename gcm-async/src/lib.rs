@@ -1,1 +1,1 @@
-//! Async client.
+#![doc = include_str!("../README.md")]

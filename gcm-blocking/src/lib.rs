@@ -1,1 +1,20 @@
-//! Blocking client.
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod dial;
+mod lookup;
+mod proxy;
+mod roots;
+mod transport;
+
+pub use client::{Client, ClientBuilder, ExchangeError};
+pub use proxy::{Proxy, ProxyError};
+pub use roots::{Roots, RootsError};
+
+#[cfg(feature = "emulator")]
+pub mod emulator;
+
+/// The code of the workspace's front page, which is not part of this package.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct FrontPage;

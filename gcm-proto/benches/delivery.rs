@@ -10,6 +10,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    clippy::disallowed_macros,
     clippy::cast_precision_loss
 )] // a bench reads the clock
 

@@ -165,10 +165,10 @@ impl Delivery {
     ///
     /// One reading of the clocks serves all calls until the caller next waits or does I/O.
     pub fn poll(&mut self, now: Now) -> Step {
+        let now = self.tick(now);
         if let Some(done) = self.settled.pop_front() {
             return Step::Settle(done);
         }
-        let now = self.tick(now);
         self.end_overdue();
         self.wake();
         self.settle_backlog_when_ending();
@@ -344,6 +344,7 @@ impl Delivery {
             self.flights.depart(place);
         }
         let mut done = Settled::new(recipient.position, recipient.target, outcome);
+        done.attempts = recipient.attempts;
         done.multicast_id = recipient.multicast_id;
         self.hand_out(done);
     }

@@ -140,7 +140,7 @@ impl Gateway {
 
     /// Hands in an access token that was minted elsewhere, for instance with a remote signer.
     pub fn grant(&self, grant: Grant, now: Now) {
-        self.gate().granted(grant, now.mono, now.mono);
+        self.gate().granted(grant, None, now.mono, now.mono);
     }
 
     pub(crate) fn settings(&self) -> &Settings {

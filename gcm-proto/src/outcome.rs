@@ -305,7 +305,7 @@ impl fmt::Display for Failure {
         if let Some(cause) = &self.0.cause {
             write!(f, " because of {cause}")?;
         }
-        if let Some(status) = self.0.status {
+        if let Some(status) = self.0.status.filter(|status| *status != 200) {
             write!(f, " (HTTP {status})")?;
         }
         if self.0.sent != Sent::Answered {
@@ -357,5 +357,17 @@ impl fmt::Display for Advice {
             Self::FixCredentials => f.write_str("fix the credentials"),
             Self::ServiceGone => f.write_str("service gone"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Accepted;
+
+    #[test]
+    fn an_id_is_shown_on_one_line() {
+        let accepted = Accepted::new(Some("1:08\r\n\u{1b}[31m"));
+        assert_eq!(accepted.to_string(), "accepted as 1:08\\r\\n\\u{1b}[31m");
+        assert_eq!(accepted.id(), Some("1:08\r\n\u{1b}[31m"));
     }
 }

@@ -36,6 +36,7 @@ fn all_hold(checked: impl IntoIterator<Item = (String, Result<(), String>)>) {
 }
 
 /// Compares, and says both sides where they differ.
+#[allow(clippy::needless_pass_by_value)] // both are mostly made on the spot
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
     if found == expected {
         Ok(())

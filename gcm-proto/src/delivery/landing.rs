@@ -81,7 +81,7 @@ impl Delivery {
                 match exchange.read(&head, body.as_ref()) {
                     Ok(grant) => {
                         self.mint.session = None;
-                        self.gateway().gate().granted(grant, asked, now.mono);
+                        self.gateway().gate().granted(grant, Some(session), asked, now.mono);
                         return;
                     }
                     Err(refusal) => {
@@ -188,8 +188,7 @@ impl Delivery {
         if let (Some(generation), StatusCode::UNAUTHORIZED) = (token, status) {
             return self.token_refused(members, failure, generation);
         }
-        if status == StatusCode::MISDIRECTED_REQUEST {
-            // RFC 9110 section 15.5.20: the server had nothing to answer for; another connection may reach one that has.
+        if failure.sent() == Sent::NotSent {
             return self.replay(members, &failure);
         }
         if failure.is_retriable() {

@@ -1,1 +1,322 @@
+//! What the machine does where its parts meet; the laws and the scenarios are tested from outside.
 
+#![allow(clippy::unnecessary_wraps)] // replies are handed in as a transport has them
+
+use super::{Delivery, Step, Ticket};
+use crate::outcome::{Advice, Code, Outcome, Sent, Settled};
+use crate::{Gateway, Message, Now, RetryPolicy, Route, Token, TransportError};
+use http::Response;
+use std::time::{Duration, SystemTime};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn now(seconds: u64) -> Now {
+    Now {
+        mono: Duration::from_secs(seconds),
+        wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds),
+    }
+}
+
+fn gateway() -> Gateway {
+    Gateway::json(Route::new(
+        "https://push.example.org/gcm/send".parse().unwrap(),
+        "AAAA-key".parse().unwrap(),
+    ))
+}
+
+fn deliver(gateway: &Gateway, tokens: &[&str]) -> Delivery {
+    let tokens: Vec<Token> = tokens.iter().map(|token| Token::try_from(*token).unwrap()).collect();
+    let message = Message::builder().build().unwrap();
+    gateway.prepare(&message).unwrap().deliver(tokens, now(0), 7)
+}
+
+/// The next request: its ticket and the tokens in it.
+fn sent(delivery: &mut Delivery, at: Now) -> (Ticket, Vec<String>) {
+    match delivery.poll(at) {
+        Step::Send(call) => {
+            let body: serde_json::Value = serde_json::from_slice(call.request.body()).unwrap();
+            let ids = body["registration_ids"].as_array().unwrap();
+            (
+                call.ticket,
+                ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect(),
+            )
+        }
+        other => panic!("no request but {other:?}"),
+    }
+}
+
+fn settled(delivery: &mut Delivery, at: Now) -> Settled {
+    match delivery.poll(at) {
+        Step::Settle(done) => done,
+        other => panic!("no outcome but {other:?}"),
+    }
+}
+
+fn waits(delivery: &mut Delivery, at: Now) -> Duration {
+    match delivery.poll(at) {
+        Step::Wait(Some(delay)) => delay,
+        other => panic!("no wait but {other:?}"),
+    }
+}
+
+fn status(code: u16) -> Result<Response<&'static str>, TransportError> {
+    Ok(Response::builder().status(code).body("").unwrap())
+}
+
+fn results(items: &[&str]) -> Result<Response<String>, TransportError> {
+    Ok(Response::new(format!("{{\"results\":[{}]}}", items.join(","))))
+}
+
+#[test]
+fn what_was_not_sent_is_replayed_three_times_before_it_costs_an_attempt() {
+    let mut policy = RetryPolicy::LEGACY;
+    policy.attempts = 2;
+    let mut delivery = deliver(&gateway().with_policy(policy), &["A"]);
+    let mut at = now(0);
+    let mut sends = 0;
+    let failure = loop {
+        match delivery.poll(at) {
+            Step::Send(call) => {
+                sends += 1;
+                delivery.handle::<Vec<u8>>(call.ticket, Err(TransportError::not_sent("refused")), at);
+            }
+            Step::Wait(delay) => at = at.after(delay.unwrap()),
+            Step::Settle(done) => break done.outcome.failure().unwrap().clone(),
+            Step::Finish => panic!("no outcome"),
+        }
+    };
+    assert_eq!(sends, 3 + 2);
+    assert_eq!((failure.attempts(), failure.sent()), (2, Sent::NotSent));
+}
+
+#[test]
+fn a_lost_ticket_ends_at_the_deadline_and_frees_its_place() {
+    let mut delivery = deliver(&gateway(), &["A"]);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    drop(ticket);
+    assert_eq!(waits(&mut delivery, now(0)), Duration::from_secs(600));
+    assert_eq!(delivery.flights.len(), 1);
+    let failure = settled(&mut delivery, now(600)).outcome.failure().unwrap().clone();
+    assert_eq!((failure.code(), failure.sent()), (&Code::Connection, Sent::MaybeSent));
+    assert_eq!(delivery.flights.len(), 0);
+    assert!(matches!(delivery.poll(now(600)), Step::Finish));
+}
+
+#[test]
+fn a_late_reply_counts_for_those_who_still_wait_for_it() {
+    let message = Message::builder().build().unwrap();
+    let mut delivery = gateway().prepare(&message).unwrap().open(now(0), 7);
+    delivery.push(Token::try_from("old").unwrap(), now(0)).unwrap();
+    delivery.push(Token::try_from("young").unwrap(), now(300)).unwrap();
+    let (ticket, tokens) = sent(&mut delivery, now(300));
+    assert_eq!(tokens, ["old", "young"]);
+    assert_eq!(settled(&mut delivery, now(600)).position.get(), 0);
+    let reply = results(&["{\"message_id\":\"1\"}", "{\"message_id\":\"2\"}"]);
+    delivery.handle(ticket, reply, now(601));
+    let young = settled(&mut delivery, now(601));
+    assert_eq!(
+        (young.position.get(), young.outcome.accepted().unwrap().id()),
+        (1, Some("2"))
+    );
+}
+
+#[test]
+fn a_backoff_that_would_end_after_the_deadline_is_not_begun() {
+    let mut policy = RetryPolicy::LEGACY;
+    policy.give_up_after = Duration::from_secs(1);
+    policy.initial = Duration::from_secs(4);
+    let mut delivery = deliver(&gateway().with_policy(policy), &["A"]);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    delivery.handle(ticket, status(503), now(0));
+    let done = settled(&mut delivery, now(0));
+    assert!(matches!(done.outcome.advice(), Advice::Retry(Some(delay)) if delay >= 2 * SECOND));
+}
+
+#[test]
+fn those_who_failed_together_stay_together() {
+    let mut delivery = deliver(&gateway().with_batch(3), &["A", "B", "C", "D", "E", "F", "G"]);
+    let (first, tokens) = sent(&mut delivery, now(0));
+    assert_eq!(tokens, ["A", "B", "C"]);
+    let (second, tokens) = sent(&mut delivery, now(0));
+    assert_eq!(tokens, ["D", "E", "F"]);
+    let unavailable = "{\"error\":\"Unavailable\"}";
+    let ok = "{\"message_id\":\"1\"}";
+    delivery.handle(first, results(&[unavailable, ok, unavailable]), now(0));
+    delivery.handle(second, results(&[unavailable, unavailable, ok]), now(0));
+    for _ in 0..2 {
+        settled(&mut delivery, now(0));
+    }
+    let (_, tokens) = sent(&mut delivery, now(0));
+    assert_eq!(tokens, ["G"]);
+    // Both groups are due; three fit, and the second group is not cut for it.
+    let (_, tokens) = sent(&mut delivery, now(5));
+    assert_eq!(tokens.len(), 2);
+    let (_, other) = sent(&mut delivery, now(5));
+    let mut groups = [tokens, other];
+    groups.sort();
+    assert_eq!(groups, [["A", "C"], ["D", "E"]]);
+}
+
+#[test]
+fn a_part_batch_lingers_while_others_fly_and_company_may_come() {
+    let message = Message::builder().build().unwrap();
+    let mut delivery = gateway().with_batch(2).prepare(&message).unwrap().open(now(0), 7);
+    for token in ["A", "B", "C"] {
+        delivery.push(Token::try_from(token).unwrap(), now(0)).unwrap();
+    }
+    let (_in_the_air, tokens) = sent(&mut delivery, now(0));
+    assert_eq!(tokens, ["A", "B"]);
+    assert_eq!(waits(&mut delivery, now(0)), Gateway::LINGER);
+    let (_, tokens) = sent(&mut delivery, now(0).after(Gateway::LINGER));
+    assert_eq!(tokens, ["C"]);
+}
+
+#[test]
+fn a_project_verdict_settles_all_with_its_cause_and_blames_no_token() {
+    let mut delivery = deliver(&gateway().with_batch(1), &["A", "B", "C"]);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    let (flying, _) = sent(&mut delivery, now(0));
+    delivery.handle(ticket, status(404), now(0));
+    let sent_one = settled(&mut delivery, now(0)).outcome;
+    assert_eq!(sent_one.advice(), Advice::ServiceGone);
+    let untried = settled(&mut delivery, now(0));
+    let failure = untried.outcome.failure().unwrap();
+    assert_eq!((untried.position.get(), failure.code()), (2, &Code::NotAttempted));
+    assert_eq!((failure.cause(), failure.attempts()), (Some(&Code::EndpointGone), 0));
+    assert_eq!(untried.outcome.advice(), Advice::ServiceGone);
+    // What flies is settled by its own reply, and nothing waits any more.
+    delivery.handle(flying, status(503), now(0));
+    let flown = settled(&mut delivery, now(0));
+    assert_eq!(flown.position.get(), 1);
+    assert!(matches!(flown.outcome.advice(), Advice::Retry(Some(_))));
+    assert!(matches!(delivery.poll(now(0)), Step::Finish));
+}
+
+#[test]
+fn a_message_that_was_accepted_once_is_not_blamed_again() {
+    let mut delivery = deliver(&gateway().with_batch(1), &["A", "B", "C"]);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    delivery.handle(ticket, results(&["{\"message_id\":\"1\"}"]), now(0));
+    assert!(matches!(settled(&mut delivery, now(0)).outcome, Outcome::Accepted(_)));
+    let (ticket, _) = sent(&mut delivery, now(0));
+    delivery.handle(ticket, status(400), now(0));
+    assert_eq!(settled(&mut delivery, now(0)).outcome.advice(), Advice::FixRequest);
+    let (_, tokens) = sent(&mut delivery, now(0));
+    assert_eq!(tokens, ["C"]);
+}
+
+#[test]
+fn five_strangers_in_a_row_halt() {
+    let mut delivery = deliver(&gateway().with_batch(1), &["A", "B", "C", "D", "E", "F"]);
+    for _ in 0..5 {
+        let (ticket, _) = sent(&mut delivery, now(0));
+        delivery.handle(ticket, Ok(Response::new("<html>Welcome to our hotel</html>")), now(0));
+        let outcome = settled(&mut delivery, now(0)).outcome;
+        assert_eq!(outcome.advice(), Advice::Keep);
+        assert_eq!(outcome.failure().unwrap().sent(), Sent::MaybeSent);
+    }
+    assert_eq!(
+        settled(&mut delivery, now(0)).outcome.failure().unwrap().cause(),
+        Some(&Code::Unreadable)
+    );
+}
+
+#[test]
+fn stop_lets_flights_land_and_cancel_does_not() {
+    for cancel in [false, true] {
+        let mut delivery = deliver(&gateway().with_batch(1), &["A", "B"]);
+        let (ticket, _) = sent(&mut delivery, now(0));
+        if cancel {
+            delivery.cancel();
+        } else {
+            delivery.stop();
+        }
+        let reply = results(&["{\"message_id\":\"1\"}"]);
+        delivery.handle(ticket, reply, now(0));
+        let mut outcomes = [settled(&mut delivery, now(0)), settled(&mut delivery, now(0))];
+        outcomes.sort_by_key(|done| done.position);
+        let [flown, ready] = &outcomes[..] else { panic!("two") };
+        if cancel {
+            let failure = flown.outcome.failure().unwrap();
+            assert_eq!((failure.code(), failure.sent()), (&Code::Cancelled, Sent::MaybeSent));
+        } else {
+            assert!(flown.outcome.accepted().is_some());
+        }
+        let failure = ready.outcome.failure().unwrap();
+        assert_eq!((failure.code(), failure.attempts()), (&Code::NotAttempted, 0));
+        assert_eq!(ready.outcome.advice(), Advice::Retry(None));
+        assert!(matches!(delivery.poll(now(0)), Step::Finish));
+        assert_eq!(delivery.room(), 0);
+    }
+}
+
+#[test]
+fn a_message_past_its_time_is_expired_for_all() {
+    let message = Message::builder().build().unwrap();
+    let prepared = gateway()
+        .with_batch(1)
+        .prepare(&message)
+        .unwrap()
+        .expires_after(5 * SECOND);
+    let tokens = ["A", "B"].map(|token| Token::try_from(token).unwrap());
+    let mut delivery = prepared.deliver(tokens, now(0), 7);
+    let (_ticket, _) = sent(&mut delivery, now(0));
+    for sent in [Sent::MaybeSent, Sent::NotSent] {
+        let failure = settled(&mut delivery, now(5)).outcome.failure().unwrap().clone();
+        assert_eq!(
+            (failure.code(), failure.sent(), failure.advice()),
+            (&Code::Expired, sent, Advice::Keep)
+        );
+    }
+    assert!(matches!(delivery.poll(now(5)), Step::Finish));
+}
+
+#[test]
+fn a_hold_that_outlasts_a_recipient_hands_it_back_at_once() {
+    let gateway = gateway().with_batch(1);
+    let mut first = deliver(&gateway, &["A"]);
+    let mut second = deliver(&gateway, &["B"]);
+    let (ticket, _) = sent(&mut first, now(0));
+    let reply = Response::builder()
+        .status(503)
+        .header("retry-after", "3000")
+        .body("")
+        .unwrap();
+    first.handle(ticket, Ok(reply), now(0));
+    for (delivery, code) in [(&mut first, Code::Unavailable), (&mut second, Code::NotAttempted)] {
+        let done = settled(delivery, now(0));
+        assert_eq!(done.outcome.failure().unwrap().code(), &code);
+        assert_eq!(done.outcome.advice(), Advice::Retry(Some(3000 * SECOND)));
+    }
+}
+
+#[test]
+fn a_target_that_the_wire_does_not_have_is_refused_by_name_and_the_others_go() {
+    let message = Message::builder().build().unwrap();
+    let gateway = gateway();
+    let prepared = gateway.prepare(&message).unwrap();
+    let fid = crate::Target::Fid("fid-of-a-phone".parse().unwrap());
+    let token = crate::Target::Token("A".parse().unwrap());
+    let mut delivery = prepared.deliver([fid, token], now(0), 7);
+    let failure = settled(&mut delivery, now(0)).outcome.failure().unwrap().clone();
+    assert_eq!((failure.code(), failure.attempts()), (&Code::Undeliverable, 0));
+    assert_eq!(failure.detail(), Some("the legacy JSON wire cannot send to a fid"));
+    let (_, tokens) = sent(&mut delivery, now(0));
+    assert_eq!(tokens, ["A"]);
+}
+
+#[test]
+fn a_transport_that_cannot_work_halts_and_says_why() {
+    let mut delivery = deliver(&gateway().with_batch(1), &["A", "B"]);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    let error = TransportError::not_sent("certificate not trusted\n").hopeless();
+    delivery.handle::<Vec<u8>>(ticket, Err(error), now(0));
+    for code in [Code::Unreachable, Code::NotAttempted] {
+        let failure = settled(&mut delivery, now(0)).outcome.failure().unwrap().clone();
+        assert_eq!((failure.code(), failure.advice()), (&code, Advice::FixCredentials));
+        assert_eq!(
+            failure.detail(),
+            Some("the request was not sent: certificate not trusted\\n")
+        );
+    }
+}

@@ -66,6 +66,28 @@ pub struct Unreadable {
 }
 
 impl Refusal {
+    /// A refusal for an exchange of one's own: a [`Credential`](crate::Credential)'s, for instance.
+    pub fn refused(status: StatusCode, code: Code, scope: Scope) -> Self {
+        Self::Refused(Refused {
+            status,
+            code,
+            scope,
+            excerpt: "".into(),
+            retry_after: None,
+        })
+    }
+
+    /// A reply that an exchange of one's own cannot read.
+    pub fn unreadable(status: StatusCode, expected: &'static str) -> Self {
+        Self::Unreadable(Unreadable {
+            status,
+            expected,
+            at: None,
+            excerpt: "".into(),
+            retry_after: None,
+        })
+    }
+
     /// The HTTP status of the reply.
     pub fn status(&self) -> StatusCode {
         match self {

@@ -14,7 +14,7 @@ const TOKEN_LIKE: usize = 40;
 const WORTH_MASKING: usize = 8;
 
 /// The beginning of a body as it may be shown.
-pub(super) fn excerpt<'a>(body: &[u8], route: &'a Route, tokens: impl Iterator<Item = &'a str>) -> Box<str> {
+pub(super) fn excerpt<'a>(body: &[u8], route: &Route, tokens: impl Iterator<Item = &'a str>) -> Box<str> {
     let text = String::from_utf8_lossy(body);
     let (mut shown, whole) = masked(text.trim(), KEPT, route, tokens, |shown, c| {
         if c.is_control() {
@@ -30,7 +30,7 @@ pub(super) fn excerpt<'a>(body: &[u8], route: &'a Route, tokens: impl Iterator<I
 }
 
 /// The beginning of a code that is not known, as it may be kept.
-pub(super) fn code<'a>(text: &str, route: &'a Route, tokens: impl Iterator<Item = &'a str>) -> Box<str> {
+pub(super) fn code<'a>(text: &str, route: &Route, tokens: impl Iterator<Item = &'a str>) -> Box<str> {
     let (kept, _) = masked(text, Code::KEPT, route, tokens, String::push);
     kept.into()
 }
@@ -42,14 +42,15 @@ pub(super) fn code<'a>(text: &str, route: &'a Route, tokens: impl Iterator<Item 
 fn masked<'a>(
     text: &str,
     most: usize,
-    route: &'a Route,
+    route: &Route,
     tokens: impl Iterator<Item = &'a str>,
     write: impl Fn(&mut String, char),
 ) -> (String, bool) {
-    let secrets = route.key().into_iter().chain(tokens);
-    let mut present: Vec<&str> = secrets
-        .filter(|secret| secret.len() >= WORTH_MASKING && text.contains(secret))
-        .collect();
+    let is_present = |secret: &&str| secret.len() >= WORTH_MASKING && text.contains(*secret);
+    let mut present: Vec<&str> = route.key().into_iter().filter(is_present).collect();
+    for token in tokens.filter(is_present) {
+        present.push(token);
+    }
     // One may begin with another.
     present.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
     let mut shown = String::with_capacity(text.len().min(most));
@@ -76,6 +77,11 @@ fn masked<'a>(
         }
     }
     (shown, true)
+}
+
+/// Whether a text is masked wherever it stands, known or not.
+pub(super) fn is_token_like(text: &str) -> bool {
+    text.len() >= TOKEN_LIKE && text.chars().all(is_of_token)
 }
 
 /// Bytes of a token's characters at the beginning of a text.

@@ -132,20 +132,13 @@ impl Gate {
         }
     }
 
-    /// The hold in force.
-    pub(crate) fn held(&mut self, now: Duration) -> Option<Hold> {
-        if self.hold.as_ref().is_some_and(|hold| hold.until <= now) {
-            if let (Some(paced), Some(hold)) = (&mut self.pace, &self.hold) {
-                paced.ramp_from = Some(hold.until);
-                paced.ramp = Pace::RAMP_AFTER_HOLD.max(paced.pace.ramp());
-            }
-            self.hold = None;
-        }
-        self.hold.clone()
+    /// The hold in force. One that is over stays, for whoever's clock is behind.
+    pub(crate) fn held(&self, now: Duration) -> Option<Hold> {
+        self.hold.as_ref().filter(|hold| hold.until > now).cloned()
     }
 
     /// Whether recipients may be sent now; [`spend`](Self::spend) says that they are.
-    pub(crate) fn admit(&mut self, now: Duration) -> Admission {
+    pub(crate) fn admit(&self, now: Duration) -> Admission {
         if let Some(hold) = self.held(now) {
             return Admission::Held(hold);
         }
@@ -161,7 +154,12 @@ impl Gate {
             self.credits = (self.credits + self.budget.earn).min(self.budget.most);
         }
         if let Some(paced) = &mut self.pace {
-            let from = *paced.ramp_from.get_or_insert(now);
+            let mut from = *paced.ramp_from.get_or_insert(now);
+            if let Some(hold) = self.hold.as_ref().filter(|hold| hold.until > from && hold.until <= now) {
+                from = hold.until;
+                paced.ramp_from = Some(from);
+                paced.ramp = Pace::RAMP_AFTER_HOLD.max(paced.pace.ramp());
+            }
             let cost = paced.pace.cost(recipients, now.saturating_sub(from), paced.ramp);
             paced.next = paced.next.max(now.saturating_sub(Self::BURST)).saturating_add(cost);
         }
@@ -208,8 +206,8 @@ impl Gate {
         }
     }
 
-    /// A mint brought a token. It was asked for at `asked`, from where its life counts.
-    pub(crate) fn granted(&mut self, grant: Grant, asked: Duration, now: Duration) {
+    /// A token came, from the mint of a session or from elsewhere. It was asked for at `asked`, from where its life counts.
+    pub(crate) fn granted(&mut self, grant: Grant, session: Option<u64>, asked: Duration, now: Duration) {
         self.generations += 1;
         let life = grant.lifetime.map(|life| life.min(Self::LONGEST_LIFE));
         let after = |span: Duration| asked.saturating_add(span);
@@ -225,7 +223,9 @@ impl Gate {
         } else {
             Duration::ZERO
         };
-        self.lease = None;
+        if let Some(session) = session {
+            self.give_back(session);
+        }
         self.failed = None;
     }
 

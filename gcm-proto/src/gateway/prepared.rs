@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use crate::delivery::Delivery;
-use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Unreadable, Wire, json, plaintext};
+use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire, json, plaintext};
 use crate::message::Message;
 use crate::names::Token;
 use crate::now::Now;
@@ -125,13 +125,7 @@ impl Flying {
     /// Reads a reply whose body was lost: only a refusal can be told by the status. (An empty 200 would mean something.)
     pub(crate) fn read_head(&self, head: &Parts) -> Result<Returned, Refusal> {
         if head.status.is_success() {
-            Err(Refusal::Unreadable(Unreadable {
-                status: head.status,
-                expected: "a whole body",
-                at: None,
-                excerpt: "".into(),
-                retry_after: None,
-            }))
+            Err(Refusal::unreadable(head.status, "a whole body"))
         } else {
             self.read(head, b"")
         }

@@ -127,8 +127,8 @@ fn what_no_message_has_is_refused_in_its_json_form() {
         r#"{"dry_run": "true"}"#,
         r#"{"collapse_key": ""}"#,
         r#"{"collapse_key": "a", "collapse_key": "b"}"#,
-        r#"{} {}"#,
-        r#"null"#,
+        "{} {}",
+        "null",
     ] {
         assert!(serde_json::from_str::<Message>(text).is_err(), "{text}");
     }

@@ -43,17 +43,20 @@ pub struct Settled {
     pub target: Target,
     /// What became of it.
     pub outcome: Outcome,
+    /// Attempts made for it; 0 when it was never tried.
+    pub attempts: u32,
     /// The multicast's id of its last answered attempt, where the wire has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multicast_id: Option<MulticastId>,
 }
 
 impl Settled {
-    /// A recipient with its outcome.
+    /// A recipient with its outcome, settled at the first attempt or by the failure's count of them.
     pub fn new(position: Position, target: Target, outcome: Outcome) -> Self {
         Self {
             position,
             target,
+            attempts: outcome.failure().map_or(1, Failure::attempts),
             outcome,
             multicast_id: None,
         }

@@ -26,8 +26,8 @@ fn read(value: &str) -> Option<RetryAfter> {
     RetryAfter::read(&headers(&[value.as_bytes()], None))
 }
 
-fn seconds(seconds: u64) -> Option<RetryAfter> {
-    Some(RetryAfter::In(Duration::from_secs(seconds)))
+fn seconds(seconds: u64) -> RetryAfter {
+    RetryAfter::In(Duration::from_secs(seconds))
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn whole_seconds_are_read_and_saturate() {
         ("18446744073709551616", u64::MAX),
         (&huge, u64::MAX),
     ] {
-        assert_eq!(read(text), seconds(expected));
+        assert_eq!(read(text), Some(seconds(expected)));
     }
 }
 
@@ -149,6 +149,9 @@ fn of_several_the_one_that_waits_longest_counts() {
     }
     // Without a date of the reply there is nothing to measure the other one by: the seconds stand.
     for pair in [["30", later], [later, "30"]] {
-        assert_eq!(RetryAfter::read(&headers(&pair.map(str::as_bytes), None)), seconds(30));
+        assert_eq!(
+            RetryAfter::read(&headers(&pair.map(str::as_bytes), None)),
+            Some(seconds(30))
+        );
     }
 }

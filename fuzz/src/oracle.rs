@@ -1,0 +1,294 @@
+//! What a reply plainly says is decided here, by a second reading of its body that shares no code with the crate's.
+//!
+//! Where a body can be read in two ways (a field stands there twice, a number is out of range) it says nothing.
+
+use crate::input::Input;
+use gcm_proto::json::Results;
+use gcm_proto::{Accepted, Code, Failure, Outcome, Receipt, Refusal, Target, Token};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use std::fmt;
+
+/// The error codes of the table in Google's "Firebase Cloud Messaging HTTP protocol" (legacy).
+const DOCUMENTED: [&str; 14] = [
+    "MissingRegistration",
+    "InvalidRegistration",
+    "NotRegistered",
+    "InvalidPackageName",
+    "MismatchSenderId",
+    "InvalidParameters",
+    "MessageTooBig",
+    "InvalidDataKey",
+    "InvalidTtl",
+    "Unavailable",
+    "InternalServerError",
+    "DeviceMessageRateExceeded",
+    "TopicsMessageRateExceeded",
+    "InvalidApnsCredential",
+];
+
+/// Other spellings: the XMPP wire's, and what older and newer replies have in place of a code.
+const ALIASES: [(&str, &str); 14] = [
+    ("UnauthorizedRegistration", "Unauthorized"),
+    ("INVALID_KEY", "Unauthorized"),
+    ("AUTHENTICATION_FAILED", "Unauthorized"),
+    ("DeprecatedEndpoint", "DeprecatedApi"),
+    ("INVALID_REGISTRATION", "InvalidRegistration"),
+    ("BAD_REGISTRATION", "InvalidRegistration"),
+    ("DEVICE_UNREGISTERED", "NotRegistered"),
+    ("INVALID_JSON", "MalformedJson"),
+    ("SERVICE_UNAVAILABLE", "Unavailable"),
+    ("INTERNAL_SERVER_ERROR", "InternalServerError"),
+    ("DEVICE_MESSAGE_RATE_EXCEEDED", "DeviceMessageRateExceeded"),
+    ("TOPICS_MESSAGE_RATE_EXCEEDED", "TopicsMessageRateExceeded"),
+    ("SENDER_ID_MISMATCH", "MismatchSenderId"),
+    ("INVALID_APNS_CREDENTIAL", "InvalidApnsCredential"),
+];
+
+/// How the notice of 2024 begins that the legacy API is retired.
+const RETIRED: &str = "Deprecated endpoint";
+
+/// The body as JSON, if it is an object and every field in it stands there once.
+pub fn value(body: &[u8]) -> Option<Value> {
+    let text = std::str::from_utf8(body).ok()?;
+    let Once(value) = serde_json::from_str(text).ok()?;
+    value.is_object().then_some(value)
+}
+
+/// The reply to a multicast to `tokens`.
+pub fn results(input: &Input<'_>, value: Option<&Value>, reply: &Result<Results, Refusal>, tokens: &[Token]) {
+    let Some(Value::Array(items)) = value.and_then(|value| value.get("results")) else {
+        assert!(value.is_none() || reply.is_err(), "accepted without results");
+        return;
+    };
+    let results = match reply {
+        Ok(results) => results,
+        Err(refusal) => {
+            let read = input.head.status == 200 && items.len() == tokens.len();
+            assert!(!read, "{} results that were not read: {refusal}", items.len());
+            return;
+        }
+    };
+    assert_eq!(items.len(), tokens.len(), "one result a token");
+    for ((item, outcome), token) in items.iter().zip(results.outcomes()).zip(tokens) {
+        match (Item::of(item), outcome) {
+            (Item::Accepted { id, canonical }, Outcome::Accepted(accepted)) => {
+                same_acceptance(
+                    accepted,
+                    id,
+                    canonical.filter(|canonical| !canonical.is(token.as_str())),
+                );
+            }
+            (Item::Failed(error), Outcome::Failed(failure)) => same_code(failure, error),
+            (Item::Unclear, Outcome::Failed(failure)) => assert_eq!(failure.code(), &Code::Unreadable),
+            (item, outcome) => panic!("{item:?} was read as {outcome:?}"),
+        }
+    }
+}
+
+/// The reply to one target.
+pub fn receipt(input: &Input<'_>, value: Option<&Value>, reply: &Result<Receipt, Refusal>, target: &Target) {
+    let Some(value) = value else { return };
+    let item = match (value.get("results"), target) {
+        (Some(Value::Array(items)), _) => match items.as_slice() {
+            [item] => Item::of(item),
+            _ => Item::Unclear,
+        },
+        (None | Some(Value::Null), Target::Topic(_)) => Item::new(value.get("message_id"), None, value.get("error")),
+        _ => Item::Unclear,
+    };
+    match (reply, item) {
+        (Ok(receipt), Item::Accepted { id, canonical }) => {
+            let used = target.as_token().map_or("", Token::as_str);
+            same_acceptance(&receipt.accepted, id, canonical.filter(|canonical| !canonical.is(used)));
+        }
+        (Ok(receipt), _) => {
+            let reach = receipt.accepted.reach().expect("accepted without an id");
+            assert_eq!(value.get("success").and_then(Value::as_u64), Some(reach.reached));
+            let unreached: Vec<_> = reach.unreached.iter().map(Token::as_str).collect();
+            let listed = value.get("failed_registration_ids").and_then(Value::as_array);
+            let listed: Vec<_> = listed.into_iter().flatten().filter_map(Value::as_str).collect();
+            assert_eq!(unreached, listed);
+        }
+        (Err(refusal), item) => {
+            let accepted = matches!(item, Item::Accepted { .. }) && input.head.status == 200;
+            assert!(!accepted, "{item:?} was read as {refusal}");
+        }
+    }
+}
+
+/// The reply to one target in lines, `id=` or `Error=` first.
+pub fn lines(input: &Input<'_>, reply: &Result<Receipt, Refusal>) {
+    let text = std::str::from_utf8(input.body).unwrap_or_default();
+    let mut lines = text.lines().map(|line| line.trim_end_matches('\r'));
+    let first = lines.next().unwrap_or_default();
+    if input.head.status != 200 || first.contains('\r') {
+        return;
+    }
+    if let Some(id) = first.strip_prefix("id=").filter(|id| !id.is_empty()) {
+        let accepted = &reply.as_ref().expect("an id is an acceptance").accepted;
+        assert_eq!(accepted.id(), Some(id));
+        if let Some(canonical) = accepted.canonical() {
+            let second = lines.next().and_then(|line| line.strip_prefix("registration_id="));
+            assert_eq!(second, Some(canonical.as_str()));
+        }
+    } else if let Some(code) = first.strip_prefix("Error=").filter(|code| !code.is_empty()) {
+        let refusal = reply.as_ref().expect_err("an error is no acceptance");
+        if DOCUMENTED.contains(&code) {
+            assert_eq!(refusal.code().as_str(), code);
+        }
+    }
+}
+
+/// What one result plainly says.
+#[derive(Debug)]
+enum Item<'a> {
+    Accepted { id: Text<'a>, canonical: Option<Text<'a>> },
+    Failed(Text<'a>),
+    Unclear,
+}
+
+/// A field's value: text, or a number that is taken for its text.
+#[derive(Clone, Copy, Debug)]
+enum Text<'a> {
+    String(&'a str),
+    Number(&'a Number),
+}
+
+impl<'a> Item<'a> {
+    fn of(item: &'a Value) -> Self {
+        if item.is_object() {
+            Self::new(item.get("message_id"), item.get("registration_id"), item.get("error"))
+        } else {
+            Self::Unclear
+        }
+    }
+
+    fn new(id: Option<&'a Value>, canonical: Option<&'a Value>, error: Option<&'a Value>) -> Self {
+        let fields = [id, canonical, error].map(|field| match field {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(Value::String(text)) => Ok(Some(Text::String(text))),
+            Some(Value::Number(number)) => Ok(Some(Text::Number(number))),
+            Some(_) => Err(()),
+        });
+        match fields {
+            [Ok(Some(id)), Ok(canonical), Ok(None)] if canonical.is_none_or(Text::is_token) => {
+                Self::Accepted { id, canonical }
+            }
+            [Ok(None), Ok(None), Ok(Some(error))] => Self::Failed(error),
+            _ => Self::Unclear,
+        }
+    }
+}
+
+impl Text<'_> {
+    /// A number is compared as one: this reading does not keep its digits.
+    fn is(self, text: &str) -> bool {
+        match self {
+            Self::String(own) => own == text,
+            Self::Number(own) => serde_json::from_str::<Number>(text).is_ok_and(|number| &number == own),
+        }
+    }
+
+    fn is_token(self) -> bool {
+        match self {
+            Self::String(text) => Token::try_from(text).is_ok(),
+            Self::Number(_) => true,
+        }
+    }
+}
+
+fn same_acceptance(accepted: &Accepted, id: Text<'_>, canonical: Option<Text<'_>>) {
+    assert!(
+        accepted.id().is_some_and(|own| id.is(own)),
+        "{id:?} was read as {accepted:?}"
+    );
+    match (canonical, accepted.canonical()) {
+        (Some(canonical), Some(token)) => assert!(canonical.is(token.as_str()), "{canonical:?}"),
+        (canonical, token) => assert!(
+            canonical.is_none() && token.is_none(),
+            "{canonical:?} was read as {token:?}"
+        ),
+    }
+}
+
+fn same_code(failure: &Failure, error: Text<'_>) {
+    let code = failure.code();
+    let same = match (code, error) {
+        (Code::Other(kept), Text::String(text)) => {
+            let masked = kept.contains('…');
+            let cut = text.len() > kept.len() && kept.len() > 250 && text.starts_with(&**kept);
+            !DOCUMENTED.contains(&text) && (**kept == *text || masked || cut)
+        }
+        (Code::Other(kept), number @ Text::Number(_)) => number.is(kept),
+        (known, Text::String(text)) => {
+            known.as_str() == text
+                || ALIASES.contains(&(text, known.as_str()))
+                || (text.starts_with(RETIRED) && known == &Code::DeprecatedApi)
+        }
+        (_, Text::Number(_)) => false,
+    };
+    assert!(same, "{error:?} was read as {code:?}");
+}
+
+/// Any JSON in which no object has a field twice.
+struct Once(Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OnceVisitor).map(Once)
+    }
+}
+
+struct OnceVisitor;
+
+impl<'de> Visitor<'de> for OnceVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON in which no object has a field twice")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Once(item)) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some((name, Once(field))) = map.next_entry::<String, _>()? {
+            if fields.insert(name, field).is_some() {
+                return Err(A::Error::custom("a field stands there twice"));
+            }
+        }
+        Ok(Value::Object(fields))
+    }
+}

@@ -1,0 +1,245 @@
+//! The service itself on a TCP port, for tests: `EmulatorServer` decides who may connect, and for how long.
+//!
+//! What is answered is decided by [`Emulator`], which this module serves to any HTTP/1.1 client in any language.
+
+mod http1;
+
+use gcm_proto::Endpoint;
+use gcm_proto::emulator::Emulator;
+use http1::Connection;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Connections served at once, a thread each; further ones wait. More than a client under test opens.
+const CONNECTIONS: usize = 512;
+
+/// A connection on which nothing comes for this long is closed.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// An [`Emulator`] served over HTTP/1.1 until it is dropped.
+///
+/// ```
+/// use gcm_blocking::Client;
+/// use gcm_blocking::emulator::EmulatorServer;
+/// use gcm_proto::emulator::{Behaviour, Emulator, Script};
+/// use gcm_proto::{Message, Route, Token, json};
+///
+/// let script = Script::new().key("test-key").device("APA91b-bert", [Behaviour::unregistered()]);
+/// let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")?;
+///
+/// let route = Route::new(server.endpoint(), "test-key".parse()?);
+/// let tokens = vec![Token::try_from("APA91b-anna")?, Token::try_from("APA91b-bert")?];
+/// let message = Message::builder().data("score", "4x8").build()?;
+/// let results = Client::builder().build().exchange(&json::Multicast::new(&route, &message, tokens)?)?;
+///
+/// assert_eq!(results.accepted().count(), 1);
+/// assert_eq!(server.emulator().counters().errors["NotRegistered"], 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct EmulatorServer {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    endpoint: Endpoint,
+    notes: Sender<Note>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    emulator: Mutex<Emulator>,
+    connections: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl EmulatorServer {
+    /// Serves on an address of this machine's loopback, `127.0.0.1:0` for a free port.
+    ///
+    /// # Errors
+    ///
+    /// The error of listening there; [`io::ErrorKind::InvalidInput`] for an address that other machines reach.
+    pub fn start(emulator: Emulator, address: impl ToSocketAddrs) -> io::Result<Self> {
+        for address in address.to_socket_addrs()? {
+            if !address.ip().is_loopback() {
+                let text = format!("{} is no loopback address", address.ip());
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            }
+        }
+        Self::start_exposed(emulator, address)
+    }
+
+    /// Serves on any address, also one that other machines reach: they see and change what the tests see.
+    ///
+    /// # Errors
+    ///
+    /// The error of listening there.
+    pub fn start_exposed(emulator: Emulator, address: impl ToSocketAddrs) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let address = listener.local_addr()?;
+        let endpoint = Endpoint::insecure(&format!("http://{}/gcm/send", reachable(address)))
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let shared = Arc::new(Shared {
+            emulator: Mutex::new(emulator),
+            connections: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+        });
+        let (notes, inbox) = mpsc::channel();
+        let acceptor = thread::Builder::new().name("gcm-emulator".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            let notes = notes.clone();
+            move || accept(&listener, &shared, &notes, &inbox)
+        })?;
+        Ok(Self {
+            shared,
+            address,
+            endpoint,
+            notes,
+            acceptor: Some(acceptor),
+        })
+    }
+
+    /// Stops serving: what is being answered is cut off. Dropping it does the same.
+    pub fn stop(self) {}
+
+    /// The URL to send to: `http://127.0.0.1:PORT/gcm/send`, or the address served. A script with an `endpoint_path` has
+    /// another path.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint.clone()
+    }
+
+    /// The address served, with the port that was free.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The emulator: its log, its counters. No request is answered while this is held.
+    pub fn emulator(&self) -> MutexGuard<'_, Emulator> {
+        self.shared.emulator()
+    }
+
+    /// Connections accepted so far.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for EmulatorServer {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        // The acceptor waits for a place, or for a connection.
+        let _ = self.notes.send(Note::Stop);
+        let _ = TcpStream::connect_timeout(&reachable(self.address), Duration::from_secs(1));
+        if let Some(acceptor) = self.acceptor.take() {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+impl fmt::Debug for EmulatorServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmulatorServer")
+            .field("address", &self.address)
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn emulator(&self) -> MutexGuard<'_, Emulator> {
+        self.emulator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+}
+
+/// What the acceptor is told while it waits for a free place.
+enum Note {
+    Ended(u64),
+    Stop,
+}
+
+/// A connection being served, and the handle that ends it.
+struct Served {
+    stream: TcpStream,
+    thread: JoinHandle<()>,
+}
+
+/// Tells the acceptor, however the thread of a connection ends.
+struct Ending {
+    number: u64,
+    notes: Sender<Note>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.notes.send(Note::Ended(self.number));
+    }
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>, notes: &Sender<Note>, inbox: &Receiver<Note>) {
+    let mut served: BTreeMap<u64, Served> = BTreeMap::new();
+    while !shared.is_stopped() {
+        let note = if served.len() < CONNECTIONS {
+            inbox.try_recv().ok()
+        } else {
+            inbox.recv().ok()
+        };
+        if let Some(note) = note {
+            if let Note::Ended(number) = note {
+                if let Some(connection) = served.remove(&number) {
+                    let _ = connection.thread.join();
+                }
+            }
+            continue;
+        }
+        match listener.accept() {
+            Ok(_) if shared.is_stopped() => break,
+            Ok((stream, _)) => {
+                let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+                let notes = notes.clone();
+                // Without a descriptor or a thread left, the connection is closed: the client sees that.
+                if let Ok(connection) = serve(stream, Arc::clone(shared), Ending { number, notes }) {
+                    served.insert(number, connection);
+                }
+            }
+            // No descriptor left, or the client is gone already.
+            Err(_) => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    for connection in served.values() {
+        let _ = connection.stream.shutdown(Shutdown::Both);
+    }
+    for connection in served.into_values() {
+        let _ = connection.thread.join();
+    }
+}
+
+fn serve(stream: TcpStream, shared: Arc<Shared>, ending: Ending) -> io::Result<Served> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(IDLE))?;
+    stream.set_write_timeout(Some(IDLE))?;
+    let handle = stream.try_clone()?;
+    let thread = thread::Builder::new().name("gcm-emulator".to_owned()).spawn(move || {
+        let _ending = ending;
+        // An error here is the client's going away.
+        let _ = Connection::new(stream).serve(|request| shared.emulator().handle(request));
+    })?;
+    Ok(Served { stream: handle, thread })
+}
+
+/// Where a client on this machine finds a listener, also one that listens on all addresses.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

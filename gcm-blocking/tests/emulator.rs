@@ -1,0 +1,135 @@
+//! The emulator on a port, asked by a client that is not ours where that matters.
+#![allow(clippy::unwrap_used)]
+
+use gcm_blocking::Client;
+use gcm_blocking::emulator::EmulatorServer;
+use gcm_proto::emulator::{Behaviour, Emulator, Script};
+use gcm_proto::{Advice, Message, Route, Token, json};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Barrier;
+use std::thread;
+
+fn start(script: Script) -> EmulatorServer {
+    EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap()
+}
+
+/// Sends bytes over a connection of their own, which the request must end; all that comes back.
+fn ask(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(bytes).unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    reply
+}
+
+#[test]
+fn a_multicast_is_answered_as_the_script_says() {
+    let server = start(
+        Script::new()
+            .key("test-key")
+            .device("b", [Behaviour::replace("b2")])
+            .device("c", [Behaviour::unregistered()])
+            .device("d", [Behaviour::unavailable()]),
+    );
+    let route = Route::new(server.endpoint(), "test-key".parse().unwrap());
+    let message = Message::builder().data("score", "4x8").build().unwrap();
+    let tokens: Vec<_> = ["a", "b", "c", "d"].map(|token| Token::try_from(token).unwrap()).into();
+    let multicast = json::Multicast::new(&route, &message, tokens).unwrap();
+    let results = Client::builder().build().exchange(&multicast).unwrap();
+    let advice: Vec<_> = results.iter().map(|(_, outcome)| outcome.advice()).collect();
+    let replacement = Advice::Replace(Token::try_from("b2").unwrap());
+    assert_eq!(advice, [Advice::Keep, replacement, Advice::Remove, Advice::Retry(None)]);
+    assert_eq!(server.emulator().log()[0].tokens(), ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn a_client_in_any_language_may_ask() {
+    let server = start(Script::new());
+    let head = "POST /gcm/send HTTP/1.1\r\nHost: localhost\r\nAuthorization: key=a\r\nConnection: close\r\n";
+    let form = "registration_id=42";
+    let reply = ask(
+        server.local_addr(),
+        format!("{head}Content-Length: {}\r\n\r\n{form}", form.len()).as_bytes(),
+    );
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+    assert!(reply.split_once("\r\n\r\n").unwrap().1.starts_with("id="), "{reply}");
+
+    // The service wants to know the length: this is the emulator's word, not the server's.
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n12\r\n{form}\r\n0\r\n\r\n");
+    let reply = ask(server.local_addr(), chunked.as_bytes());
+    assert!(reply.starts_with("HTTP/1.1 411 Length Required\r\n"), "{reply}");
+    assert_eq!(server.emulator().log()[1].body(), form.as_bytes());
+}
+
+#[test]
+fn a_request_that_is_too_large_is_told_so_while_it_is_being_sent() {
+    let server = start(Script::new());
+    let mut stream = TcpStream::connect(server.local_addr()).unwrap();
+    let length = 32 << 20;
+    stream
+        .write_all(format!("POST /gcm/send HTTP/1.1\r\nContent-Length: {length}\r\n\r\n").as_bytes())
+        .unwrap();
+    stream.write_all(&vec![b'x'; length]).unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 413 "), "{reply}");
+    assert!(server.emulator().log().is_empty());
+}
+
+#[test]
+fn connections_are_about_as_many_as_threads_not_as_requests() {
+    const THREADS: usize = 8;
+    let server = start(Script::new());
+    let client = Client::builder().concurrency(THREADS).build();
+    let route = Route::new(server.endpoint(), "key".parse().unwrap());
+    let message = Message::builder().data("score", "4x8").build().unwrap();
+    let multicast = json::Multicast::new(&route, &message, vec![Token::try_from("42").unwrap()]).unwrap();
+    let together = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                together.wait();
+                for _ in 0..50 {
+                    client.exchange(&multicast).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(server.emulator().counters().accepted, 400);
+    assert!(server.connections() <= THREADS as u64, "{server:?}");
+}
+
+#[test]
+fn an_address_that_others_reach_is_refused_unless_asked_for() {
+    let emulator = || Emulator::new(Script::new());
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let error = EmulatorServer::start(emulator(), address).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{address}");
+    }
+    let server = EmulatorServer::start_exposed(emulator(), "0.0.0.0:0").unwrap();
+    let reachable = format!("http://127.0.0.1:{}/gcm/send", server.local_addr().port());
+    assert_eq!(server.endpoint().to_string(), reachable);
+    assert!(ask(server.local_addr(), b"GET /gcm/send HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 405 "));
+}
+
+#[test]
+fn a_stopped_server_has_closed_everything() {
+    let server = start(Script::new());
+    let address = server.local_addr();
+    let mut idle = TcpStream::connect(address).unwrap();
+    let mut halfway = TcpStream::connect(address).unwrap();
+    halfway.write_all(b"POST /gcm/send HTTP/1.1\r\nContent-Le").unwrap();
+    // Answered after the two have been accepted.
+    ask(address, b"GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(server.connections(), 3);
+
+    server.stop();
+    let mut rest = Vec::new();
+    // Closed, whether that comes as an end or as a reset.
+    let _ = idle.read_to_end(&mut rest);
+    let _ = halfway.read_to_end(&mut rest);
+    assert!(rest.is_empty());
+    // The port is free again.
+    TcpListener::bind(address).unwrap();
+}

@@ -1,0 +1,310 @@
+//! The quickstart, run as a person runs it: what it prints, and what it says when something is wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use gcm_blocking::emulator::EmulatorServer;
+use gcm_proto::emulator::{Emulator, Script};
+use std::env;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SCRIPT: &str = include_str!("../examples/quickstart/script.json");
+
+/// The example, which cargo builds beside its tests.
+fn quickstart() -> Command {
+    let tests = env::current_exe().unwrap();
+    let built = tests.parent().unwrap().parent().unwrap().join("examples");
+    let program = built.join(format!("quickstart{}", env::consts::EXE_SUFFIX));
+    assert!(
+        program.exists(),
+        "build it with `cargo build -p gcm-blocking --examples`"
+    );
+    let mut command = Command::new(program);
+    command.env_remove("GCM_API_KEY");
+    command
+}
+
+/// What it prints, when it succeeds.
+fn prints(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    assert_eq!(errors, "");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The one line it prints when it fails.
+fn fails(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let line = errors.strip_prefix("error: ").unwrap().trim_end();
+    assert!(!line.contains('\n'), "{line}");
+    line.to_owned()
+}
+
+/// The lines of the devices, with single blanks.
+fn rows(printed: &str) -> Vec<String> {
+    let lines: Vec<_> = printed.lines().collect();
+    let head = lines.iter().position(|line| line.starts_with("device ")).unwrap();
+    let rows = lines[head + 1..].iter().take_while(|line| !line.is_empty());
+    rows.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+/// A file of its own for a test.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&path, content).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn name(&self) -> String {
+        let here = env::current_dir().unwrap();
+        self.0.strip_prefix(here).unwrap_or(&self.0).display().to_string()
+    }
+}
+
+const ROWS: [&str; 6] = [
+    "anna01… accepted keep",
+    "bert02… accepted replace with bert77…",
+    "cleo03… NotRegistered remove",
+    "dora04… Unavailable send again",
+    "emil05… MismatchSenderId fix the credentials",
+    "frida6… InvalidRegistration remove",
+];
+
+#[test]
+fn it_says_of_each_device_what_to_do() {
+    let printed = prints(&mut quickstart());
+    assert_eq!(rows(&printed), ROWS);
+    assert_eq!(
+        printed.lines().last().unwrap(),
+        "6 devices: 2 accepted, 1 of them with a new token, 2 gone, 1 to be sent to again, 1 to be fixed"
+    );
+    // Columns begin below each other.
+    let column = |text: &str, of: &str| {
+        let line = printed.lines().find(|line| line.starts_with(of)).unwrap();
+        let before = line.split_once(text).unwrap().0;
+        before.chars().count()
+    };
+    assert_eq!(column("NotRegistered", "cleo03"), column("outcome", "device"));
+    assert_eq!(column("remove", "cleo03"), column("what to do", "device"));
+    // No whole token is printed.
+    assert!(!printed.contains("APA91b"));
+}
+
+#[test]
+fn a_line_of_the_script_changes_the_line_of_its_device() {
+    let changed = SCRIPT.replacen("CwBgPjFl\": \"accept\"", "CwBgPjFl\": \"unregistered\"", 1);
+    assert_ne!(changed, SCRIPT);
+    let script = File::new("changed.json", changed);
+    let rows = rows(&prints(quickstart().arg("--script").arg(script.path())));
+    assert_eq!(rows[0], "anna01… NotRegistered remove");
+    assert_eq!(rows[1..], ROWS[1..]);
+}
+
+#[test]
+fn files_as_windows_writes_them_are_read() {
+    let windows = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let script = File::new("windows.json", windows(SCRIPT));
+    let message = include_str!("../examples/quickstart/message.json");
+    let message = File::new("windows-message.json", windows(message));
+    let tokens = include_str!("../examples/quickstart/tokens.txt");
+    // Blank lines too, and none at the end.
+    let tokens = windows(&format!("\n \n{}", tokens.trim_end()));
+    let tokens = File::new("windows-tokens.txt", tokens);
+    let mut command = quickstart();
+    command.arg("--script").arg(script.path());
+    command.arg("--message").arg(message.path());
+    command.arg("--tokens").arg(tokens.path());
+    assert_eq!(rows(&prints(&mut command)), ROWS);
+}
+
+#[test]
+fn it_sends_to_another_server_with_the_key_of_the_environment() {
+    let script = Script::new().key("another-key");
+    let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
+    let tokens = File::new("three.txt", "first-of-three\nsecond-of-three\nthird-of-three\n");
+    let url = server.endpoint().to_string();
+    let mut command = quickstart();
+    command.args(["--endpoint", &url]).arg("--tokens").arg(tokens.path());
+
+    let error = fails(&mut command);
+    assert_eq!(error, "GCM_API_KEY is not set: it holds the server key");
+    let error = fails(command.env("GCM_API_KEY", "another-key\n"));
+    assert_eq!(
+        error,
+        "GCM_API_KEY: a server key has white space around it, at index 11"
+    );
+    let error = fails(command.env("GCM_API_KEY", "wrong-key"));
+    assert_eq!(
+        error,
+        format!("{url}: the server key in GCM_API_KEY was refused (HTTP 401)")
+    );
+
+    let printed = prints(command.env("GCM_API_KEY", "another-key"));
+    assert_eq!(
+        rows(&printed),
+        [
+            "first-… accepted keep",
+            "second… accepted keep",
+            "third-… accepted keep"
+        ]
+    );
+    assert_eq!(printed.lines().last().unwrap(), "3 devices: 3 accepted");
+    assert_eq!(server.emulator().counters().accepted, 3);
+    let sent = server.emulator().log().last().unwrap().json().unwrap();
+    assert_eq!(sent["notification"]["title"], "Goal!");
+}
+
+#[test]
+fn more_tokens_than_a_request_takes_go_in_several() {
+    let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0").unwrap();
+    let lines: Vec<_> = (0..2001).map(|number| format!("device-{number}")).collect();
+    let tokens = File::new("many.txt", lines.join("\n"));
+    let mut command = quickstart();
+    command
+        .args(["--endpoint", &server.endpoint().to_string()])
+        .env("GCM_API_KEY", "key");
+    let printed = prints(command.arg("--tokens").arg(tokens.path()));
+    assert_eq!(rows(&printed).len(), 2001);
+    assert_eq!(server.emulator().counters().requests, 3);
+}
+
+#[test]
+fn fault_d19_a_proxy_of_the_environment_is_not_used() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("https://{closed}/gcm/send");
+    let mut command = quickstart();
+    command.args(["--endpoint", &url]).env("GCM_API_KEY", "key");
+    for name in [
+        "ALL_PROXY",
+        "all_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+    ] {
+        command.env(name, format!("http://{}", proxy.local_addr().unwrap()));
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+    let error = fails(&mut command);
+    assert!(
+        error.starts_with(&format!("{url}: the request was not sent: ")),
+        "{error}"
+    );
+    proxy.set_nonblocking(true).unwrap();
+    assert_eq!(proxy.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_refused_connection_names_the_address() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{closed}/gcm/send");
+    let error = fails(quickstart().args(["--endpoint", &url]).env("GCM_API_KEY", "key"));
+    assert!(
+        error.starts_with(&format!("{url}: the request was not sent: ")),
+        "{error}"
+    );
+    // The system's words for it differ.
+    assert!(error.to_lowercase().contains("refused"), "{error}");
+}
+
+#[test]
+fn an_endpoint_that_would_show_the_key_is_refused() {
+    let url = "http://push.example.org/gcm/send";
+    let error = fails(quickstart().args(["--endpoint", url]).env("GCM_API_KEY", "key"));
+    assert!(error.starts_with(&format!("--endpoint {url}: ")), "{error}");
+}
+
+#[test]
+fn a_file_without_tokens_is_named() {
+    for (name, content) in [("empty.txt", ""), ("blank.txt", "\u{feff}\r\n \r\n# none\r\n")] {
+        let tokens = File::new(name, content);
+        let error = fails(quickstart().arg("--tokens").arg(tokens.path()));
+        assert_eq!(error, format!("{} has no registration token in it", tokens.name()));
+    }
+}
+
+#[test]
+fn a_line_that_is_no_token_is_named() {
+    for (name, content, rule) in [
+        (
+            "tab.txt",
+            &b"one\n\ntwo\tthree\n"[..],
+            "a registration token has a control character at index 3",
+        ),
+        (
+            "latin1.txt",
+            b"one\r\n# two\r\nth\xe9e\r\n",
+            "invalid utf-8 sequence of 1 bytes from index 2",
+        ),
+    ] {
+        let tokens = File::new(name, content);
+        let error = fails(quickstart().arg("--tokens").arg(tokens.path()));
+        assert_eq!(error, format!("{}, line 3: {rule}", tokens.name()));
+    }
+}
+
+#[test]
+fn json_that_cannot_be_read_is_named_with_its_place() {
+    let message = File::new("cut.json", "{\n  \"data\": {\"a\": \"b\"\n");
+    let error = fails(quickstart().arg("--message").arg(message.path()));
+    assert_eq!(
+        error,
+        format!("{}, line 3, column 0: EOF while parsing an object", message.name())
+    );
+
+    let message = File::new("unknown.json", "\u{feff}{\r\n  \"datta\": {}\r\n}");
+    let error = fails(quickstart().arg("--message").arg(message.path()));
+    let start = format!("{}, line 2, column 9: unknown field `datta`", message.name());
+    assert!(error.starts_with(&start), "{error}");
+
+    let message = File::new("reserved.json", r#"{"data": {"from": "b"}}"#);
+    let error = fails(quickstart().arg("--message").arg(message.path()));
+    assert!(error.starts_with(&message.name()), "{error}");
+    assert!(error.contains("data key \"from\" is reserved"), "{error}");
+
+    let script = File::new("broken-script.json", "{\n  \"devices\": {\"a\": \"acept\"}\n}");
+    let error = fails(quickstart().arg("--script").arg(script.path()));
+    assert!(
+        error.starts_with(&format!("{}, line 2, column ", script.name())),
+        "{error}"
+    );
+    assert!(error.contains("unknown behaviour"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    for option in ["--message", "--tokens", "--script"] {
+        let error = fails(quickstart().args([option, "no-such-file"]));
+        assert!(error.starts_with("no-such-file: "), "{error}");
+    }
+}
+
+#[test]
+fn an_option_that_is_none_is_named() {
+    assert_eq!(
+        fails(quickstart().arg("--tokn")),
+        "there is no option --tokn, see --help"
+    );
+    assert_eq!(
+        fails(quickstart().arg("--tokens")),
+        "--tokens needs a value, see --help"
+    );
+    let help = prints(quickstart().arg("--help"));
+    for option in ["--endpoint", "--script", "--message", "--tokens", "GCM_API_KEY"] {
+        assert!(help.contains(option));
+    }
+}

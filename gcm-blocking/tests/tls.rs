@@ -1,0 +1,277 @@
+//! TLS to a loopback server and through a proxy: whom the client trusts, and what a proxy learns.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod support;
+
+use gcm_blocking::{Client, Proxy, Roots};
+use gcm_proto::Sent;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+use support::{ACCEPTED, KEY, Line, Peer, TOKEN, kind, multicast, route, shown, transport_error};
+
+/// An authority, as its certificate in PEM form, and a server's configuration with a certificate of it.
+struct Authority {
+    pem: Vec<u8>,
+    server: Arc<ServerConfig>,
+}
+
+impl Authority {
+    /// Certifies a server by this name, until this year.
+    fn certifying(name: &str, until: i32) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(until, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        Self {
+            pem: pem(issuer.der()),
+            server: Arc::new(server),
+        }
+    }
+
+    fn roots(&self) -> Roots {
+        Roots::from_pem(&self.pem).unwrap()
+    }
+
+    /// A server that answers this once the handshake is done and something was sent.
+    fn answering(&self, reply: &'static str) -> Peer {
+        let config = Arc::clone(&self.server);
+        Peer::start(move |line| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(connection, line.stream.try_clone().unwrap());
+            let mut bytes = Vec::new();
+            let mut buffer = [0; 4096];
+            while !bytes.ends_with(b"}}") {
+                match stream.read(&mut buffer) {
+                    Ok(length) if length > 0 => bytes.extend_from_slice(&buffer[..length]),
+                    _ => return,
+                }
+            }
+            let _ = stream.write_all(reply.as_bytes());
+            // Closed without the notice that TLS has for it.
+        })
+    }
+}
+
+/// PEM (RFC 7468) with a base64 of its own.
+fn pem(der: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = b"-----BEGIN CERTIFICATE-----\n".to_vec();
+    for (index, group) in der.chunks(3).enumerate() {
+        let bits = group.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - group.len()));
+        for digit in 0..4 {
+            let value = bits >> (18 - 6 * digit) & 63;
+            text.push(if digit <= group.len() { DIGITS[value] } else { b'=' });
+        }
+        if index % 16 == 15 {
+            text.push(b'\n');
+        }
+    }
+    text.extend_from_slice(b"\n-----END CERTIFICATE-----\n");
+    text
+}
+
+fn https(peer: &Peer, host: &str) -> gcm_proto::Route {
+    route(&format!("https://{host}:{}/gcm/send", peer.address.port()))
+}
+
+/// A proxy that tunnels to one address, whatever it is asked for. It keeps all that the client sends.
+fn proxy_to(target: SocketAddr) -> Peer {
+    Peer::start(move |line| {
+        line.request();
+        line.write(b"HTTP/1.1 200 Connection established\r\n\r\n");
+        let mut there = TcpStream::connect(target).unwrap();
+        let mut back = line.stream.try_clone().unwrap();
+        let mut from = there.try_clone().unwrap();
+        let answers = std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut back);
+            let _ = back.shutdown(std::net::Shutdown::Both);
+        });
+        line.forward(&mut there);
+        let _ = there.shutdown(std::net::Shutdown::Both);
+        answers.join().unwrap();
+    })
+}
+
+fn through(proxy: &Peer, roots: Option<Roots>) -> Client {
+    let proxy: Proxy = format!("http://anna:secret@{}", proxy.address).parse().unwrap();
+    let builder = Client::builder().proxy(proxy);
+    match roots {
+        Some(roots) => builder.roots(roots).build(),
+        None => builder.build(),
+    }
+}
+
+#[test]
+fn a_server_certified_by_a_root_handed_in_is_trusted() {
+    let authority = Authority::certifying("localhost", 4000);
+    let server = authority.answering(ACCEPTED);
+    let client = Client::builder().roots(authority.roots()).build();
+    assert!(client.exchange(&multicast(&https(&server, "localhost"))).is_ok());
+    // Neither side left one for the process.
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}
+
+#[test]
+fn fault_d5_a_refused_certificate_is_hopeless_and_sent_nothing() {
+    let good = Authority::certifying("localhost", 4000);
+    let other = Authority::certifying("localhost", 4000);
+    let elsewhere = Authority::certifying("push.example.org", 4000);
+    let expired = Authority::certifying("localhost", 2001);
+    for (case, server, roots) in [
+        ("an unknown root", &good, Some(&other)),
+        ("a root that is not the web's", &good, None),
+        ("another name", &elsewhere, Some(&elsewhere)),
+        ("an expired one", &expired, Some(&expired)),
+    ] {
+        let peer = server.answering(ACCEPTED);
+        let builder = Client::builder();
+        let client = match roots {
+            Some(authority) => builder.roots(authority.roots()).build(),
+            None => builder.build(),
+        };
+        let error = transport_error(&client, &https(&peer, "localhost"));
+        assert_eq!(error.sent(), Sent::NotSent, "{case}");
+        assert!(error.is_hopeless(), "{case}");
+        assert_eq!(kind(&error), ErrorKind::InvalidData, "{case}");
+        assert!(shown(&error).contains("certificate"), "{case}: {}", shown(&error));
+    }
+}
+
+#[test]
+fn a_server_that_hangs_up_in_the_handshake_was_sent_nothing() {
+    let peer = Peer::start(|line| {
+        let _ = line.stream.read(&mut [0; 1]);
+    });
+    let error = transport_error(&Client::builder().build(), &https(&peer, "localhost"));
+    assert_eq!(error.sent(), Sent::NotSent);
+    assert!(!error.is_hopeless());
+}
+
+#[test]
+fn fault_d7_a_close_without_notice_loses_a_body_only_if_it_was_cut() {
+    let authority = Authority::certifying("localhost", 4000);
+    let client = Client::builder().roots(authority.roots()).build();
+    let server = authority.answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
+    assert_eq!(
+        transport_error(&client, &https(&server, "localhost")).sent(),
+        Sent::Answered
+    );
+    // Without a length, only the notice would say that the body is whole.
+    let server = authority.answering("HTTP/1.1 200 OK\r\n\r\n{");
+    assert_eq!(
+        transport_error(&client, &https(&server, "localhost")).sent(),
+        Sent::Answered
+    );
+}
+
+#[test]
+fn tls_broken_off_after_the_request_may_have_sent_it() {
+    let authority = Authority::certifying("localhost", 4000);
+    let config = Arc::clone(&authority.server);
+    let peer = Peer::start(move |line| {
+        let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+        let mut stream = line.stream.try_clone().unwrap();
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream).unwrap();
+        }
+        // No TLS any more.
+        line.write(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        line.drain();
+    });
+    let client = Client::builder().roots(authority.roots()).build();
+    let error = transport_error(&client, &https(&peer, "localhost"));
+    assert_eq!(error.sent(), Sent::MaybeSent);
+    assert!(!error.is_hopeless());
+}
+
+#[test]
+fn fault_d18_a_proxy_carries_the_request_and_sees_no_key() {
+    let authority = Authority::certifying("push.example.org", 4000);
+    let server = authority.answering(ACCEPTED);
+    let proxy = proxy_to(server.address);
+    let client = through(&proxy, Some(authority.roots()));
+    // A name that is only known behind the proxy.
+    let there = route("https://push.example.org/gcm/send");
+    assert!(client.exchange(&multicast(&there)).is_ok());
+    drop(client);
+
+    let heard = proxy.heard();
+    let asked = heard.split_once("\r\n\r\n").unwrap().0.to_ascii_lowercase();
+    assert!(
+        asked.starts_with("connect push.example.org:443 http/1.1\r\n"),
+        "{asked}"
+    );
+    assert!(asked.contains("\r\nproxy-authorization: basic "), "{asked}");
+    assert!(asked.contains("\r\nuser-agent: gcm-blocking/"), "{asked}");
+    // More came after the head: the handshake at least.
+    assert!(heard.len() > asked.len() + 100);
+    assert!(!heard.contains(KEY) && !heard.contains(TOKEN));
+}
+
+#[test]
+fn fault_d18_a_proxy_that_refuses_sent_nothing() {
+    let there = route("https://push.example.org/gcm/send");
+    for (status, hopeless) in [(407, true), (403, true), (429, false), (502, false), (503, false)] {
+        let reply = format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n");
+        let proxy = Peer::answering(reply);
+        let error = transport_error(&through(&proxy, None), &there);
+        assert_eq!(error.sent(), Sent::NotSent, "{status}");
+        assert_eq!(error.is_hopeless(), hopeless, "{status}");
+        let text = format!("the request was not sent: the proxy answered {status} to CONNECT");
+        assert_eq!(shown(&error), text);
+        assert!(!proxy.heard().contains(KEY));
+    }
+    for reply in ["", "SSH-2.0-OpenSSH_9.6\r\n\r\n"] {
+        let proxy = Peer::answering(reply);
+        let error = transport_error(&through(&proxy, None), &there);
+        assert_eq!(error.sent(), Sent::NotSent, "{reply:?}");
+        assert!(!error.is_hopeless(), "{reply:?}");
+    }
+}
+
+#[test]
+fn fault_d18_a_proxy_that_hangs_or_is_not_there_sent_nothing() {
+    let there = route("https://push.example.org/gcm/send");
+    let hanging = Peer::start(Line::drain);
+    let proxy: Proxy = format!("http://{}", hanging.address).parse().unwrap();
+    let client = Client::builder()
+        .proxy(proxy)
+        .connect_timeout(Duration::from_millis(50))
+        .build();
+    let error = transport_error(&client, &there);
+    assert_eq!((error.sent(), kind(&error)), (Sent::NotSent, ErrorKind::TimedOut));
+
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxy: Proxy = format!("http://{closed}").parse().unwrap();
+    let error = transport_error(&Client::builder().proxy(proxy).build(), &there);
+    assert_eq!(
+        (error.sent(), kind(&error)),
+        (Sent::NotSent, ErrorKind::ConnectionRefused)
+    );
+    assert!(shown(&error).starts_with("the request was not sent: no connection to the proxy: "));
+}
+
+#[test]
+fn a_plain_http_endpoint_is_reached_without_the_proxy() {
+    let server = Peer::answering(ACCEPTED);
+    let proxy = Peer::answering(ACCEPTED);
+    assert!(through(&proxy, None).exchange(&multicast(&server.route())).is_ok());
+    assert_eq!(proxy.connections(), 0);
+}
