@@ -7,6 +7,9 @@ use std::fmt::Write;
 /// Bytes of a peer's text that are kept. Enough for every sentence the services were seen to send.
 const KEPT: usize = 512;
 
+/// Bytes of a peer's text that are looked at, however much of them is masked.
+const SEEN: usize = 8192;
+
 /// A run this long of a token's characters is taken for a token, whoever's it is. Registration tokens have 140 and more.
 const TOKEN_LIKE: usize = 40;
 
@@ -38,7 +41,7 @@ pub(super) fn code<'a>(text: &str, route: &Route, tokens: impl Iterator<Item = &
 /// The beginning of a text, up to `most` bytes, with the route's key, these tokens and everything that looks like a token
 /// masked; and whether that is all of it.
 ///
-/// Secrets are looked for in the whole text, not in what is kept of it: none is cut in two and missed.
+/// Secrets are matched against the whole text, not against what is kept of it: none is cut in two and missed.
 fn masked<'a>(
     text: &str,
     most: usize,
@@ -46,9 +49,14 @@ fn masked<'a>(
     tokens: impl Iterator<Item = &'a str>,
     write: impl Fn(&mut String, char),
 ) -> (String, bool) {
-    let is_present = |secret: &&str| secret.len() >= WORTH_MASKING && text.contains(*secret);
+    // A secret that begins where it is looked at and is longer than that again is not shown whole in any case.
+    let end = (0..=text.len().min(2 * SEEN))
+        .rev()
+        .find(|&end| text.is_char_boundary(end));
+    let near = text.get(..end.unwrap_or_default()).unwrap_or_default();
+    let is_present = |secret: &&str| secret.len() >= WORTH_MASKING && near.contains(*secret);
     let mut present: Vec<&str> = route.key().into_iter().filter(is_present).collect();
-    for token in tokens.filter(is_present) {
+    for token in tokens.filter(|token| !is_token_like(token)).filter(is_present) {
         present.push(token);
     }
     // One may begin with another.
@@ -58,6 +66,9 @@ fn masked<'a>(
     let mut in_run = false;
     while let Some(c) = rest.chars().next() {
         let before = shown.len();
+        if text.len() - rest.len() >= SEEN {
+            return (shown, false);
+        }
         let secret = present.iter().find(|secret| rest.starts_with(**secret));
         let run = if in_run { 0 } else { run(rest) };
         let hidden = secret.map_or(0, |secret| secret.len());
