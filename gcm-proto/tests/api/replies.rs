@@ -43,8 +43,8 @@ fn bodies(secrets: &[&str]) -> Vec<String> {
     secrets.iter().copied().flat_map(of).collect()
 }
 
-/// Bodies in which a cut goes through the secret. A code is cut at 256 bytes, an excerpt at 512, and no more than 4096
-/// bytes of a body are looked at.
+/// Bodies in which a cut goes through the secret. A code is cut at 256 bytes, an excerpt at 512, and there may be a bound
+/// to what is looked at, some power of two.
 fn cut_bodies() -> Vec<String> {
     let mut bodies = Vec::new();
     for secret in OWN {
@@ -56,9 +56,13 @@ fn cut_bodies() -> Vec<String> {
             }
         }
         // Many tokens shrink when they are masked, and what follows them moves up.
-        for count in 35..50 {
-            let list = [vec![LONG; count], vec![secret]].concat();
-            bodies.push(format!("bad tokens: {}", list.join(", ")));
+        for bound in [1024, 2048, 4096, 8192, 16384] {
+            let count = bound / (LONG.len() + 1);
+            for more in 0..=secret.len() {
+                let start = "x".repeat((bound - count * (LONG.len() + 1)).saturating_sub(more));
+                let list = [vec![&*start], vec![LONG; count - 1], vec![secret, LONG]].concat();
+                bodies.push(list.join(" "));
+            }
         }
     }
     bodies
