@@ -13,8 +13,9 @@ use std::time::{Duration, SystemTime};
 /// Bytes of a peer's text that are shown, and the dots after it.
 const EXCERPT: usize = 512 + '…'.len_utf8();
 
-/// Shorter than any registration token, and longer than any error code. An escape before it may add a letter.
-const TOKEN_LIKE: usize = 40;
+/// Shorter than any registration token, and longer than any error code: 39, the letter of an escape before it, and the
+/// colon of a sentence after it.
+const TOKEN_LIKE: usize = 41;
 
 /// The texts that say of a registration token that it is dead, and their namesakes on the XMPP wire.
 const VERDICTS: [&str; 5] = [

@@ -126,6 +126,10 @@ pub fn lines(input: &Input<'_>, reply: &Result<Receipt, Refusal>) {
         return;
     }
     if let Some(id) = first.strip_prefix("id=").filter(|id| !id.is_empty()) {
+        if id.contains(char::is_control) {
+            assert!(reply.is_err(), "accepted with an id that is none: {id:?}");
+            return;
+        }
         let accepted = &reply.as_ref().expect("an id is an acceptance").accepted;
         assert_eq!(accepted.id(), Some(id));
         if let Some(canonical) = accepted.canonical() {
