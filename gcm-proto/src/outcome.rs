@@ -105,6 +105,11 @@ impl Accepted {
         }
     }
 
+    pub(crate) fn with_id(mut self, id: &str) -> Self {
+        self.id = Some(ShortText::from(id));
+        self
+    }
+
     /// With the canonical id that replaces the token used.
     pub fn with_canonical(mut self, token: Token) -> Self {
         self.canonical = Some(token);

@@ -14,7 +14,7 @@ const SEEN: usize = 8192;
 const TOKEN_LIKE: usize = 40;
 
 /// Shorter ones are no real tokens, and masking them would tear words apart.
-const WORTH_MASKING: usize = 8;
+pub(super) const WORTH_MASKING: usize = 8;
 
 /// The beginning of a body as it may be shown.
 pub(super) fn excerpt<'a>(body: &[u8], route: &Route, tokens: impl Iterator<Item = &'a str>) -> Box<str> {

@@ -12,7 +12,8 @@ use std::time::Duration;
 ///
 /// The codes of the legacy wires by their wire names, those of v1 and XMPP folded into the same names, a name for each
 /// answer that comes without a code, and [`Other`](Self::Other) for whatever the service invents.
-/// `Display`, `FromStr` and the JSON form use the wire name.
+/// `Display` and `FromStr` use the name. So does the JSON form, where an unknown code is `{"other": "DOH!"}`: one that calls
+/// itself by a name of ours stays unknown.
 ///
 /// ```
 /// use gcm_proto::Code;
@@ -24,7 +25,7 @@ use std::time::Duration;
 /// # Ok::<(), std::convert::Infallible>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[serde(from = "Stored", into = "Stored")]
 #[non_exhaustive]
 pub enum Code {
     /// There was no recipient in the request (also: JSON sent without its content type).
@@ -263,15 +264,29 @@ impl From<&str> for Code {
     }
 }
 
-impl From<String> for Code {
-    fn from(text: String) -> Self {
-        Self::from(text.as_str())
+/// A code as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Known(String),
+    Unknown { other: Box<str> },
+}
+
+impl From<Stored> for Code {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Known(name) => Self::from(name.as_str()),
+            Stored::Unknown { other } => Self::Other(other),
+        }
     }
 }
 
-impl From<Code> for String {
+impl From<Code> for Stored {
     fn from(code: Code) -> Self {
-        code.as_str().to_owned()
+        match code {
+            Code::Other(other) => Self::Unknown { other },
+            known => Self::Known(known.as_str().to_owned()),
+        }
     }
 }
 
