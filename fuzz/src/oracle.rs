@@ -216,7 +216,7 @@ impl Text<'_> {
 
 fn same_acceptance(accepted: &Accepted, id: Text<'_>, canonical: Option<Text<'_>>) {
     assert!(
-        accepted.id().is_some_and(|own| id.is(own)),
+        accepted.id().is_some_and(|own| own.contains('…') || id.is(own)),
         "{id:?} was read as {accepted:?}"
     );
     match (canonical, accepted.canonical()) {
