@@ -160,7 +160,7 @@ impl Delivery {
         let mut first = false;
         for &key in &members {
             if let Some(recipient) = self.recipients.get_mut(key) {
-                first |= recipient.attempts == 0;
+                first |= !std::mem::replace(&mut recipient.tried, true);
                 recipient.attempts += 1;
             }
             self.recipients.enter(key, State::Flying(place));
