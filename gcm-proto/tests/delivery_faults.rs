@@ -8,8 +8,12 @@ mod common;
 
 #[path = "delivery_faults/credentials.rs"]
 mod credentials;
+#[path = "delivery_faults/lives.rs"]
+mod lives;
 #[path = "delivery_faults/load.rs"]
 mod load;
+#[path = "delivery_faults/mints.rs"]
+mod mints;
 #[path = "delivery_faults/numbers.rs"]
 mod numbers;
 

@@ -237,3 +237,22 @@ fn fault_h12_senders_that_share_a_gateway_share_its_pace() {
         times.last()
     );
 }
+
+#[test]
+fn fault_g14_no_policy_spins_and_none_overflows() {
+    let busy = || reply(503, &[("retry-after", "0")], "");
+    let mut nothing = RetryPolicy::LEGACY;
+    (nothing.initial, nothing.max, nothing.rate_limit_initial) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    nothing.replay_delay = Duration::ZERO;
+    let mut endless = RetryPolicy::LEGACY;
+    (endless.initial, endless.max, endless.give_up_after) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    endless.retry_after_cap = Duration::MAX;
+    for (policy, requests) in [(nothing, 5), (endless, 1)] {
+        let mut driver = Driver::new(|_: &Request<_>, _| busy());
+        let gateway = Gateway::plaintext(route()).with_policy(policy);
+        let prepared = gateway.prepare(&message()).unwrap();
+        let report = driver.run(&mut prepared.deliver([token("A")], driver.now(), 7));
+        assert_eq!(driver.requests().len(), requests);
+        assert_eq!(report.retriable().count(), 1);
+    }
+}
