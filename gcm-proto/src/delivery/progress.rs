@@ -34,6 +34,24 @@ impl Progress {
         self.accepted + self.failed.iter().map(|(_, count)| count).sum::<u64>()
     }
 
+    /// Adds another delivery's figures, for a total over several.
+    pub fn add(&mut self, other: &Self) {
+        self.ready += other.ready;
+        self.flying += other.flying;
+        self.waiting += other.waiting;
+        self.waiting_until = [self.waiting_until, other.waiting_until].into_iter().flatten().min();
+        self.accepted += other.accepted;
+        self.replaced += other.replaced;
+        for (code, count) in &other.failed {
+            match self.failed.iter_mut().find(|(known, _)| known == code) {
+                Some((_, sum)) => *sum += count,
+                None => self.failed.push((code.clone(), *count)),
+            }
+        }
+        self.attempts += other.attempts;
+        self.requests += other.requests;
+    }
+
     pub(super) fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Accepted(accepted) => {
