@@ -15,6 +15,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::iter::Empty;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A client that blocks the calling thread, over HTTP/1.1, with TLS where the endpoint says `https`.
@@ -103,13 +104,12 @@ impl Client {
     /// cannot send.
     pub fn send_one(&self, message: &Message, target: impl Into<Target>) -> Result<Accepted, Failure> {
         let mut outcome = None;
-        let rest = self
-            .send_list(message, [target], |done| {
-                outcome = Some(done.outcome);
-                ControlFlow::Continue(())
-            })
-            .map_err(|undeliverable| Failure::from(&undeliverable))?;
-        match outcome.or_else(|| rest.into_iter().next().map(|done| done.outcome)) {
+        self.send_list(message, [target], 1, |done| {
+            outcome = Some(done.outcome);
+            ControlFlow::Continue(())
+        })
+        .map_err(|undeliverable| Failure::from(&undeliverable))?;
+        match outcome {
             Some(Outcome::Accepted(accepted)) => Ok(accepted),
             Some(Outcome::Failed(failure)) => Err(failure),
             None => Err(Failure::new(Code::NotAttempted, Sent::NotSent).with_attempts(0)),
@@ -130,11 +130,10 @@ impl Client {
         targets: impl IntoIterator<Item = T>,
     ) -> Result<Report, Undeliverable> {
         let mut report = Report::new();
-        let rest = self.send_list(message, targets, |done| {
+        self.send_list(message, targets, self.concurrency, |done| {
             report.push(done);
             ControlFlow::Continue(())
         })?;
-        report.extend(rest);
         Ok(report)
     }
 
@@ -163,7 +162,7 @@ impl Client {
     {
         let delivery = self.gateway.prepare(message)?.open(self.clock.now(), seed());
         let targets = targets.into_iter().map(Into::into);
-        Ok(self.run(delivery, Some(targets), each))
+        Ok(self.run(delivery, self.concurrency, Some(targets), each))
     }
 
     /// Sends the exchange's request once, and reads its reply. The gateway has no part in it: no retry, no pace.
@@ -182,29 +181,26 @@ impl Client {
         &self,
         message: &Message,
         targets: impl IntoIterator<Item = T>,
+        threads: usize,
         each: impl FnMut(Settled) -> ControlFlow<()> + Send,
-    ) -> Result<Report, Undeliverable> {
+    ) -> Result<(), Undeliverable> {
         let delivery = self
             .gateway
             .prepare(message)?
             .deliver(targets, self.clock.now(), seed());
-        Ok(self.run(delivery, None::<Empty<Target>>, each))
+        self.run(delivery, threads, None::<Empty<Target>>, each);
+        Ok(())
     }
 
-    fn run<I, F>(&self, delivery: Delivery, input: Option<I>, each: F) -> Report
+    fn run<I, F>(&self, delivery: Delivery, threads: usize, input: Option<I>, each: F) -> Report
     where
         I: Iterator<Item = Target> + Send,
         F: FnMut(Settled) -> ControlFlow<()> + Send,
     {
         let desk = Desk::new(delivery, self.clock);
-        if let Some(stop) = &self.stop {
-            stop.watch(&desk);
-        }
-        let rest = Crew::new(desk.clone(), &self.transport, self.concurrency, input, each).run();
-        if let Some(stop) = &self.stop {
-            stop.leave(&desk);
-        }
-        rest
+        let _watched = self.stop.as_ref().map(|stop| stop.watch(&desk));
+        let carry = |request| self.transport.call(request);
+        Crew::new(Arc::clone(&desk), carry, threads, input, each).run()
     }
 }
 

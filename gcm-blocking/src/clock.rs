@@ -1,9 +1,11 @@
 //! `Clock` decides what time it is for the deliveries of a client.
 
 use gcm_proto::Now;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Both clocks. The steady one starts at the wall clock's time, so that any two clients of one gateway agree.
+/// Both clocks. The steady one starts at the wall clock's time; all clients of a process share it, so that any two of one
+/// gateway agree, whatever happened to the wall clock between their starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     origin: Instant,
@@ -12,12 +14,13 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self {
+        static START: OnceLock<Clock> = OnceLock::new();
+        *START.get_or_init(|| Self {
             origin: Instant::now(),
             start: SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .unwrap_or_default(),
-        }
+        })
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -1,17 +1,22 @@
 //! `Crew` decides which thread does what: one machine, a bounded set of threads, and nobody who waits for another's I/O.
 //!
-//! Whoever changes the machine polls next. Whoever is given a request first sees to it that somebody else polls, then does
-//! its I/O. It knows nothing of what is sent.
+//! A thread at the desk goes round: it hands out what is settled, takes in recipients, asks the machine what is next. Each of
+//! these may take it away from the desk for long, for a request, in the caller's callback or in the caller's iterator; before
+//! it leaves it calls another to the desk. Whoever finds nothing to do sleeps, and the last to do so keeps watch: it knows
+//! when the machine wants to be asked again. The crew knows nothing of what is sent.
 
 use crate::clock::Clock;
 use crate::stop::Ending;
-use crate::transport::Transport;
-use gcm_proto::{Call, Code, Delivery, Failure, Outcome, Position, Progress, Report, Sent, Settled, Step, Target};
+use gcm_proto::{
+    Call, Code, Delivery, Failure, Now, Outcome, Position, Progress, Report, Sent, Settled, Step, Target,
+    TransportError,
+};
+use http::{Request, Response};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
@@ -20,6 +25,9 @@ const HANDFUL: usize = 1024;
 
 /// Recipients taken in at a time, before the machine is asked for work again.
 const INTAKE: usize = 1024;
+
+/// How long that may take when the iterator is slow, which is as long as a part batch waits for company.
+const INTAKE_TIME: Duration = Duration::from_millis(20);
 
 /// The machine, and what threads need to share it. It outlives no send, but a [`Stop`](crate::Stop) may look at it.
 pub(crate) struct Desk {
@@ -30,23 +38,35 @@ pub(crate) struct Desk {
 
 struct Work {
     delivery: Delivery,
-    /// Settled, and not yet with the one who wants them. They count against the window.
+    /// Settled, and not yet with the one who wants them. With those in hand they count against the window.
     outbox: VecDeque<Settled>,
     in_hand: usize,
+    /// Outcomes that the machine has handed over.
+    fetched: u64,
     /// Recipients taken from the input.
     taken: u64,
-    asleep: usize,
+    /// What became of one that was taken when the machine had ended.
+    late: Progress,
     threads: usize,
-    /// A thread panicked: all go home.
-    broken: bool,
+    asleep: usize,
+    /// Counts who went to sleep: the last one keeps watch.
+    watch: u64,
+    /// One of those asleep is called.
+    called: bool,
+    /// All go home.
+    finished: bool,
+    #[cfg(test)]
+    rounds: u64,
 }
 
-/// A send with its threads.
-pub(crate) struct Crew<'a, I, F> {
+/// A send with its threads. `C` carries a request, `I` has the recipients, `F` wants the outcomes.
+pub(crate) struct Crew<C, I, F> {
     desk: Arc<Desk>,
-    transport: &'a Transport,
+    carry: C,
     most: usize,
+    /// Locked and unlocked at the desk only: who finds it locked there knows that somebody is away with it.
     input: Mutex<Option<I>>,
+    /// As `input`.
     output: Mutex<Output<F>>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -61,6 +81,7 @@ struct Output<F> {
 /// What to do next.
 #[allow(clippy::large_enum_variant)] // moved once, at once
 enum Next {
+    HandOut,
     Send(Call),
     Wait(Duration),
     Finish,
@@ -74,10 +95,16 @@ impl Desk {
                 delivery,
                 outbox: VecDeque::new(),
                 in_hand: 0,
+                fetched: 0,
                 taken: 0,
-                asleep: 0,
+                late: Progress::default(),
                 threads: 1,
-                broken: false,
+                asleep: 0,
+                watch: 0,
+                called: false,
+                finished: false,
+                #[cfg(test)]
+                rounds: 0,
             }),
             bell: Condvar::new(),
         })
@@ -89,54 +116,88 @@ impl Desk {
             Ending::Stop => work.delivery.stop(),
             Ending::Cancel => work.delivery.cancel(),
         }
-        drop(work);
-        self.bell.notify_all();
+        self.wake(&mut work);
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        self.lock().delivery.progress()
+        let work = self.lock();
+        let mut progress = work.delivery.progress();
+        progress.add(&work.late);
+        progress
     }
 
-    /// A poisoned lock is taken all the same: the thread that panicked has sent all others home.
+    /// Calls one of those asleep, if there is one. Whoever is not asleep comes to the desk by itself.
+    fn wake(&self, work: &mut Work) {
+        if work.asleep > 0 && !work.called {
+            work.called = true;
+            self.bell.notify_one();
+        }
+    }
+
+    /// A poisoned lock is taken all the same: what is behind it is whole.
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Work {
-    /// Takes everything out of the machine that is settled, and what comes after.
-    fn next(&mut self, clock: &Clock) -> Next {
-        let now = clock.now();
+    /// Asks the machine. It hands out what has settled before anything else; with the last of that it pauses, so that no
+    /// request is made before those are handed on.
+    fn next(&mut self, now: Now) -> Next {
+        #[cfg(test)]
+        {
+            self.rounds += 1;
+        }
+        let settled = self.delivery.progress().settled();
         loop {
-            return match self.delivery.poll(now) {
+            match self.delivery.poll(now) {
                 Step::Settle(done) => {
                     self.outbox.push_back(done);
-                    continue;
+                    self.fetched += 1;
+                    if self.fetched >= settled {
+                        return Next::HandOut;
+                    }
                 }
-                Step::Send(call) => Next::Send(call),
-                // Whoever changes the machine rings: an idle one need not look by itself.
-                Step::Wait(delay) => Next::Wait(delay.unwrap_or(Duration::from_secs(3600))),
-                Step::Finish => Next::Finish,
-            };
+                Step::Send(call) => return Next::Send(call),
+                // Whoever changes the machine asks it: an idle one need not be looked after.
+                Step::Wait(delay) => return Next::Wait(delay.unwrap_or(Duration::from_secs(3600))),
+                Step::Finish => return Next::Finish,
+            }
         }
     }
 
+    /// How many recipients more there may be. 0 for a machine that takes none: it is closed, or has ended.
     fn room(&self) -> usize {
         self.delivery.room().saturating_sub(self.outbox.len() + self.in_hand)
     }
+
+    fn let_in(&mut self, target: Target, now: Now) {
+        match self.delivery.push(target, now) {
+            Ok(position) => self.taken = position.get() + 1,
+            // Ended while the iterator was asked. It was taken from there, so it gets an outcome like those before it.
+            Err(target) => {
+                let outcome = Outcome::Failed(Failure::new(Code::NotAttempted, Sent::NotSent).with_attempts(0));
+                self.late.failed.push((Code::NotAttempted, 1));
+                self.outbox
+                    .push_back(Settled::new(Position::new(self.taken), target, outcome));
+                self.taken += 1;
+            }
+        }
+    }
 }
 
-impl<'a, I, F> Crew<'a, I, F>
+impl<C, I, F> Crew<C, I, F>
 where
+    C: Fn(Request<Vec<u8>>) -> Result<Response<Vec<u8>>, TransportError> + Sync,
     I: Iterator<Item = Target> + Send,
     F: FnMut(Settled) -> ControlFlow<()> + Send,
 {
     /// Up to `most` threads, the caller's own included. Without `input`, the delivery has all its recipients.
-    pub(crate) fn new(desk: Arc<Desk>, transport: &'a Transport, most: usize, input: Option<I>, each: F) -> Self {
+    pub(crate) fn new(desk: Arc<Desk>, carry: C, most: usize, input: Option<I>, each: F) -> Self {
         Self {
             desk,
-            transport,
-            most: most.max(1),
+            carry,
+            most,
             input: Mutex::new(input),
             output: Mutex::new(Output {
                 each,
@@ -156,79 +217,118 @@ where
         self.output.into_inner().unwrap_or_else(PoisonError::into_inner).rest
     }
 
-    /// What panics is the caller's iterator or callback: all go home, and the caller gets the panic as it was.
+    /// What panics is the caller's iterator or callback: the send ends, and the caller gets the panic as it was.
     fn work_unless_it_panics<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(scope))) else {
-            return;
-        };
-        self.panic
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(panic);
-        let mut work = self.desk.lock();
-        work.broken = true;
-        work.delivery.cancel();
-        drop(work);
-        self.desk.bell.notify_all();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(scope))) {
+            self.panic
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert(panic);
+            self.desk.end(Ending::Cancel);
+        }
     }
 
     fn work<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+        let mut work = self.desk.lock();
         loop {
-            self.take_in(scope);
-            self.hand_out();
-            let mut work = self.desk.lock();
-            if work.broken {
-                return;
-            }
-            match work.next(&self.desk.clock) {
+            work = self.hand_out(work, scope);
+            work = self.take_in(work, scope);
+            match work.next(self.desk.clock.now()) {
+                Next::HandOut => {}
                 Next::Send(call) => {
-                    self.see_to_it_that_somebody_polls(&mut work, scope);
+                    self.call_another(&mut work, scope);
                     drop(work);
-                    let result = self.transport.call(call.request);
-                    let mut work = self.desk.lock();
+                    let result = (self.carry)(call.request);
+                    work = self.desk.lock();
                     work.delivery.handle(call.ticket, result, self.desk.clock.now());
                 }
+                Next::Wait(_) | Next::Finish if self.can_hand_out(&work) || self.can_take_in(&work) => {}
+                Next::Wait(delay) => work = self.sleep(work, delay),
                 Next::Finish => {
-                    let left = !work.outbox.is_empty();
-                    drop(work);
+                    work.finished = true;
                     self.desk.bell.notify_all();
-                    if left && self.hand_out() {
-                        continue;
-                    }
-                    // Nothing is left, or another thread has it in hand and will look again.
                     return;
                 }
-                Next::Wait(delay) => self.sleep(work, delay),
             }
         }
     }
 
-    /// Sleeps unless there is something to take in or to hand out that nobody does.
-    fn sleep(&self, mut work: MutexGuard<'_, Work>, delay: Duration) {
-        let can_take_in = work.room() > 0 && self.has_input();
-        let can_hand_out = !work.outbox.is_empty() && is_free(&self.output);
-        if can_take_in || can_hand_out {
-            return;
+    /// Hands out some of what is settled, unless another thread is away with some.
+    fn hand_out<'scope>(
+        &'scope self,
+        mut work: MutexGuard<'scope, Work>,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> MutexGuard<'scope, Work> {
+        if work.outbox.is_empty() {
+            return work;
         }
-        work.asleep += 1;
-        let (mut work, _) = self
-            .desk
-            .bell
-            .wait_timeout(work, delay)
-            .unwrap_or_else(PoisonError::into_inner);
-        work.asleep -= 1;
+        let Ok(mut output) = self.output.try_lock() else {
+            return work;
+        };
+        work.in_hand = work.outbox.len().min(HANDFUL);
+        let count = work.in_hand;
+        let handful: Vec<Settled> = work.outbox.drain(..count).collect();
+        self.call_another(&mut work, scope);
+        drop(work);
+        for done in handful {
+            if output.over {
+                output.rest.push(done);
+            } else if (output.each)(done).is_break() {
+                output.over = true;
+                self.desk.end(Ending::Stop);
+            }
+        }
+        let mut work = self.desk.lock();
+        work.in_hand = 0;
+        work
     }
 
-    /// Whether there is input, and nobody takes it in.
-    fn has_input(&self) -> bool {
-        matches!(self.input.try_lock(), Ok(input) if input.is_some())
+    /// Lets some recipients in while there is room, unless another thread is away for some.
+    fn take_in<'scope>(
+        &'scope self,
+        mut work: MutexGuard<'scope, Work>,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> MutexGuard<'scope, Work> {
+        if work.room() == 0 {
+            return work;
+        }
+        let Ok(mut input) = self.input.try_lock() else {
+            return work;
+        };
+        let Some(targets) = &mut *input else { return work };
+        self.call_another(&mut work, scope);
+        let until = self.desk.clock.now().mono.saturating_add(INTAKE_TIME);
+        for _ in 0..INTAKE {
+            drop(work);
+            let target = targets.next();
+            work = self.desk.lock();
+            let Some(target) = target else {
+                work.delivery.close();
+                *input = None;
+                break;
+            };
+            let now = self.desk.clock.now();
+            let was_idle = work.delivery.pending().0 == 0;
+            work.let_in(target, now);
+            if was_idle {
+                // Those asleep know nothing of it. The next ones may wait: till the end of this intake, or till the part
+                // batch has waited long enough.
+                self.call_another(&mut work, scope);
+            }
+            if work.room() == 0 || now.mono >= until {
+                break;
+            }
+        }
+        work
     }
 
-    /// Before this thread is gone, for its request or in the caller's iterator: is there more to do, and nobody to do it?
-    fn see_to_it_that_somebody_polls<'scope>(&'scope self, work: &mut Work, scope: &'scope Scope<'scope, '_>) {
+    /// Before this thread leaves the desk: wakes another, or starts one if there is something for it to do or to wait for.
+    fn call_another<'scope>(&'scope self, work: &mut Work, scope: &'scope Scope<'scope, '_>) {
         if work.asleep > 0 {
-            self.desk.bell.notify_one();
-        } else if work.threads < self.most && (work.delivery.pending() != (0, 0) || self.has_input()) {
+            self.desk.wake(work);
+        } else if work.threads < self.most
+            && (work.delivery.pending() != (0, 0) || self.can_hand_out(work) || self.can_take_in(work))
+        {
             let spawned = thread::Builder::new()
                 .name("gcm-send".to_owned())
                 .spawn_scoped(scope, || self.work_unless_it_panics(scope));
@@ -239,67 +339,38 @@ where
         }
     }
 
-    /// Lets recipients in while there is room, unless another thread does. The iterator may block: the desk is free.
-    fn take_in<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        let Ok(mut input) = self.input.try_lock() else { return };
-        for _ in 0..INTAKE {
-            let Some(targets) = &mut *input else { return };
-            if self.desk.lock().room() == 0 {
-                // Full for now, or ended: what was not taken stays with the caller.
-                return;
-            }
-            let target = targets.next();
-            let mut work = self.desk.lock();
-            if let Some(target) = target {
-                let was_idle = work.delivery.pending().0 == 0;
-                self.let_in(&mut work, target);
-                if was_idle {
-                    self.see_to_it_that_somebody_polls(&mut work, scope);
-                }
-            } else {
-                work.delivery.close();
-                *input = None;
-            }
-        }
+    fn can_hand_out(&self, work: &Work) -> bool {
+        !work.outbox.is_empty() && self.output.try_lock().is_ok()
     }
 
-    fn let_in(&self, work: &mut Work, target: Target) {
-        match work.delivery.push(target, self.desk.clock.now()) {
-            Ok(position) => work.taken = position.get() + 1,
-            // Ended while the iterator was asked. It was taken from there, so it gets an outcome like those before it.
-            Err(target) => {
-                let untried = Failure::new(Code::NotAttempted, Sent::NotSent).with_attempts(0);
-                let position = Position::new(work.taken);
-                work.taken += 1;
-                work.outbox
-                    .push_back(Settled::new(position, target, Outcome::Failed(untried)));
-            }
-        }
+    fn can_take_in(&self, work: &Work) -> bool {
+        work.room() > 0 && matches!(self.input.try_lock(), Ok(input) if input.is_some())
     }
 
-    /// Hands out some of what is settled, unless another thread does: then false.
-    fn hand_out(&self) -> bool {
-        let Ok(mut output) = self.output.try_lock() else {
-            return false;
-        };
-        let mut work = self.desk.lock();
-        let count = work.outbox.len().min(HANDFUL);
-        let handful: Vec<Settled> = work.outbox.drain(..count).collect();
-        work.in_hand = count;
-        drop(work);
-        for done in handful {
-            if output.over {
-                output.rest.push(done);
-            } else if (output.each)(done).is_break() {
-                output.over = true;
-                self.desk.end(Ending::Stop);
-            }
+    /// Sleeps until it is called, or it is time and nobody went to sleep since: that one asked the machine later, and looks
+    /// when it is time.
+    fn sleep<'scope>(&'scope self, mut work: MutexGuard<'scope, Work>, delay: Duration) -> MutexGuard<'scope, Work> {
+        let sleeps = |work: &mut Work| !work.called && !work.finished;
+        work.asleep += 1;
+        work.watch += 1;
+        let watch = work.watch;
+        let (mut work, _) = self
+            .desk
+            .bell
+            .wait_timeout_while(work, delay, sleeps)
+            .unwrap_or_else(PoisonError::into_inner);
+        if work.watch != watch {
+            work = self
+                .desk
+                .bell
+                .wait_while(work, sleeps)
+                .unwrap_or_else(PoisonError::into_inner);
         }
-        self.desk.lock().in_hand = 0;
-        true
+        work.asleep -= 1;
+        work.called = false;
+        work
     }
 }
 
-fn is_free<T>(role: &Mutex<T>) -> bool {
-    !matches!(role.try_lock(), Err(TryLockError::WouldBlock))
-}
+#[cfg(test)]
+mod tests;

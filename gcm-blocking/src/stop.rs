@@ -42,6 +42,13 @@ pub(crate) enum Ending {
     Cancel,
 }
 
+/// A send that runs. It is over when this is dropped, also by a panic.
+#[must_use]
+pub(crate) struct Watched<'a> {
+    stop: &'a Stop,
+    desk: &'a Arc<Desk>,
+}
+
 impl Stop {
     /// A handle that ends nothing yet.
     pub fn new() -> Self {
@@ -49,13 +56,15 @@ impl Stop {
     }
 
     /// Sends nothing new and lets what is on its way come back. Whoever was not sent to is handed out as
-    /// [`Code::NotAttempted`](gcm_proto::Code::NotAttempted), or with its own last failure.
+    /// [`Code::NotAttempted`](gcm_proto::Code::NotAttempted), whoever waits with its own last failure. An iterator that blocks
+    /// is waited for.
     pub fn stop(&self) {
         self.end(Ending::Stop);
     }
 
-    /// Settles everyone now; what is on its way counts as maybe sent. The send returns when the requests that block its
-    /// threads are over, at their time limits at the latest.
+    /// Settles everyone now; what is on its way counts as maybe sent. The outcomes are handed out at once; the send returns
+    /// when the requests that block its threads are over, at their time limits at the latest. An iterator that blocks is
+    /// waited for.
     pub fn cancel(&self) {
         self.end(Ending::Cancel);
     }
@@ -65,7 +74,8 @@ impl Stop {
         self.lock().ending.is_some()
     }
 
-    /// Where the sends stand, those that have ended included, all together.
+    /// Where the sends stand, those that have ended included, all together. They share a clock: `waiting_until` is the time
+    /// since the Unix epoch.
     pub fn progress(&self) -> Progress {
         let shared = self.lock();
         let mut sum = shared.ended.clone();
@@ -75,21 +85,14 @@ impl Stop {
         sum
     }
 
-    pub(crate) fn watch(&self, desk: &Arc<Desk>) {
+    /// A send is watched as long as the guard lives.
+    pub(crate) fn watch<'a>(&'a self, desk: &'a Arc<Desk>) -> Watched<'a> {
         let mut shared = self.lock();
         shared.running.push(Arc::downgrade(desk));
         if let Some(ending) = shared.ending {
             desk.end(ending);
         }
-    }
-
-    /// The send is over.
-    pub(crate) fn leave(&self, desk: &Arc<Desk>) {
-        let mut shared = self.lock();
-        shared
-            .running
-            .retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(desk)));
-        shared.ended.add(&desk.progress());
+        Watched { stop: self, desk }
     }
 
     fn end(&self, ending: Ending) {
@@ -104,6 +107,16 @@ impl Stop {
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        let mut shared = self.stop.lock();
+        shared
+            .running
+            .retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(self.desk)));
+        shared.ended.add(&self.desk.progress());
     }
 }
 
