@@ -9,7 +9,7 @@
 )]
 
 use gcm_blocking::{Client, ExchangeError};
-use gcm_proto::{Exchange, Message, Refusal, Route, Token, TransportError, json};
+use gcm_proto::{Exchange, Gateway, Message, Refusal, Route, Token, TransportError, json};
 use http::response::Parts;
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -147,6 +147,11 @@ impl Line {
         let mut buffer = [0; 4096];
         while self.stream.read(&mut buffer).is_ok_and(|length| length > 0) {}
     }
+}
+
+/// For a client whose exchanges bring routes of their own.
+pub fn anywhere() -> Gateway {
+    Gateway::json(route("http://127.0.0.1:1/gcm/send"))
 }
 
 pub fn route(url: &str) -> Route {
