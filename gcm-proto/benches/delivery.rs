@@ -75,24 +75,23 @@ fn run(gateway: &Gateway, tokens: &[Token], reply: &str) {
     let mut flights = VecDeque::new();
     let mut settled = 0;
     loop {
-        while delivery.room() > 0 {
-            let Some(token) = input.next() else {
-                delivery.close();
-                break;
-            };
-            delivery.push(Target::Token(token.clone()), now).unwrap();
-        }
         match delivery.poll(now) {
             Step::Send(call) => {
                 black_box(call.request.body());
                 flights.push_back(call.ticket);
-                if flights.len() == FLIGHTS {
-                    delivery.handle(flights.pop_front().unwrap(), Ok(http::Response::new(reply)), now);
-                }
             }
             Step::Settle(done) => {
                 assert!(matches!(done.outcome, Outcome::Accepted(_)));
                 settled += 1;
+            }
+            // Nothing to do: one more batch comes in, or the oldest reply.
+            Step::Wait(_) if flights.len() < FLIGHTS && input.len() > 0 => {
+                for token in input.by_ref().take(BATCH) {
+                    delivery.push(Target::Token(token.clone()), now).unwrap();
+                }
+                if input.len() == 0 {
+                    delivery.close();
+                }
             }
             Step::Wait(_) => {
                 let ticket = flights.pop_front().expect("a wait with nothing in the air");

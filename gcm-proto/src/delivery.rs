@@ -128,7 +128,6 @@ pub enum Step {
 }
 
 /// A request to send, and the ticket for its reply.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Call {
     /// Hand this in with the reply.
@@ -368,6 +367,16 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         self.give_lease_back();
+    }
+}
+
+impl std::fmt::Debug for Call {
+    /// Of the request its length only: its body holds tokens, and its URL may hold a credential.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call")
+            .field("ticket", &self.ticket)
+            .field("body_len", &self.request.body().len())
+            .finish_non_exhaustive()
     }
 }
 
