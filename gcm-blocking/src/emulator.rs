@@ -29,17 +29,16 @@ const IDLE: Duration = Duration::from_secs(60);
 /// use gcm_blocking::Client;
 /// use gcm_blocking::emulator::EmulatorServer;
 /// use gcm_proto::emulator::{Behaviour, Emulator, Script};
-/// use gcm_proto::{Message, Route, Token, json};
+/// use gcm_proto::{Gateway, Message, Route, Token};
 ///
 /// let script = Script::new().key("test-key").device("APA91b-bert", [Behaviour::unregistered()]);
 /// let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")?;
 ///
-/// let route = Route::new(server.endpoint(), "test-key".parse()?);
-/// let tokens = vec![Token::try_from("APA91b-anna")?, Token::try_from("APA91b-bert")?];
+/// let client = Client::new(Gateway::json(Route::new(server.endpoint(), "test-key".parse()?)));
 /// let message = Message::builder().data("score", "4x8").build()?;
-/// let results = Client::builder().build().exchange(&json::Multicast::new(&route, &message, tokens)?)?;
+/// let report = client.send(&message, [Token::try_from("APA91b-anna")?, Token::try_from("APA91b-bert")?])?;
 ///
-/// assert_eq!(results.accepted().count(), 1);
+/// assert_eq!(report.accepted().count(), 1);
 /// assert_eq!(server.emulator().counters().errors["NotRegistered"], 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

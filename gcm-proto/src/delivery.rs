@@ -250,6 +250,11 @@ impl Delivery {
         self.end(Ending::Cancelled);
     }
 
+    /// How many recipients are ready to be sent, and how many wait until they are: nothing to send for now when both are 0.
+    pub fn pending(&self) -> (usize, usize) {
+        (self.recipients.ready + self.backlog.len(), self.recipients.waiting)
+    }
+
     /// Where it stands.
     pub fn progress(&self) -> Progress {
         Progress {

@@ -375,7 +375,11 @@ impl Delivery {
                 continue;
             }
             if let Some(recipient) = self.recipients.get_mut(key) {
-                recipient.last = Some(failure);
+                // Whoever gets it back before it is due is told what was asked.
+                recipient.last = Some(match asked {
+                    Some(asked) => failure.with_retry_after(asked),
+                    None => failure,
+                });
             }
             self.recipients.enter(key, State::Waiting);
             keys.push(key);

@@ -6,7 +6,7 @@ use super::{Call, Delivery};
 use crate::credentials::Credential;
 use crate::exchange::Undeliverable;
 use crate::gateway::{Admission, Flying, MintStep};
-use crate::outcome::{Code, Failure, Sent};
+use crate::outcome::Failure;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use std::time::Duration;
@@ -35,8 +35,7 @@ impl Delivery {
             match exchange {
                 Ok(exchange) => return Ok(self.depart(members, exchange, token)),
                 Err(undeliverable) => {
-                    let failure = Failure::new(undeliverable_code(&undeliverable), Sent::NotSent)
-                        .with_detail(undeliverable.to_string());
+                    let failure = Failure::from(&undeliverable);
                     for key in members {
                         self.settle_failed(key, failure.clone());
                     }
@@ -212,11 +211,4 @@ enum Pass {
     Free,
     Token(HeaderValue, u64),
     Mint(Call),
-}
-
-fn undeliverable_code(undeliverable: &Undeliverable) -> Code {
-    match undeliverable {
-        Undeliverable::Payload(_) => Code::MessageTooBig,
-        _ => Code::Undeliverable,
-    }
 }
