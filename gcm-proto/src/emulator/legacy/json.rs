@@ -3,10 +3,11 @@
 use crate::emulator::devices::is_garbage;
 use crate::emulator::door::Refusal;
 use crate::emulator::json::{self, Members, Value};
-use crate::emulator::log::{Addressee, Wire};
+use crate::emulator::log::Addressee;
 use crate::emulator::script::Rules;
+use crate::emulator::topic::{self, is_topic_name};
 
-use super::{MAX_TIME_TO_LIVE, Order, condition, is_reserved, is_topic_name, sentence};
+use super::{Form, MAX_TIME_TO_LIVE, Order, is_reserved, sentence};
 
 /// Reads a request.
 pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
@@ -94,7 +95,7 @@ impl Request {
         } else if let Some(target) = self.to {
             one(rules, target)?
         } else if let Some(expression) = self.condition {
-            let topics = condition::topics(&expression, rules.max_condition_topics)
+            let topics = topic::topics(&expression, rules.max_condition_topics)
                 .map_err(|rule| invalid("condition", &expression, &rule))?;
             Addressee::Condition { expression, topics }
         } else if let Some(key) = self.notification_key {
@@ -114,7 +115,7 @@ impl Request {
             None
         };
         Ok(Order {
-            wire: Wire::Json,
+            form: Form::Json,
             to,
             dry_run: self.dry_run,
             package: self.package,
