@@ -289,14 +289,12 @@ fn checked(kind: &'static Kind, value: Value, at: &str, lenient: bool) -> Result
     match (kind, value) {
         (Message(_, fields), Value::Object(members)) => message(members, fields, at, lenient).map(Value::Object),
         (Struct, value @ Value::Object(_)) => Ok(value),
-        (Map, Value::Object(entries)) => {
-            for (index, (_, value)) in entries.iter().enumerate() {
-                if !matches!(value, Value::String(_)) {
-                    return Err(invalid(&format!("{at}[{index}].value"), "TYPE_STRING", value));
-                }
-            }
-            Ok(Value::Object(entries))
-        }
+        (Map, Value::Object(entries)) => entries
+            .into_iter()
+            .enumerate()
+            .map(|(index, (name, value))| Ok((name, checked(&Text, value, &format!("{at}[{index}].value"), lenient)?)))
+            .collect::<Result<_, _>>()
+            .map(Value::Object),
         (Map, Value::Array(_)) => Err(misplaced(at, &format!("Cannot bind a list to map for field '{name}'."))),
         (Map, _) => Err(misplaced(
             at,
