@@ -11,9 +11,9 @@ fn outcome(script: &str) -> (u16, Value) {
 }
 
 /// The id of an accepted message.
-fn id(reply: (u16, Value)) -> String {
-    assert_eq!(reply.0, 200, "{}", reply.1);
-    let name = reply.1["name"].as_str().expect("a name");
+fn id((status, body): (u16, Value)) -> String {
+    assert_eq!(status, 200, "{body}");
+    let name = body["name"].as_str().expect("a name");
     name.strip_prefix("projects/P/messages/")
         .expect("the project's name")
         .to_owned()
