@@ -1,4 +1,9 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::unnecessary_wraps)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unnecessary_wraps
+)]
 
 use super::{Crew, Desk};
 use crate::clock::Clock;
@@ -118,15 +123,13 @@ fn a_crew_that_is_ended_hands_out_everybody_it_took() {
     for seed in 0..200 {
         let dice = Dice(AtomicU64::new(seed << 32));
         let threads = [1, 2, 3, 16][dice.roll(4)];
-        let gateway = gateway()
-            .with_window(1 + dice.roll(40))
-            .with_batch(1 + dice.roll(12));
+        let gateway = gateway().with_window(1 + dice.roll(40)).with_batch(1 + dice.roll(12));
         let desk = desk(&gateway);
         let (how, when) = (dice.roll(3), dice.roll(100));
         let requests = AtomicUsize::new(0);
         let carry = |request: Request<Vec<u8>>| {
             if requests.fetch_add(1, SeqCst) == when / 10 && how < 2 {
-                desk.end([Ending::Stop, Ending::Cancel][usize::try_from(how).unwrap()]);
+                desk.end([Ending::Stop, Ending::Cancel][how]);
             }
             dice.dawdle();
             results(&request, || if dice.roll(3) == 0 { UNAVAILABLE } else { ACCEPTED })
