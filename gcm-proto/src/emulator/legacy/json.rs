@@ -201,7 +201,8 @@ fn time_to_live(name: &str, value: &Value) -> Result<(), Refusal> {
     }
 }
 
-/// Checks the data and measures it. Anything but a text is turned into one by the service, so a plain value is fine.
+/// Checks the data and measures it. Anything but a text is turned into one by the service, a list or an object into its JSON
+/// (google/gcm#127, ToothlessGear/node-gcm#289); what it does with `null` is not known.
 fn data(members: Members) -> Result<usize, Refusal> {
     let mut size = 0_usize;
     for (key, value) in members {
@@ -210,10 +211,8 @@ fn data(members: Members) -> Result<usize, Refusal> {
         }
         let length = match &value {
             Value::String(text) | Value::Number(text) => text.len(),
-            Value::Bool(value) => value.to_string().len(),
-            Value::Null | Value::Array(_) | Value::Object(_) => {
-                return Err(mistyped(&key, "string", &value));
-            }
+            Value::Bool(_) | Value::Array(_) | Value::Object(_) => value.to_string().len(),
+            Value::Null => return Err(mistyped(&key, "string", &value)),
         };
         size = size.saturating_add(key.len()).saturating_add(length);
     }
