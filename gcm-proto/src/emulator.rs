@@ -226,6 +226,11 @@ impl Emulator {
         response
     }
 
+    /// Takes the entries out of the log, which has room for new ones then: what was asked since the last time.
+    pub fn take_log(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.log)
+    }
+
     /// What was asked, oldest first, up to the limit of [`log_at_most`](Self::log_at_most).
     pub fn log(&self) -> &[Entry] {
         &self.log
@@ -234,6 +239,11 @@ impl Emulator {
     /// How often everything happened, from the first request on.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// The path to send to: the script's `endpoint_path`, `/gcm/send` if it has none.
+    pub fn endpoint_path(&self) -> &str {
+        self.script.rules().endpoint_path.as_deref().unwrap_or("/gcm/send")
     }
 }
 

@@ -145,7 +145,9 @@ fn gcm_e11_another_path_is_answered_with_a_page() {
 
 #[test]
 fn a_script_can_name_the_only_path() {
+    assert_eq!(lenient().endpoint_path(), "/gcm/send");
     let mut emulator = scripted(r#"{"endpoint_path":"/fcm/send"}"#);
+    assert_eq!(emulator.endpoint_path(), "/fcm/send");
     let raw = json_post(r#"{"to":"4"}"#);
     assert_eq!(send(&mut emulator, &raw).status(), 404);
     assert_eq!(
