@@ -4,7 +4,7 @@
 mod support;
 
 use gcm_blocking::{Client, Proxy, Roots};
-use gcm_proto::Sent;
+use gcm_proto::{Advice, Gateway, Message, Report, Sent, Token};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -274,4 +274,51 @@ fn a_plain_http_endpoint_is_reached_without_the_proxy() {
     let proxy = Peer::answering(ACCEPTED);
     assert!(through(&proxy, None).exchange(&multicast(&server.route())).is_ok());
     assert_eq!(proxy.connections(), 0);
+}
+
+/// A delivery of one device, over the same wire as [`multicast`].
+fn send(client: &Client, message: &Message, tokens: &[&str]) -> Report {
+    let tokens = tokens.iter().map(|token| Token::try_from(*token).unwrap());
+    client.send(message, tokens.collect::<Vec<_>>()).unwrap()
+}
+
+fn message() -> Message {
+    Message::builder().data("score", "4x8").build().unwrap()
+}
+
+#[test]
+fn a_delivery_goes_over_tls_and_through_a_proxy_that_sees_no_key() {
+    let authority = Authority::certifying("push.example.org", 4000);
+    let server = authority.answering(ACCEPTED);
+    let proxy = proxy_to(server.address);
+    let through: Proxy = format!("http://anna:secret@{}", proxy.address).parse().unwrap();
+    let client = Client::builder()
+        .proxy(through)
+        .roots(authority.roots())
+        .build(Gateway::json(route("https://push.example.org/gcm/send")));
+    assert_eq!(send(&client, &message(), &[TOKEN]).accepted().count(), 1);
+    drop(client);
+    let heard = proxy.heard();
+    assert!(heard.starts_with("CONNECT push.example.org:443 "), "{heard}");
+    assert!(!heard.contains(KEY) && !heard.contains(TOKEN));
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}
+
+#[test]
+fn a_delivery_to_a_server_that_is_not_trusted_halts_and_blames_no_token() {
+    let good = Authority::certifying("localhost", 4000);
+    let other = Authority::certifying("localhost", 4000);
+    let server = good.answering(ACCEPTED);
+    let gateway = Gateway::json(https(&server, "localhost")).with_batch(1);
+    let client = Client::builder().roots(other.roots()).concurrency(1).build(gateway);
+    let report = send(&client, &message(), &["device-a", "device-b", "device-c"]);
+    let failures: Vec<_> = report.failed().map(|(_, failure)| failure).collect();
+    let codes: Vec<_> = failures.iter().map(|failure| failure.code().as_str()).collect();
+    assert_eq!(codes, ["Unreachable", "NotAttempted", "NotAttempted"]);
+    for failure in failures {
+        assert_eq!(failure.sent(), Sent::NotSent);
+        assert_eq!(failure.advice(), Advice::FixCredentials);
+        assert!(failure.detail().unwrap().contains("certificate"), "{failure}");
+    }
+    assert_eq!(server.connections(), 1);
 }
