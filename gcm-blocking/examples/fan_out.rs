@@ -72,16 +72,13 @@ fn main() -> ExitCode {
 fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
     let options = Options::from_arguments(arguments)?;
     let mut service = None;
-    let (endpoint, key) = match options.endpoint {
-        Some(url) => (
-            url,
-            env::var(KEY).map_err(|_| format!("{KEY} is not set: it holds the server key"))?,
-        ),
-        None => {
-            let (child, url) = Service::start()?;
-            service = Some(child);
-            (url, "fan-out-key".to_owned())
-        }
+    let (endpoint, key) = if let Some(url) = options.endpoint {
+        let key = env::var(KEY).map_err(|_| format!("{KEY} is not set: it holds the server key"))?;
+        (url, key)
+    } else {
+        let (child, url) = Service::start()?;
+        service = Some(child);
+        (url, "fan-out-key".to_owned())
     };
     let route = Route::new(
         endpoint
@@ -107,9 +104,9 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
     let handle = stop.clone();
     ctrlc::set_handler(move || {
         if handle.is_stopped() {
-            handle.cancel()
+            handle.cancel();
         } else {
-            handle.stop()
+            handle.stop();
         }
     })
     .map_err(|error| format!("Ctrl-C cannot be caught: {error}"))?;
