@@ -23,6 +23,8 @@ use std::time::{Duration, Instant, SystemTime};
 const SMALL: usize = 10_000;
 const LARGE: usize = 1_000_000;
 const BATCH: usize = 1000;
+/// As long as the shortest keys were: 39 characters.
+const KEY: &str = "AIzaSyD-0123456789-abcdefghijklmnopqrst";
 /// Requests in the air at once.
 const FLIGHTS: usize = 8;
 
@@ -35,7 +37,7 @@ fn main() {
     let reply = reply();
     let gateway = Gateway::json(Route::new(
         "https://push.example.org/gcm/send".parse().unwrap(),
-        "AAAA-key".parse().unwrap(),
+        KEY.parse().unwrap(),
     ));
     run(&gateway, &tokens, &reply); // warm
     if counted.is_some() {

@@ -105,6 +105,12 @@ impl Accepted {
         }
     }
 
+    /// Whether the id holds this text.
+    pub(crate) fn id_contains(&self, text: &str) -> bool {
+        let id = self.id.as_ref().filter(|id| id.len() >= text.len());
+        id.is_some_and(|id| id.as_str().contains(text))
+    }
+
     pub(crate) fn with_id(mut self, id: &str) -> Self {
         self.id = Some(ShortText::from(id));
         self

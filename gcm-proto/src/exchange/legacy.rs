@@ -302,10 +302,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         if accepted.canonical().map(Token::as_str) == Some(token) {
             *accepted = Accepted::new(accepted.id());
         }
-        let repeats = |secret: &str| {
-            let is_secret = secret.len() >= scrub::WORTH_MASKING;
-            is_secret && accepted.id().is_some_and(|id| id.contains(secret))
-        };
+        let repeats = |secret: &str| secret.len() >= scrub::WORTH_MASKING && accepted.id_contains(secret);
         if self.route.key().is_some_and(repeats) || repeats(token) {
             let id = accepted.id().unwrap_or_default();
             let masked = scrub::code(id, self.route, std::iter::once(token));

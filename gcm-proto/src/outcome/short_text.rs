@@ -31,6 +31,16 @@ impl ShortText {
     }
 }
 
+impl ShortText {
+    /// Its bytes, without looking at them.
+    pub(crate) fn len(&self) -> usize {
+        match &self.0 {
+            Kept::Here { length, .. } => usize::from(*length),
+            Kept::Apart(text) => text.len(),
+        }
+    }
+}
+
 impl From<&str> for ShortText {
     fn from(text: &str) -> Self {
         let mut bytes = [0; CAPACITY];
