@@ -48,8 +48,8 @@ fn every_line_is_sent_to_once_in_requests_of_a_thousand() {
     let printed = text(&output.stdout);
     let mut lines: Vec<_> = printed.lines().collect();
     let requests = server.emulator().counters().requests;
-    // Twenty full ones; the first few leave before they are full.
-    assert!((20..60).contains(&requests), "{requests}");
+    // Twenty if all are full; the first few leave before they are.
+    assert!(requests >= 20, "{requests}");
     assert_eq!(lines.pop().unwrap(), format!("20000 attempts in {requests} requests"));
     assert_eq!(
         lines.pop().unwrap(),

@@ -161,10 +161,13 @@ pub fn route(url: &str) -> Route {
     Route::new(url.parse().unwrap(), KEY.parse().unwrap())
 }
 
+pub fn message() -> Message {
+    Message::builder().data("score", "4x8").build().unwrap()
+}
+
 /// A multicast to one token.
 pub fn multicast(route: &Route) -> json::Multicast {
-    let message = Message::builder().data("score", "4x8").build().unwrap();
-    json::Multicast::new(route, &message, vec![Token::try_from(TOKEN).unwrap()]).unwrap()
+    json::Multicast::new(route, &message(), vec![Token::try_from(TOKEN).unwrap()]).unwrap()
 }
 
 /// The reply to it.
