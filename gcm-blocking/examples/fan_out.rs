@@ -1,226 +1,271 @@
-//! Sends one message to all devices of a file, however large it is: memory is bounded by the gateway's window.
+//! Sends one message to as many devices as a file has tokens, in constant memory: a line is read when there is room for it.
 //!
 //! ```sh
-//! seq -f 'device-%09.0f' 1000000 >tokens.txt
-//! cargo run --release -p gcm-blocking --example fan_out -- --tokens tokens.txt
+//! cargo run --release -p gcm-blocking --example fan_out -- --tokens FILE
 //! ```
 //!
-//! It prints the devices there is something to do about, and a summary. Without an endpoint it sends to an emulator, which it
-//! starts as a process of its own, so that the memory it says it took is that of the sender.
+//! Without an endpoint it starts the emulator as another process and sends to that. With
+//! `--endpoint URL`, and the key in `GCM_API_KEY`, it sends to any server that speaks GCM's JSON wire. Ctrl-C stops it: the
+//! summary then says how far it came in the file.
 
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_blocking::{Client, Stop};
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Advice, ApiKey, Endpoint, Gateway, Message, Progress, Route, Token};
+use gcm_proto::{Advice, Code, Gateway, Message, Outcome, Route, Sent, Settled, Token};
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
-const USAGE: &str = "\
-Sends one message to all devices of a file.
-
-usage: fan_out --tokens FILE [--endpoint URL]
-
-  --tokens FILE    the registration tokens, one a line; lines with # are left out
-  --endpoint URL   a GCM-compatible server instead of an emulator; its key is read from GCM_API_KEY";
+const USAGE: &str =
+    "usage: fan_out --tokens FILE [--endpoint URL] [--message FILE] [--window RECIPIENTS] [--threads N]";
 
 /// The variable that holds the server key.
 const KEY: &str = "GCM_API_KEY";
 
-/// Devices in memory at once: a full request for each of a client's 16 threads. More are of use where many have to wait for
-/// a retry.
-const WINDOW: usize = 16_000;
+/// Requests on their way at once, unless told otherwise: each holds a body and a reply of a thousand devices in memory.
+const THREADS: usize = 4;
 
-/// How this program is told to be the emulator.
-const SERVE: &str = "--serve-until-stdin-ends";
+/// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
 
-/// An emulator in another process.
-struct Service {
-    child: Child,
-    endpoint: Endpoint,
+#[derive(Default)]
+struct Options {
+    tokens: String,
+    endpoint: Option<String>,
+    message: Option<String>,
+    window: Option<usize>,
+    threads: Option<usize>,
 }
+
+#[derive(Default)]
+struct Summary {
+    accepted: u64,
+    replaced: u64,
+    removed: u64,
+    failed: u64,
+    /// Of those that failed, who was not sent to, and who may have been.
+    untried: u64,
+    perhaps: u64,
+}
+
+/// The emulator in another process, so that its memory is not counted here. It ends with this one.
+struct Service(Child);
 
 fn main() -> ExitCode {
-    let result = match env::args().nth(1).as_deref() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let done = match arguments.first().map(String::as_str) {
         Some("--help") => {
             println!("{USAGE}");
-            Ok(())
+            return ExitCode::SUCCESS;
         }
-        Some(SERVE) => serve(),
-        _ => run(),
+        Some("--serve") => serve().map(|()| ExitCode::SUCCESS),
+        _ => run(arguments.into_iter()),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("error: {problem}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<(), String> {
-    let (path, url) = arguments(env::args().skip(1))?;
-    let name = path.display();
-    let mut file = BufReader::new(File::open(&path).map_err(|error| format!("{name}: {error}"))?);
-
-    // It serves until it is dropped, at the end.
-    let mut service = None;
-    let (endpoint, key): (Endpoint, ApiKey) = match url {
-        Some(url) => {
-            let key = env::var(KEY).map_err(|_| format!("{KEY} is not set: it holds the server key"))?;
-            (
-                url.parse().map_err(|error| format!("--endpoint {url}: {error}"))?,
-                key.parse().map_err(|error| format!("{KEY}: {error}"))?,
-            )
-        }
-        None => {
-            let endpoint = service.insert(Service::start()?).endpoint.clone();
-            (endpoint, "any".parse().map_err(|error| format!("{error}"))?)
-        }
-    };
-
-    let message = Message::builder()
-        .collapse_key("scores")
-        .data("match", "4711")
-        .data("score", "3:1")
-        .build()
-        .map_err(|error| error.to_string())?;
-    // It counts what the client does.
-    let stop = Stop::new();
-    let gateway = Gateway::json(Route::new(endpoint, key)).with_window(WINDOW);
-    let client = Client::new(gateway).with_stop(&stop);
-
-    let mut problem = None;
-    let mut out = io::stdout();
-    let rest = client
-        .send_each(&message, tokens(&mut file, &mut problem), |done| {
-            let advice = match done.outcome.advice() {
-                Advice::Keep => return ControlFlow::Continue(()),
-                advice => advice,
-            };
-            // A program would change its database here. One that cannot breaks it off.
-            let device = done.target.as_token().map(Token::short).unwrap_or_default();
-            match writeln!(out, "{device:<9}{advice}") {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
-        })
-        .map_err(|error| error.to_string())?;
-
-    eprintln!("peak resident memory: {}", peak_memory());
-    if !rest.is_empty() {
-        return Err(format!(
-            "stopped: {} devices have an outcome that was not printed",
-            rest.len()
-        ));
-    }
-    println!("{}", summary(&stop.progress()));
-    // The devices before it were sent to.
-    problem.map_or(Ok(()), |problem| Err(format!("{name}, {problem}")))
-}
-
-fn arguments(mut arguments: impl Iterator<Item = String>) -> Result<(PathBuf, Option<String>), String> {
-    let (mut tokens, mut endpoint) = (None, None);
-    while let Some(option) = arguments.next() {
-        let mut value = || {
-            arguments
-                .next()
-                .ok_or_else(|| format!("{option} needs a value, see --help"))
-        };
-        match option.as_str() {
-            "--tokens" => tokens = Some(value()?.into()),
-            "--endpoint" => endpoint = Some(value()?),
-            _ => return Err(format!("there is no option {option}, see --help")),
-        }
-    }
-    let tokens = tokens.ok_or("--tokens is needed, see --help")?;
-    Ok((tokens, endpoint))
-}
-
-/// The tokens of a file, one a line. It ends with the file, or at a problem.
-fn tokens<'a>(
-    file: &'a mut (impl BufRead + Send),
-    problem: &'a mut Option<String>,
-) -> impl Iterator<Item = Token> + Send + 'a {
-    let mut lines = 0_u64;
-    let mut line = Vec::new();
-    std::iter::from_fn(move || {
-        loop {
-            line.clear();
-            lines += 1;
-            let token = match file.read_until(b'\n', &mut line) {
-                Ok(0) => return None,
-                Ok(_) => {
-                    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
-                    if line.is_empty() || line.starts_with(b"#") {
-                        continue;
-                    }
-                    std::str::from_utf8(line)
-                        .map_err(|error| error.to_string())
-                        .and_then(|line| Token::try_from(line).map_err(|error| error.to_string()))
-                }
-                Err(error) => Err(error.to_string()),
-            };
-            return token
-                .map_err(|error| *problem = Some(format!("line {lines}: {error}")))
-                .ok();
-        }
+    done.unwrap_or_else(|problem| {
+        eprintln!("error: {problem}");
+        ExitCode::FAILURE
     })
 }
 
-fn summary(progress: &Progress) -> String {
-    let mut text = format!("{} devices: {} accepted", progress.settled(), progress.accepted);
-    if progress.replaced > 0 {
-        text += &format!(", {} of them with a new token", progress.replaced);
+fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
+    let options = Options::from_arguments(arguments)?;
+    let mut service = None;
+    let (endpoint, key) = if let Some(url) = options.endpoint {
+        let key = env::var(KEY).map_err(|_| format!("{KEY} is not set: it holds the server key"))?;
+        (url, key)
+    } else {
+        let (child, url) = Service::start()?;
+        service = Some(child);
+        (url, "fan-out-key".to_owned())
+    };
+    let route = Route::new(
+        endpoint
+            .parse()
+            .map_err(|error| format!("--endpoint {endpoint}: {error}"))?,
+        key.parse().map_err(|error| format!("{KEY}: {error}"))?,
+    );
+    let mut gateway = Gateway::json(route);
+    if let Some(window) = options.window {
+        gateway = gateway.with_window(window);
     }
-    for (code, count) in &progress.failed {
-        text += &format!(", {count} {code}");
+    let message = match &options.message {
+        Some(path) => {
+            let text = fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+            serde_json::from_slice(&text).map_err(|error| format!("{path}: {error}"))?
+        }
+        None => Message::builder()
+            .data("news", "1")
+            .build()
+            .map_err(|error| error.to_string())?,
+    };
+    let stop = Stop::new();
+    let handle = stop.clone();
+    ctrlc::set_handler(move || {
+        if handle.is_stopped() {
+            handle.cancel();
+        } else {
+            handle.stop();
+        }
+    })
+    .map_err(|error| format!("Ctrl-C cannot be caught: {error}"))?;
+
+    let mut input = Tokens::open(&options.tokens)?;
+    let mut summary = Summary::default();
+    let rest = Client::builder()
+        .concurrency(options.threads.unwrap_or(THREADS))
+        .build(gateway)
+        .with_stop(&stop)
+        .send_each(&message, &mut input, |done| {
+            summary.count(&done);
+            ControlFlow::Continue(())
+        })
+        .map_err(|error| error.to_string())?;
+    rest.iter().for_each(|done| summary.count(done));
+    drop(service);
+
+    let progress = stop.progress();
+    eprintln!(
+        "{} accepted, {} replaced, {} removed, {} failed; {} requests; peak memory {}",
+        summary.accepted,
+        summary.replaced,
+        summary.removed,
+        summary.failed,
+        progress.requests,
+        peak_memory()
+    );
+    if stop.is_stopped() {
+        eprintln!(
+            "stopped in line {} of {}: {} read and not sent to, {} perhaps sent to",
+            input.line, options.tokens, summary.untried, summary.perhaps
+        );
+        return Ok(ExitCode::from(INTERRUPTED));
     }
-    text + &format!("\n{} attempts in {} requests", progress.attempts, progress.requests)
+    // What came before it is sent and counted: the line says where to go on.
+    input.problem.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-/// The most memory this process had so far, as the system says.
-fn peak_memory() -> String {
-    let status = fs::read_to_string(Path::new("/proc/self/status")).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.map_or_else(|| "unknown".to_owned(), |peak| peak.trim().to_owned())
+/// The other process: serves until its input ends.
+fn serve() -> Result<(), String> {
+    let emulator = Emulator::new(Script::new()).log_at_most(0);
+    let server = EmulatorServer::start(emulator, "127.0.0.1:0").map_err(|error| error.to_string())?;
+    println!("{}", server.endpoint());
+    io::stdout().flush().map_err(|error| error.to_string())?;
+    let _ = io::copy(&mut io::stdin(), &mut io::sink());
+    Ok(())
+}
+
+/// The tokens of a file, one a line. It ends at a line that is none.
+struct Tokens {
+    path: String,
+    lines: BufReader<File>,
+    line: u64,
+    problem: Option<String>,
+}
+
+impl Tokens {
+    fn open(path: &str) -> Result<Self, String> {
+        let file = File::open(path).map_err(|error| format!("{path}: {error}"))?;
+        Ok(Self {
+            path: path.to_owned(),
+            lines: BufReader::new(file),
+            line: 0,
+            problem: None,
+        })
+    }
+}
+
+impl Iterator for Tokens {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let mut text = String::new();
+        while self.problem.is_none() {
+            text.clear();
+            let read = self.lines.read_line(&mut text);
+            self.line += 1;
+            let line = text.trim_start_matches('\u{feff}').trim();
+            let token = match read {
+                Ok(0) => return None,
+                Ok(_) if line.is_empty() => continue,
+                Ok(_) => Token::try_from(line).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            match token {
+                Ok(token) => return Some(token),
+                Err(error) => self.problem = Some(format!("{}, line {}: {error}", self.path, self.line)),
+            }
+        }
+        None
+    }
+}
+
+impl Summary {
+    fn count(&mut self, done: &Settled) {
+        match (&done.outcome, done.outcome.advice()) {
+            (Outcome::Accepted(_), advice) => {
+                self.accepted += 1;
+                self.replaced += u64::from(matches!(advice, Advice::Replace(_)));
+            }
+            (Outcome::Failed(_), Advice::Remove) => self.removed += 1,
+            (Outcome::Failed(failure), _) => {
+                self.failed += 1;
+                self.untried += u64::from(*failure.code() == Code::NotAttempted);
+                self.perhaps += u64::from(failure.sent() == Sent::MaybeSent);
+            }
+        }
+    }
 }
 
 impl Service {
-    fn start() -> Result<Self, String> {
-        let start = || {
-            let mut child = Command::new(env::current_exe()?)
-                .arg(SERVE)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()?;
-            let mut line = String::new();
-            if let Some(out) = child.stdout.take() {
-                BufReader::new(out).read_line(&mut line)?;
-            }
-            Ok((child, line))
-        };
-        let (child, line) = start().map_err(|error: io::Error| format!("no emulator: {error}"))?;
-        let endpoint = line.trim().parse().map_err(|error| format!("no emulator: {error}"))?;
-        Ok(Self { child, endpoint })
+    fn start() -> Result<(Self, String), String> {
+        let program = env::current_exe().map_err(|error| error.to_string())?;
+        let mut command = Command::new(program);
+        command.arg("--serve").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        if let Some(out) = child.stdout.take() {
+            BufReader::new(out)
+                .read_line(&mut line)
+                .map_err(|error| error.to_string())?;
+        }
+        Ok((Self(child), line.trim().to_owned()))
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It ends when its input does.
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        // The end of its input ends it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 
-fn serve() -> Result<(), String> {
-    let emulator = Emulator::new(Script::new()).log_at_most(0);
-    let server = EmulatorServer::start(emulator, "127.0.0.1:0").map_err(|error| error.to_string())?;
-    println!("{}", server.endpoint());
-    let _ = io::stdin().read_to_end(&mut Vec::new());
-    Ok(())
+impl Options {
+    fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self::default();
+        while let Some(option) = arguments.next() {
+            let value = arguments.next().ok_or(format!("{option} wants a value; {USAGE}"))?;
+            match option.as_str() {
+                "--tokens" => options.tokens = value,
+                "--endpoint" => options.endpoint = Some(value),
+                "--message" => options.message = Some(value),
+                "--threads" => options.threads = Some(value.parse().map_err(|error| format!("--threads: {error}"))?),
+                "--window" => options.window = Some(value.parse().map_err(|error| format!("--window: {error}"))?),
+                _ => return Err(format!("{option} is no option; {USAGE}")),
+            }
+        }
+        if options.tokens.is_empty() {
+            return Err(USAGE.to_owned());
+        }
+        Ok(options)
+    }
+}
+
+/// The most memory that this process ever had, where the system tells.
+fn peak_memory() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.map_or("unknown".to_owned(), |peak| peak.trim().to_owned())
 }

@@ -7,8 +7,8 @@ use crate::roots::Roots;
 use crate::stop::Stop;
 use crate::transport::{Settings, Transport};
 use gcm_proto::{
-    Accepted, Code, Delivery, Exchange, Failure, Gateway, Message, Outcome, Refusal, Report, Sent, Settled, Target,
-    TransportError, Undeliverable,
+    Accepted, Code, Delivery, Exchange, Failure, Gateway, Message, Outcome, Prepared, Refusal, Report, Sent, Settled,
+    Target, TransportError, Undeliverable,
 };
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -52,6 +52,7 @@ pub struct Client {
     concurrency: usize,
     clock: Clock,
     stop: Option<Stop>,
+    expires_after: Option<Duration>,
 }
 
 /// The settings of a [`Client`]. All have a default.
@@ -89,6 +90,18 @@ impl Client {
     pub fn with_stop(&self, stop: &Stop) -> Self {
         Self {
             stop: Some(stop.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// The same client, whose sends end after this time: who has no outcome by then settles as
+    /// [`Expired`](gcm_proto::Code::Expired). It is the time there is to answer somebody, or that the message is worth.
+    ///
+    /// A send returns when the requests that block its threads are over, at their time limits at the latest.
+    #[must_use]
+    pub fn with_expiry(&self, time: Duration) -> Self {
+        Self {
+            expires_after: Some(time),
             ..self.clone()
         }
     }
@@ -190,7 +203,7 @@ impl Client {
         T: Into<Target>,
         F: FnMut(Settled) -> ControlFlow<()> + Send,
     {
-        let delivery = self.gateway.prepare(message)?.open(self.clock.now(), seed());
+        let delivery = self.prepare(message)?.open(self.clock.now(), seed());
         let targets = targets.into_iter().map(Into::into);
         Ok(self.run(delivery, self.concurrency, Some(targets), each))
     }
@@ -214,12 +227,17 @@ impl Client {
         threads: usize,
         each: impl FnMut(Settled) -> ControlFlow<()> + Send,
     ) -> Result<(), Undeliverable> {
-        let delivery = self
-            .gateway
-            .prepare(message)?
-            .deliver(targets, self.clock.now(), seed());
+        let delivery = self.prepare(message)?.deliver(targets, self.clock.now(), seed());
         self.run(delivery, threads, None::<Empty<Target>>, each);
         Ok(())
+    }
+
+    fn prepare(&self, message: &Message) -> Result<Prepared, Undeliverable> {
+        let prepared = self.gateway.prepare(message)?;
+        Ok(match self.expires_after {
+            Some(time) => prepared.expires_after(time),
+            None => prepared,
+        })
     }
 
     fn run<I, F>(&self, delivery: Delivery, threads: usize, input: Option<I>, each: F) -> Report
@@ -306,6 +324,7 @@ impl ClientBuilder {
             concurrency: self.settings.concurrency,
             clock: Clock::start(),
             stop: None,
+            expires_after: None,
         }
     }
 }

@@ -26,6 +26,10 @@ const HANDFUL: usize = 1024;
 /// Recipients taken in at a time, before the machine is asked for work again.
 const INTAKE: usize = 1024;
 
+/// Recipients that may be ready and not yet sent to: enough for whoever comes back from its request to find a full batch. More
+/// would fill the window with those that only wait for their turn.
+const AHEAD: usize = 4 * INTAKE;
+
 /// How long that may take when the iterator is slow, which is as long as a part batch waits for company.
 const INTAKE_TIME: Duration = Duration::from_millis(20);
 
@@ -168,7 +172,11 @@ impl Work {
 
     /// How many recipients more there may be. 0 for a machine that takes none: it is closed, or has ended.
     fn room(&self) -> usize {
-        self.delivery.room().saturating_sub(self.outbox.len() + self.in_hand)
+        let ahead = AHEAD.saturating_sub(self.delivery.pending().0);
+        self.delivery
+            .room()
+            .saturating_sub(self.outbox.len() + self.in_hand)
+            .min(ahead)
     }
 
     fn let_in(&mut self, target: Target, now: Now) {

@@ -3,8 +3,8 @@
 
 mod support;
 
-use gcm_blocking::{Client, Proxy, Roots, Stop};
-use gcm_proto::{Code, Gateway, Route, Sent, Token};
+use gcm_blocking::{Client, Proxy, Roots};
+use gcm_proto::{Advice, Gateway, Message, Report, Sent, Token};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -12,7 +12,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{ACCEPTED, KEY, Line, Peer, TOKEN, anywhere, kind, message, multicast, route, shown, transport_error};
+use support::{ACCEPTED, KEY, Line, Peer, TOKEN, anywhere, kind, multicast, route, shown, transport_error};
 
 /// An authority, as its certificate in PEM form, and a server's configuration with a certificate of it.
 struct Authority {
@@ -87,7 +87,7 @@ fn pem(der: &[u8]) -> Vec<u8> {
     text
 }
 
-fn https(peer: &Peer, host: &str) -> Route {
+fn https(peer: &Peer, host: &str) -> gcm_proto::Route {
     route(&format!("https://{host}:{}/gcm/send", peer.address.port()))
 }
 
@@ -152,49 +152,6 @@ fn fault_d5_a_refused_certificate_is_hopeless_and_sent_nothing() {
         assert_eq!(kind(&error), ErrorKind::InvalidData, "{case}");
         assert!(shown(&error).contains("certificate"), "{case}: {}", shown(&error));
     }
-}
-
-/// A gateway there, one token a request.
-fn gateway(there: Route) -> Gateway {
-    Gateway::json(there).with_batch(1)
-}
-
-#[test]
-fn a_send_to_a_server_certified_by_a_root_handed_in_is_accepted() {
-    let authority = Authority::certifying("localhost", 4000);
-    let server = authority.answering(ACCEPTED);
-    let client = Client::builder()
-        .roots(authority.roots())
-        .build(gateway(https(&server, "localhost")));
-    let report = client.send(&message(), [Token::try_from(TOKEN).unwrap()]).unwrap();
-    assert_eq!(report.accepted().next().unwrap().1.id(), Some("0:08"));
-    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
-}
-
-#[test]
-fn fault_d5_a_send_to_a_server_with_an_unknown_root_ends_at_the_first_request() {
-    let [good, other] = [(); 2].map(|()| Authority::certifying("localhost", 4000));
-    let peer = good.answering(ACCEPTED);
-    let stop = Stop::new();
-    let client = Client::builder()
-        .concurrency(1)
-        .roots(other.roots())
-        .build(gateway(https(&peer, "localhost")))
-        .with_stop(&stop);
-    let tokens = ["1", "2", "3"].map(|token| Token::try_from(token).unwrap());
-    let report = client.send(&message(), tokens).unwrap();
-    let failures: Vec<_> = report
-        .failed()
-        .map(|(done, failure)| (failure.code(), failure.cause(), failure.sent(), done.attempts))
-        .collect();
-    let untried = (&Code::NotAttempted, Some(&Code::Unreachable), Sent::NotSent, 0);
-    assert_eq!(
-        failures,
-        [(&Code::Unreachable, None, Sent::NotSent, 1), untried, untried]
-    );
-    assert!(report.removals().next().is_none());
-    assert_eq!((stop.progress().requests, peer.connections()), (1, 1));
-    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
 }
 
 #[test]
@@ -269,41 +226,6 @@ fn fault_d18_a_proxy_carries_the_request_and_sees_no_key() {
 }
 
 #[test]
-fn fault_d18_a_send_through_a_proxy_that_refuses_ends_at_the_first_request_and_shows_it_no_key() {
-    let proxy = Peer::answering("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n");
-    let url: Proxy = format!("http://{}", proxy.address).parse().unwrap();
-    let client = Client::builder()
-        .concurrency(1)
-        .proxy(url)
-        .build(gateway(route("https://push.example.org/gcm/send")));
-    let tokens = [TOKEN, "2"].map(|token| Token::try_from(token).unwrap());
-    let report = client.send(&message(), tokens).unwrap();
-    let codes: Vec<_> = report.failed().map(|(_, failure)| failure.code()).collect();
-    assert_eq!(codes, [&Code::Unreachable, &Code::NotAttempted]);
-    assert_eq!(proxy.connections(), 1);
-    assert!(proxy.heard().starts_with("CONNECT push.example.org:443 HTTP/1.1\r\n"));
-    assert!(!proxy.heard().contains(KEY) && !proxy.heard().contains(TOKEN));
-}
-
-#[test]
-fn fault_d18_a_send_through_a_proxy_shows_it_no_key() {
-    let authority = Authority::certifying("push.example.org", 4000);
-    let server = authority.answering(ACCEPTED);
-    let proxy = proxy_to(server.address);
-    let url: Proxy = format!("http://{}", proxy.address).parse().unwrap();
-    let client = Client::builder()
-        .roots(authority.roots())
-        .proxy(url)
-        .build(gateway(route("https://push.example.org/gcm/send")));
-    let accepted = client.send_one(&message(), Token::try_from(TOKEN).unwrap()).unwrap();
-    assert_eq!(accepted.id(), Some("0:08"));
-    drop(client);
-    let heard = proxy.heard();
-    assert!(heard.starts_with("CONNECT push.example.org:443 HTTP/1.1\r\n"));
-    assert!(!heard.contains(KEY) && !heard.contains(TOKEN));
-}
-
-#[test]
 fn fault_d18_a_proxy_that_refuses_sent_nothing() {
     let there = route("https://push.example.org/gcm/send");
     for (status, hopeless) in [(407, true), (403, true), (429, false), (502, false), (503, false)] {
@@ -352,4 +274,68 @@ fn a_plain_http_endpoint_is_reached_without_the_proxy() {
     let proxy = Peer::answering(ACCEPTED);
     assert!(through(&proxy, None).exchange(&multicast(&server.route())).is_ok());
     assert_eq!(proxy.connections(), 0);
+}
+
+/// A delivery of one device, over the same wire as [`multicast`].
+fn send(client: &Client, message: &Message, tokens: &[&str]) -> Report {
+    let tokens = tokens.iter().map(|token| Token::try_from(*token).unwrap());
+    client.send(message, tokens.collect::<Vec<_>>()).unwrap()
+}
+
+fn message() -> Message {
+    Message::builder().data("score", "4x8").build().unwrap()
+}
+
+#[test]
+fn a_delivery_goes_over_tls_and_through_a_proxy_that_sees_no_key() {
+    let authority = Authority::certifying("push.example.org", 4000);
+    let server = authority.answering(ACCEPTED);
+    let proxy = proxy_to(server.address);
+    let through: Proxy = format!("http://anna:secret@{}", proxy.address).parse().unwrap();
+    let client = Client::builder()
+        .proxy(through)
+        .roots(authority.roots())
+        .build(Gateway::json(route("https://push.example.org/gcm/send")));
+    assert_eq!(send(&client, &message(), &[TOKEN]).accepted().count(), 1);
+    drop(client);
+    let heard = proxy.heard();
+    assert!(heard.starts_with("CONNECT push.example.org:443 "), "{heard}");
+    assert!(!heard.contains(KEY) && !heard.contains(TOKEN));
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}
+
+#[test]
+fn a_delivery_to_a_server_that_is_not_trusted_halts_and_blames_no_token() {
+    let good = Authority::certifying("localhost", 4000);
+    let other = Authority::certifying("localhost", 4000);
+    let server = good.answering(ACCEPTED);
+    let gateway = Gateway::json(https(&server, "localhost")).with_batch(1);
+    let client = Client::builder().roots(other.roots()).concurrency(1).build(gateway);
+    let report = send(&client, &message(), &["device-a", "device-b", "device-c"]);
+    let failures: Vec<_> = report.failed().map(|(_, failure)| failure).collect();
+    let codes: Vec<_> = failures.iter().map(|failure| failure.code().as_str()).collect();
+    assert_eq!(codes, ["Unreachable", "NotAttempted", "NotAttempted"]);
+    for failure in failures {
+        assert_eq!(failure.sent(), Sent::NotSent);
+        assert_eq!(failure.advice(), Advice::FixCredentials);
+        assert!(failure.detail().unwrap().contains("certificate"), "{failure}");
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn fault_d18_a_delivery_through_a_proxy_that_refuses_halts_and_shows_it_no_key() {
+    let proxy = Peer::answering("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n");
+    let through: Proxy = format!("http://{}", proxy.address).parse().unwrap();
+    let client = Client::builder()
+        .concurrency(1)
+        .proxy(through)
+        .build(Gateway::json(route("https://push.example.org/gcm/send")).with_batch(1));
+    let report = send(&client, &message(), &[TOKEN, "device-b"]);
+    let codes: Vec<_> = report.failed().map(|(_, failure)| failure.code().as_str()).collect();
+    assert_eq!(codes, ["Unreachable", "NotAttempted"]);
+    assert_eq!(proxy.connections(), 1);
+    let heard = proxy.heard();
+    assert!(heard.starts_with("CONNECT push.example.org:443 "), "{heard}");
+    assert!(!heard.contains(KEY) && !heard.contains(TOKEN));
 }

@@ -302,6 +302,7 @@ impl Delivery {
             state: State::Ready,
             attempts: 0,
             replays: 0,
+            tried: false,
             deadline,
             ready_since: self.now.mono,
             last: None,

@@ -1,4 +1,9 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unnecessary_wraps
+)]
 
 use super::{Crew, Desk};
 use crate::clock::Clock;
@@ -51,17 +56,17 @@ const UNAVAILABLE: &str = r#"{"error":"Unavailable"}"#;
 struct Dice(AtomicU64);
 
 impl Dice {
-    fn roll(&self, sides: u64) -> u64 {
+    fn roll(&self, sides: usize) -> usize {
         let n = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, SeqCst);
         let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (n ^ (n >> 31)) % sides
+        usize::try_from((n ^ (n >> 31)) % 1_000_000).unwrap() % sides
     }
 
     /// Away for a while, or not.
     fn dawdle(&self) {
         match self.roll(4) {
-            0 => thread::sleep(Duration::from_micros(self.roll(300))),
+            0 => thread::sleep(Duration::from_micros(self.roll(300) as u64)),
             1 => thread::yield_now(),
             _ => {}
         }
@@ -74,10 +79,10 @@ impl Dice {
 fn a_crew_in_disorder_loses_nobody_and_does_not_spin() {
     for seed in 0..200 {
         let dice = Dice(AtomicU64::new(seed << 32));
-        let (threads, window) = ([1, 2, 3, 16][dice.roll(4) as usize], 1 + dice.roll(40) as usize);
-        let count = dice.roll(300) as usize;
-        let mut gateway = gateway().with_window(window).with_batch(1 + dice.roll(12) as usize);
-        gateway = gateway.with_linger(Duration::from_millis(dice.roll(3)));
+        let (threads, window) = ([1, 2, 3, 16][dice.roll(4)], 1 + dice.roll(40));
+        let count = dice.roll(300);
+        let mut gateway = gateway().with_window(window).with_batch(1 + dice.roll(12));
+        gateway = gateway.with_linger(Duration::from_millis(dice.roll(3) as u64));
         if dice.roll(4) == 0 {
             gateway = gateway.with_pace(Pace::per_minute(600_000));
         }
@@ -117,16 +122,14 @@ fn a_crew_in_disorder_loses_nobody_and_does_not_spin() {
 fn a_crew_that_is_ended_hands_out_everybody_it_took() {
     for seed in 0..200 {
         let dice = Dice(AtomicU64::new(seed << 32));
-        let threads = [1, 2, 3, 16][dice.roll(4) as usize];
-        let gateway = gateway()
-            .with_window(1 + dice.roll(40) as usize)
-            .with_batch(1 + dice.roll(12) as usize);
+        let threads = [1, 2, 3, 16][dice.roll(4)];
+        let gateway = gateway().with_window(1 + dice.roll(40)).with_batch(1 + dice.roll(12));
         let desk = desk(&gateway);
-        let (how, when) = (dice.roll(3), dice.roll(100) as usize);
+        let (how, when) = (dice.roll(3), dice.roll(100));
         let requests = AtomicUsize::new(0);
         let carry = |request: Request<Vec<u8>>| {
             if requests.fetch_add(1, SeqCst) == when / 10 && how < 2 {
-                desk.end([Ending::Stop, Ending::Cancel][usize::try_from(how).unwrap()]);
+                desk.end([Ending::Stop, Ending::Cancel][how]);
             }
             dice.dawdle();
             results(&request, || if dice.roll(3) == 0 { UNAVAILABLE } else { ACCEPTED })

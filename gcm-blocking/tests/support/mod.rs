@@ -161,13 +161,10 @@ pub fn route(url: &str) -> Route {
     Route::new(url.parse().unwrap(), KEY.parse().unwrap())
 }
 
-pub fn message() -> Message {
-    Message::builder().data("score", "4x8").build().unwrap()
-}
-
 /// A multicast to one token.
 pub fn multicast(route: &Route) -> json::Multicast {
-    json::Multicast::new(route, &message(), vec![Token::try_from(TOKEN).unwrap()]).unwrap()
+    let message = Message::builder().data("score", "4x8").build().unwrap();
+    json::Multicast::new(route, &message, vec![Token::try_from(TOKEN).unwrap()]).unwrap()
 }
 
 /// The reply to it.

@@ -57,17 +57,13 @@ impl Delivery {
     fn next_to_send(&mut self) -> Result<Next, Option<Duration>> {
         let settings = self.gateway().settings();
         let (batch, linger) = (settings.batch, settings.linger);
+        // Those that have settled since hold no place for the ones outside the window.
+        self.front();
         while self.ready.batched() < batch && !self.ready.has_single() && self.window_room() > 0 {
             let Some(target) = self.backlog.next() else { break };
             self.admit(target);
         }
-        let recipients = &self.recipients;
-        let lives = |key| {
-            recipients
-                .get(key)
-                .is_some_and(|recipient| recipient.state == State::Ready)
-        };
-        let (single, first) = self.ready.front(lives);
+        let (single, first) = self.front();
         if let Some(key) = single {
             return Ok(Next::Single(key));
         }
@@ -86,6 +82,16 @@ impl Delivery {
         } else {
             Err(Some(leaves_at))
         }
+    }
+
+    /// The next to go alone, and the first of the next batch.
+    fn front(&mut self) -> (Option<Key>, Option<Key>) {
+        let recipients = &self.recipients;
+        self.ready.front(|key| {
+            recipients
+                .get(key)
+                .is_some_and(|recipient| recipient.state == State::Ready)
+        })
     }
 
     /// Whether the gate lets a message pass, and with which token.
@@ -153,7 +159,7 @@ impl Delivery {
         let mut first = false;
         for &key in &members {
             if let Some(recipient) = self.recipients.get_mut(key) {
-                first |= recipient.attempts == 0;
+                first |= !std::mem::replace(&mut recipient.tried, true);
                 recipient.attempts += 1;
             }
             self.recipients.enter(key, State::Flying(place));

@@ -286,6 +286,20 @@ fn a_message_past_its_time_is_expired_for_all() {
 }
 
 #[test]
+fn a_reply_that_comes_after_the_messages_time_sends_nobody_again() {
+    let message = Message::builder().build().unwrap();
+    let prepared = gateway().prepare(&message).unwrap().expires_after(5 * SECOND);
+    let mut delivery = prepared.deliver([Token::try_from("A").unwrap()], now(0), 7);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    delivery.handle::<Vec<u8>>(ticket, Err(TransportError::maybe_sent("cut")), now(6));
+    let failure = settled(&mut delivery, now(6)).outcome.failure().unwrap().clone();
+    assert_eq!(
+        (failure.code(), failure.sent(), failure.advice()),
+        (&Code::Expired, Sent::MaybeSent, Advice::Keep)
+    );
+}
+
+#[test]
 fn a_hold_that_outlasts_a_recipient_hands_it_back_at_once() {
     let gateway = gateway().with_batch(1);
     let mut first = deliver(&gateway, &["A"]);

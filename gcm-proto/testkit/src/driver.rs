@@ -27,6 +27,7 @@ const STEPS: usize = 10_000_000;
 /// A delivery is polled at the start, when a reply to it has come, and when the time it asked to wait is over: not before.
 pub struct Driver<S> {
     service: S,
+    name: String,
     now: Now,
     latency: Duration,
     calls: usize,
@@ -77,6 +78,7 @@ impl<S: FnMut(&Request<Vec<u8>>, Now) -> Reply> Driver<S> {
     pub fn new(service: S) -> Self {
         Self {
             service,
+            name: "a delivery".to_owned(),
             now: Now {
                 mono: MONO,
                 wall: SystemTime::UNIX_EPOCH + WALL,
@@ -88,6 +90,13 @@ impl<S: FnMut(&Request<Vec<u8>>, Now) -> Reply> Driver<S> {
             stirred: MONO,
             steps: 0,
         }
+    }
+
+    /// With a name for what it says when a run goes wrong.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
     }
 
     /// With so many calls at a time, over all deliveries. One that is never answered does not count.
@@ -175,7 +184,7 @@ impl<S: FnMut(&Request<Vec<u8>>, Now) -> Reply> Driver<S> {
 
     fn step(&mut self, of: usize, driven: &mut Driven<'_>, watch: &mut impl FnMut(&mut Delivery, usize)) {
         self.steps += 1;
-        assert!(self.steps < STEPS, "the run does not end");
+        assert!(self.steps < STEPS, "{} does not end", self.name);
         match driven.delivery.poll(self.now) {
             Step::Send(call) => {
                 let reply = (self.service)(&call.request, self.now);
@@ -214,7 +223,7 @@ impl<S: FnMut(&Request<Vec<u8>>, Now) -> Reply> Driver<S> {
         } else {
             arrival
         };
-        let next = next.expect("a delivery waits for ever, and nothing is on its way");
+        let next = next.unwrap_or_else(|| panic!("{} waits for ever, and nothing is on its way", self.name));
         self.now = self.now.after(next.saturating_sub(self.now.mono));
         while self
             .in_air

@@ -144,7 +144,10 @@ struct Driven {
     sends: BTreeMap<u64, u32>,
     free: BTreeMap<u64, u32>,
     replays: BTreeMap<u64, u32>,
+    /// A reply accepted it while it was waited for.
     accepted: BTreeSet<u64>,
+    /// A reply accepted it, and it may have been settled before, unseen.
+    perhaps_accepted: BTreeSet<u64>,
     finished: bool,
     shut: bool,
 }
@@ -178,6 +181,7 @@ impl World {
                 free: BTreeMap::new(),
                 replays: BTreeMap::new(),
                 accepted: BTreeSet::new(),
+                perhaps_accepted: BTreeSet::new(),
                 finished: false,
                 shut: false,
             })
@@ -285,7 +289,8 @@ impl World {
                 );
                 assert!(position < driven.pushed.len() as u64, "an outcome for nobody");
                 if let Outcome::Accepted(_) = &done.outcome {
-                    assert!(driven.accepted.contains(&position), "accepted, though no reply said so");
+                    let said = driven.accepted.contains(&position) || driven.perhaps_accepted.contains(&position);
+                    assert!(said, "accepted, though no reply said so");
                 } else {
                     assert!(!driven.accepted.contains(&position), "an acceptance was lost");
                 }
@@ -397,8 +402,13 @@ impl World {
                 .accepts
                 .get(flight.positions.iter().position(|p| *p == position).expect("its place"));
             // What settled before the reply came, unseen so far, keeps its outcome.
-            if accepted == Some(&true) && (!hidden || after.accepted > before.accepted) {
-                driven.accepted.insert(position);
+            if accepted == Some(&true) {
+                let place = if hidden {
+                    &mut driven.perhaps_accepted
+                } else {
+                    &mut driven.accepted
+                };
+                place.insert(position);
             }
             let replays = driven.replays.entry(position).or_default();
             if answer.not_sent && *replays < REPLAYS {

@@ -10,9 +10,11 @@ pub mod laws;
 mod policy;
 pub mod replies;
 mod scenario;
+mod script_server;
 mod virtual_run;
 
 pub use driver::{Driver, Reply, Seen};
 pub use expected::{Observed, Request, assert_expected, names};
 pub use scenario::{Caller, Fault, Scenario};
+pub use script_server::ScriptServer;
 pub use virtual_run::run;

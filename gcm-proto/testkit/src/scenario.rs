@@ -152,6 +152,7 @@ impl Scenario {
     #[must_use]
     pub fn scaled(mut self, by: u32) -> Self {
         self.scale = by.max(1);
+        self.expect.forget_delays();
         self
     }
 
@@ -172,10 +173,16 @@ impl Scenario {
     /// The message, prepared for a gateway.
     pub fn prepare(&self, gateway: &Gateway) -> Prepared {
         let prepared = gateway.prepare(&self.message()).expect("the message suits the gateway");
-        match self.caller.expires_after {
-            Some(millis) => prepared.expires_after(Duration::from_millis(millis) / self.scale),
+        match self.expires_after() {
+            Some(time) => prepared.expires_after(time),
             None => prepared,
         }
+    }
+
+    /// When the delivery ends for all.
+    pub fn expires_after(&self) -> Option<Duration> {
+        let millis = self.caller.expires_after?;
+        Some(Duration::from_millis(millis) / self.scale)
     }
 
     /// The message: one pair of data.

@@ -14,6 +14,7 @@ pub fn run(scenario: &Scenario, seed: u64) -> Observed {
         number += 1;
         answer(&mut service, scenario.fault(number), request)
     })
+    .named(&scenario.id)
     .calls(scenario.calls())
     .latency(scenario.latency());
 
