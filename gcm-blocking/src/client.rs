@@ -24,8 +24,8 @@ use std::time::Duration;
 /// from the environment. It is cheap to clone; clones share the gateway and the connections kept alive, and any number of
 /// threads may use one at once.
 ///
-/// A send ends when every recipient has its outcome: by the policy's `give_up_after` at the latest, and then as long as a
-/// request that is on its way takes to come back or to reach its time limits.
+/// A recipient has its outcome by the policy's `give_up_after` at the latest. A send may return later than its last outcome:
+/// when the last request that is on its way is back, or has reached its time limits.
 ///
 /// ```
 /// use gcm_blocking::Client;
