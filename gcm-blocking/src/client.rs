@@ -21,8 +21,11 @@ use std::time::Duration;
 /// A client that blocks the calling thread, over HTTP/1.1, with TLS where the endpoint says `https`.
 ///
 /// It delivers by the gateway's policy: attempts, backoff, `Retry-After`, pace. It follows no redirect and takes no proxy
-/// from the environment. It is cheap to clone; clones share the gateway, the connections kept alive and the threads' limit
-/// per send, and any number of threads may use one at once.
+/// from the environment. It is cheap to clone; clones share the gateway and the connections kept alive, and any number of
+/// threads may use one at once.
+///
+/// A recipient has its outcome by the policy's `give_up_after` at the latest. A send may return later than its last outcome:
+/// when the last request that is on its way is back, or has reached its time limits.
 ///
 /// ```
 /// use gcm_blocking::Client;
@@ -154,10 +157,37 @@ impl Client {
     /// there, in no order.
     ///
     /// Memory is bounded by the gateway's window: when `each` is slow, or the service is, nothing more is taken from the
-    /// iterator. Both are called by one thread at a time, not always the same one; an iterator that blocks holds up nobody
-    /// else (with a concurrency of 1 there is nobody else). When `each` breaks, nothing new is sent, and what settles from then on is returned: those on their way, those
-    /// that waited, those taken from the iterator and not sent to. What was not taken stays in it; hand in `&mut` of one to
-    /// keep it.
+    /// iterator. Both are called by one thread at a time, not always the same one. While either blocks, it takes up one of
+    /// the threads that [`concurrency`](ClientBuilder::concurrency) allows; the others go on.
+    ///
+    /// When `each` breaks, nothing new is sent, and what settles from then on is returned: those on their way, those that
+    /// waited, those taken from the iterator and not sent to. What was not taken stays in it; hand in `&mut` of one to keep
+    /// it. When the service refuses the key or the message for good, nothing new is sent either, and the rest of the
+    /// iterator is handed out as [`Code::NotAttempted`]: break, to leave it where it is.
+    ///
+    /// ```
+    /// # use gcm_blocking::{Client, emulator::EmulatorServer};
+    /// # use gcm_proto::emulator::{Emulator, Script};
+    /// # use gcm_proto::{Gateway, Message, Route};
+    /// use gcm_proto::{Advice, Token};
+    /// use std::ops::ControlFlow;
+    /// # let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0")?;
+    /// # let client = Client::new(Gateway::json(Route::new(server.endpoint(), "k".parse()?)));
+    /// # let message = Message::builder().data("score", "4x8").build()?;
+    /// # let lines = ["APA91b-anna", "no\ttoken", "APA91b-bert"];
+    ///
+    /// let tokens = lines.iter().filter_map(|line| Token::try_from(*line).ok());
+    /// let mut kept = 0;
+    /// client.send_each(&message, tokens, |done| {
+    ///     match done.outcome.advice() {
+    ///         Advice::Remove => { /* delete `done.target` */ }
+    ///         _ => kept += 1,
+    ///     }
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(kept, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -165,7 +195,7 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// A panic of the iterator or of `each` ends the send and is passed on.
+    /// A panic of the iterator or of `each` ends the send as [`Stop::cancel`] does, and is passed on.
     pub fn send_each<I, T, F>(&self, message: &Message, targets: I, each: F) -> Result<Report, Undeliverable>
     where
         I: IntoIterator<Item = T>,

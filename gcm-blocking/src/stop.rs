@@ -62,9 +62,8 @@ impl Stop {
         self.end(Ending::Stop);
     }
 
-    /// Settles everyone now; what is on its way counts as maybe sent. The outcomes are handed out at once; the send returns
-    /// when the requests that block its threads are over, at their time limits at the latest. An iterator that blocks is
-    /// waited for.
+    /// Settles everyone now; what is on its way counts as maybe sent. The send returns when the requests that block its
+    /// threads are over, at their time limits at the latest. An iterator that blocks is waited for.
     pub fn cancel(&self) {
         self.end(Ending::Cancel);
     }

@@ -322,3 +322,20 @@ fn a_delivery_to_a_server_that_is_not_trusted_halts_and_blames_no_token() {
     }
     assert_eq!(server.connections(), 1);
 }
+
+#[test]
+fn fault_d18_a_delivery_through_a_proxy_that_refuses_halts_and_shows_it_no_key() {
+    let proxy = Peer::answering("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n");
+    let through: Proxy = format!("http://{}", proxy.address).parse().unwrap();
+    let client = Client::builder()
+        .concurrency(1)
+        .proxy(through)
+        .build(Gateway::json(route("https://push.example.org/gcm/send")).with_batch(1));
+    let report = send(&client, &message(), &[TOKEN, "device-b"]);
+    let codes: Vec<_> = report.failed().map(|(_, failure)| failure.code().as_str()).collect();
+    assert_eq!(codes, ["Unreachable", "NotAttempted"]);
+    assert_eq!(proxy.connections(), 1);
+    let heard = proxy.heard();
+    assert!(heard.starts_with("CONNECT push.example.org:443 "), "{heard}");
+    assert!(!heard.contains(KEY) && !heard.contains(TOKEN));
+}
