@@ -222,7 +222,10 @@ fn stop_hands_back_what_waits_and_counts_what_was_done() {
         (&Code::Unavailable, 1, Sent::Answered)
     );
     let progress = stop.progress();
-    assert_eq!((progress.accepted, progress.requests, progress.waiting), (1, 1, 0));
+    assert_eq!((progress.accepted, progress.attempts, progress.waiting), (1, 2, 0));
+    // One or two: the first may be sent to before the second is taken from the iterator.
+    let requests = server.emulator().counters().requests;
+    assert_eq!(progress.requests, requests);
     // And whatever is begun after that sends nothing.
     assert_eq!(
         client
@@ -231,7 +234,7 @@ fn stop_hands_back_what_waits_and_counts_what_was_done() {
             .code(),
         &Code::NotAttempted
     );
-    assert_eq!(server.emulator().counters().requests, 1);
+    assert_eq!(server.emulator().counters().requests, requests);
 }
 
 #[test]
