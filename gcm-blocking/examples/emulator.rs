@@ -76,7 +76,8 @@ fn run() -> Result<(), String> {
             }
         }
         for entry in emulator.take_log().iter().filter(|_| log) {
-            println!("{}", line(entry));
+            // Whoever read the endpoint may have closed the pipe after it: its requests are answered all the same.
+            let _ = writeln!(io::stdout(), "{}", line(entry));
         }
     });
 
@@ -119,9 +120,10 @@ fn open_capture(path: &str) -> Result<File, String> {
 /// What was asked, without the credential: of that only the scheme.
 fn append(file: &mut File, request: &Request<Vec<u8>>) -> io::Result<()> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    // Anything else that ends in `=` or a blank may be a key without its scheme.
     let scheme = header("authorization").map(|value| {
-        let end = value.find(['=', ' ']).map_or(0, |end| end + 1);
-        value.get(..end).unwrap_or_default()
+        let known = ["key=", "Bearer "].into_iter().find(|scheme| value.starts_with(scheme));
+        known.unwrap_or_default()
     });
     let captured = json!({
         "method": request.method().as_str(),

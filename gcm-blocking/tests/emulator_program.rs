@@ -12,7 +12,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 /// The program, ended when it is dropped.
 struct Program {
     child: Child,
-    out: BufReader<ChildStdout>,
+    out: Option<BufReader<ChildStdout>>,
     address: String,
 }
 
@@ -24,7 +24,11 @@ impl Program {
         out.read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("http://").unwrap();
         let address = address.strip_suffix("/gcm/send").unwrap().to_owned();
-        Self { child, out, address }
+        Self {
+            child,
+            out: Some(out),
+            address,
+        }
     }
 
     fn ask(&self, head: &str, body: &str) -> String {
@@ -81,13 +85,38 @@ fn it_does_as_its_script_says_and_prints_and_captures_what_it_was_asked() {
     );
 
     let mut line = String::new();
-    program.out.read_line(&mut line).unwrap();
+    program.out.as_mut().unwrap().read_line(&mut line).unwrap();
     assert_eq!(line.trim_end(), "POST /gcm/send JSON 2 tokens 200");
     let captured: serde_json::Value = serde_json::from_str(fs::read_to_string(&capture).unwrap().trim()).unwrap();
     assert_eq!(captured["authorization"], "key=");
     assert_eq!(captured["body"], r#"{"registration_ids":["old","new"]}"#);
     fs::remove_file(script).unwrap();
     fs::remove_file(capture).unwrap();
+}
+
+#[test]
+fn a_key_without_its_scheme_is_not_captured() {
+    let capture = scratch("schemes.jsonl", "");
+    let program = Program::start(&["--capture", capture.to_str().unwrap()]);
+    for credential in ["key=secret", "Bearer secret", "secret", "secret=", "secret secret"] {
+        program.ask(&SEND.replace("key=secret", credential), r#"{"to":"any"}"#);
+    }
+    let captured = fs::read_to_string(&capture).unwrap();
+    assert!(!captured.contains("secret"), "{captured}");
+    let schemes: Vec<_> = captured
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["authorization"].clone())
+        .collect();
+    assert_eq!(schemes, ["key=", "Bearer ", "", "", ""]);
+    fs::remove_file(capture).unwrap();
+}
+
+#[test]
+fn a_log_that_nobody_reads_keeps_no_answer_back() {
+    let mut program = Program::start(&["--log"]);
+    program.out = None;
+    let reply = program.ask(SEND, r#"{"to":"any"}"#);
+    assert!(reply.contains(r#""success":1"#), "{reply}");
 }
 
 #[test]
