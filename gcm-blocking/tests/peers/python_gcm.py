@@ -7,12 +7,15 @@ succeed. A line of the output is the request of one input: its id, content type,
 """
 
 import json
+import os
 import sys
 
 from gcm import GCM
 
 
 def main():
+    # The emulator is on this machine: no proxy of the environment is to be asked for it.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
     endpoint, capture, inputs = sys.argv[1:]
     gcm = GCM("peer-key")
     gcm.url = endpoint
