@@ -27,6 +27,9 @@ const KEY: &str = "GCM_API_KEY";
 /// Requests on their way at once, unless told otherwise: each holds a body and a reply of a thousand devices in memory.
 const THREADS: usize = 4;
 
+/// What some editors on Windows put before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
 const INTERRUPTED: u8 = 130;
 
@@ -93,7 +96,8 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
     let message = match &options.message {
         Some(path) => {
             let text = fs::read(path).map_err(|error| format!("{path}: {error}"))?;
-            serde_json::from_slice(&text).map_err(|error| format!("{path}: {error}"))?
+            let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
+            serde_json::from_slice(text).map_err(|error| format!("{path}: {error}"))?
         }
         None => Message::builder()
             .data("news", "1")
@@ -148,6 +152,8 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
 
 /// The other process: serves until its input ends.
 fn serve() -> Result<(), String> {
+    // A terminal sends Ctrl-C to this process too: what is on its way is still answered.
+    ctrlc::set_handler(|| {}).map_err(|error| format!("Ctrl-C cannot be caught: {error}"))?;
     let emulator = Emulator::new(Script::new()).log_at_most(0);
     let server = EmulatorServer::start(emulator, "127.0.0.1:0").map_err(|error| error.to_string())?;
     println!("{}", server.endpoint());

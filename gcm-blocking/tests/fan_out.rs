@@ -50,3 +50,21 @@ fn a_line_that_is_no_token_is_named_and_what_came_before_is_sent() {
     assert!(said.starts_with("2 accepted, "), "{said}");
     assert!(said.contains(&named), "{said}");
 }
+
+#[test]
+fn a_message_file_may_begin_with_a_byte_order_mark() {
+    let message = scratch("message.json", "\u{feff}{\"data\": {\"news\": \"1\"}}");
+    let tokens = scratch("two.txt", "device-one\ndevice-two\n");
+    let output = Command::new(support::example("fan_out"))
+        .arg("--tokens")
+        .arg(&tokens)
+        .arg("--message")
+        .arg(&message)
+        .output()
+        .unwrap();
+    fs::remove_file(tokens).unwrap();
+    fs::remove_file(message).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.starts_with("2 accepted, "), "{said}");
+}
