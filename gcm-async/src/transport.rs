@@ -1,0 +1,399 @@
+//! `Transport` decides what a request that brought no whole reply means: not sent, perhaps sent, or the answer lost.
+//!
+//! It knows HTTP, and nothing of what is sent.
+
+mod reply;
+#[cfg(feature = "tower")]
+mod service;
+
+#[cfg(feature = "tower")]
+pub(crate) use service::Service;
+
+use crate::dial::{NoConnection, timed_out};
+use crate::pool::{H1Sender, H2Sender, Permit, Pool, RequestBody, Seat, Taking};
+use bytes::Bytes;
+use gcm_proto::TransportError;
+use http::header::{HOST, USER_AGENT as USER_AGENT_HEADER};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use hyper::client::conn::TrySendError;
+use reply::{Reply, ReplyBody};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+/// How this client names itself.
+pub(crate) const USER_AGENT: &str = concat!("gcm-async/", env!("CARGO_PKG_VERSION"));
+
+/// Connections that may end before they took a request, one after the other, before that counts as a failure.
+const CONNECTIONS: u8 = 4;
+
+/// Firebase, "Best practices when sending FCM messages at scale": retries wait for ten seconds at least. RFC 9113 section 7
+/// has no time for `ENHANCE_YOUR_CALM`.
+const CALM: Duration = Duration::from_secs(10);
+
+/// What carries requests. Cheap to clone.
+#[derive(Clone)]
+pub(crate) enum Transport {
+    Pool { pool: Arc<Pool>, reply_limit: usize },
+    #[cfg(feature = "tower")]
+    Service { service: Arc<Service>, reply_limit: usize },
+}
+
+/// One attempt: it waits for room, sends the request, and reads the reply. Dropped, it is cancelled: what was not handed over
+/// is not sent; of what was, an HTTP/2 stream is reset, an HTTP/1.1 connection closed.
+pub(crate) struct Attempt {
+    stage: Stage,
+    reply_limit: usize,
+    connections: u8,
+}
+
+type Sending = Pin<Box<dyn Future<Output = Sent> + Send>>;
+
+/// What came of a request that was handed over, and a connection that may be used again.
+type Sent = (Result<Response<ReplyBody>, Lost>, Option<H1Sender>);
+
+enum Stage {
+    Queued(Box<Request<RequestBody>>, Room),
+    Sending(Sending, Option<Permit>),
+    Reading(Reply, Option<Permit>),
+    Failed(TransportError),
+    Over,
+}
+
+enum Room {
+    Taking(Taking),
+    #[cfg(feature = "tower")]
+    Service(service::Taking),
+    Taken(Permit),
+    #[cfg(feature = "tower")]
+    ServiceTaken(service::Permit),
+}
+
+/// No head of a reply came.
+enum Lost {
+    /// The request was never written. Here it is.
+    Unsent(Box<Request<RequestBody>>, hyper::Error),
+    /// The connection ended before the stream was opened.
+    Dropped,
+    /// The connection broke.
+    Broken(hyper::Error),
+    #[cfg(feature = "tower")]
+    Other(TransportError),
+}
+
+impl Transport {
+    /// An attempt that has begun to wait for room.
+    pub(crate) fn attempt(&self, request: Request<Vec<u8>>) -> Attempt {
+        let mut request = request.map(|body| RequestBody::new(Bytes::from(body)));
+        request
+            .headers_mut()
+            .insert(USER_AGENT_HEADER, HeaderValue::from_static(USER_AGENT));
+        let (room, reply_limit) = match self {
+            Self::Pool { pool, reply_limit } => (Room::Taking(pool.take(request.uri())), *reply_limit),
+            #[cfg(feature = "tower")]
+            Self::Service { service, reply_limit } => (Room::Service(service.take()), *reply_limit),
+        };
+        Attempt {
+            stage: Stage::Queued(Box::new(request), room),
+            reply_limit,
+            connections: 1,
+        }
+    }
+
+    /// Keeps no connections.
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Pool { pool, .. } => pool.close(),
+            #[cfg(feature = "tower")]
+            Self::Service { .. } => {}
+        }
+    }
+}
+
+impl Attempt {
+    /// Waits until the request can be handed over, or has failed.
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Stage::Queued(_, room) = &mut self.stage else {
+            return Poll::Ready(());
+        };
+        let taken = match room {
+            Room::Taking(taking) => match std::mem::replace(taking, Taking::Never(NoConnection::shut_down())) {
+                Taking::Now(permit) => Ok(permit),
+                Taking::Never(none) => Err(none),
+                Taking::Later(mut later) => match Pin::new(&mut later).poll(cx) {
+                    Poll::Pending => {
+                        *taking = Taking::Later(later);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(taken) => taken.unwrap_or_else(|_| Err(NoConnection::shut_down())),
+                },
+            },
+            #[cfg(feature = "tower")]
+            Room::Service(taking) => {
+                let permit = ready!(taking.as_mut().poll(cx));
+                *room = Room::ServiceTaken(permit);
+                return Poll::Ready(());
+            }
+            Room::Taken(_) => return Poll::Ready(()),
+            #[cfg(feature = "tower")]
+            Room::ServiceTaken(_) => return Poll::Ready(()),
+        };
+        match taken {
+            Ok(permit) => *room = Room::Taken(permit),
+            Err(none) => self.stage = Stage::Failed(none.to_error()),
+        }
+        Poll::Ready(())
+    }
+
+    /// Gives up. The error says how far the request got.
+    pub(crate) fn expire(&mut self) -> TransportError {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Queued(..) | Stage::Over => TransportError::not_sent(timed_out("waiting for a connection")),
+            Stage::Sending(sending, permit) => {
+                // In this order: the connection is free when nothing is on it any more.
+                drop(sending);
+                drop(permit);
+                TransportError::maybe_sent(timed_out("waiting for the reply"))
+            }
+            Stage::Reading(reply, permit) => {
+                let head = reply.into_head();
+                drop(permit);
+                TransportError::body_lost(head, timed_out("waiting for the rest of the reply"))
+            }
+            Stage::Failed(error) => error,
+        }
+    }
+
+    /// As [`expire`](Self::expire), for one that goes on to be polled.
+    pub(crate) fn fail_expired(&mut self) {
+        self.stage = Stage::Failed(self.expire());
+    }
+
+    fn send(&mut self, request: Box<Request<RequestBody>>, mut permit: Permit) {
+        let host = permit.host().cloned();
+        let sending: Sending = match permit.seat() {
+            Seat::Stream { sender, over } => Box::pin(send_h2(sender.clone(), Arc::clone(over), request)),
+            Seat::Connection { sender, .. } => match sender.take() {
+                Some(sender) => Box::pin(send_h1(sender, host, request)),
+                None => {
+                    self.stage = Stage::Failed(TransportError::not_sent(timed_out("waiting for a connection")));
+                    return;
+                }
+            },
+        };
+        self.stage = Stage::Sending(sending, Some(permit));
+    }
+
+    fn sent(&mut self, (result, back): Sent, mut permit: Option<Permit>) {
+        match result {
+            Ok(response) => {
+                if let (Some(Seat::Connection { sender, .. }), Some(_)) = (permit.as_mut().map(Permit::seat), &back) {
+                    // Dropped with it before the body is read, it is closed.
+                    *sender = None;
+                }
+                self.stage = Stage::Reading(Reply::new(response, back), permit);
+            }
+            Err(Lost::Unsent(request, error)) => {
+                let Some(mut permit) = permit else {
+                    self.stage = Stage::Failed(TransportError::not_sent(cause(&error)));
+                    return;
+                };
+                permit.retire();
+                if self.connections >= CONNECTIONS {
+                    self.stage = Stage::Failed(TransportError::not_sent(cause(&error)));
+                } else {
+                    self.connections += 1;
+                    self.stage = Stage::Queued(request, Room::Taking(permit.exchange()));
+                }
+            }
+            Err(Lost::Dropped) => {
+                let cause = io::Error::new(io::ErrorKind::ConnectionAborted, "the connection ended before the request");
+                self.stage = Stage::Failed(TransportError::not_sent(cause));
+            }
+            Err(Lost::Broken(error)) => self.stage = Stage::Failed(lost(&error, permit.as_mut())),
+            #[cfg(feature = "tower")]
+            Err(Lost::Other(error)) => self.stage = Stage::Failed(error),
+        }
+    }
+}
+
+impl Future for Attempt {
+    type Output = Result<Response<Bytes>, TransportError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match std::mem::replace(&mut self.stage, Stage::Over) {
+                queued @ Stage::Queued(..) => {
+                    self.stage = queued;
+                    ready!(self.poll_room(cx));
+                    match std::mem::replace(&mut self.stage, Stage::Over) {
+                        Stage::Queued(request, Room::Taken(permit)) => self.send(request, permit),
+                        #[cfg(feature = "tower")]
+                        Stage::Queued(request, Room::ServiceTaken(permit)) => {
+                            self.stage = Stage::Sending(permit.call(*request), None);
+                        }
+                        other => self.stage = other,
+                    }
+                }
+                Stage::Sending(mut sending, permit) => match sending.as_mut().poll(cx) {
+                    Poll::Ready(sent) => self.sent(sent, permit),
+                    Poll::Pending => {
+                        self.stage = Stage::Sending(sending, permit);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Reading(mut reply, mut permit) => match reply.poll(cx, self.reply_limit) {
+                    Poll::Ready(Ok((response, back))) => {
+                        if let Some(permit) = &mut permit {
+                            if let Seat::Connection { sender, .. } = permit.seat() {
+                                *sender = back;
+                            }
+                            if response.status() == StatusCode::MISDIRECTED_REQUEST {
+                                // RFC 9110 section 15.5.20: to be sent again over another connection.
+                                permit.retire();
+                            }
+                        }
+                        return Poll::Ready(Ok(response));
+                    }
+                    Poll::Ready(Err(cause)) => {
+                        return Poll::Ready(Err(TransportError::body_lost(reply.into_head(), cause)));
+                    }
+                    Poll::Pending => {
+                        self.stage = Stage::Reading(reply, permit);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Failed(error) => return Poll::Ready(Err(error)),
+                Stage::Over => {
+                    let error = io::Error::other("an attempt was polled after its end");
+                    return Poll::Ready(Err(TransportError::maybe_sent(error)));
+                }
+            }
+        }
+    }
+}
+
+async fn send_h2(mut sender: H2Sender, over: Arc<AtomicBool>, request: Box<Request<RequestBody>>) -> Sent {
+    let result = sender.try_send_request(*request).await;
+    let result = result.map(|response| response.map(ReplyBody::Hyper)).map_err(|mut error| {
+        let request = error.take_message();
+        // A request whose stream was not opened is dropped with the connection: hyper does not give that one back.
+        let dropped = error.error().is_user() && over.load(Ordering::SeqCst);
+        match request {
+            Some(request) => Lost::Unsent(Box::new(request), error.into_error()),
+            None if dropped => Lost::Dropped,
+            None => Lost::Broken(error.into_error()),
+        }
+    });
+    (result, None)
+}
+
+async fn send_h1(mut sender: H1Sender, host: Option<HeaderValue>, mut request: Box<Request<RequestBody>>) -> Sent {
+    if let Err(error) = sender.ready().await {
+        return (Err(Lost::Unsent(request, error)), None);
+    }
+    // RFC 9112 section 3.2.1: the path, with the host in a header of its own.
+    let path = request.uri().path_and_query().cloned();
+    let whole = std::mem::replace(request.uri_mut(), path.map_or_else(Uri::default, Uri::from));
+    if let Some(host) = host {
+        request.headers_mut().insert(HOST, host);
+    }
+    match sender.try_send_request(*request).await {
+        Ok(response) => (Ok(response.map(ReplyBody::Hyper)), Some(sender)),
+        Err(error) => (Err(lost_h1(error, whole)), None),
+    }
+}
+
+fn lost_h1(mut error: TrySendError<Request<RequestBody>>, whole: Uri) -> Lost {
+    match error.take_message() {
+        Some(mut request) => {
+            *request.uri_mut() = whole;
+            request.headers_mut().remove(HOST);
+            Lost::Unsent(Box::new(request), error.into_error())
+        }
+        None => Lost::Broken(error.into_error()),
+    }
+}
+
+/// The request was handed over, and no head of a reply came.
+fn lost(error: &hyper::Error, permit: Option<&mut Permit>) -> TransportError {
+    use h2::Reason;
+    let cause = cause(error);
+    let Some(h2) = find::<h2::Error>(error).filter(|h2| h2.is_remote()) else {
+        return TransportError::maybe_sent(cause);
+    };
+    match (h2.reason(), permit) {
+        // The peer is overrun: what it says of single streams is no reason to send them again at once.
+        (Some(Reason::ENHANCE_YOUR_CALM), permit) => {
+            if let Some(permit) = permit.filter(|_| h2.is_go_away()) {
+                permit.retire();
+            }
+            TransportError::maybe_sent(cause).pause(CALM)
+        }
+        (Some(Reason::HTTP_1_1_REQUIRED), Some(permit)) => {
+            permit.require_http1();
+            TransportError::not_sent(cause)
+        }
+        // RFC 9113 section 8.7: a stream above the last id of a GOAWAY, and one refused, was not processed. (Others get no
+        // error of a GOAWAY: h2 lets them finish.)
+        (_, permit) if h2.is_go_away() => {
+            if let Some(permit) = permit {
+                permit.retire();
+            }
+            TransportError::not_sent(cause)
+        }
+        (Some(Reason::REFUSED_STREAM), _) => TransportError::not_sent(cause),
+        _ => TransportError::maybe_sent(cause),
+    }
+}
+
+/// The cause as std has it, in words that hold nothing of a peer's: its text may quote what it was sent.
+fn cause(error: &hyper::Error) -> io::Error {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidData, TimedOut, UnexpectedEof};
+    if error.is_timeout() {
+        return io::Error::new(TimedOut, "the peer answers no pings");
+    }
+    if let Some(h2) = find::<h2::Error>(error) {
+        if let Some(io) = h2.get_io() {
+            return io::Error::new(io.kind(), "the connection broke");
+        }
+        let Some(reason) = h2.reason() else {
+            return io::Error::new(ConnectionAborted, "the connection takes no requests");
+        };
+        let what = match (h2.is_remote(), h2.is_go_away()) {
+            (true, true) => "the peer ended the connection",
+            (true, false) => "the peer reset the stream",
+            (false, _) => "the peer broke the rules of HTTP/2",
+        };
+        let kind = if h2.is_remote() { ConnectionReset } else { InvalidData };
+        return io::Error::new(kind, format!("{what}: {}", reason.description()));
+    }
+    if let Some(io) = find::<io::Error>(error) {
+        return match io.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(io.kind(), "the connection broke"),
+        };
+    }
+    if error.is_incomplete_message() {
+        return io::Error::new(UnexpectedEof, "the connection was closed before the reply");
+    }
+    let kind = if error.is_parse() { InvalidData } else { ConnectionAborted };
+    // Of the error itself only: hyper has a fixed text for each of them.
+    io::Error::new(kind, error.to_string())
+}
+
+/// The first cause of this type.
+fn find<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
+    let mut source = std::error::Error::source(error);
+    for _ in 0..8 {
+        let error = source?;
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        source = error.source();
+    }
+    None
+}
