@@ -327,8 +327,18 @@ impl Client {
 
     fn run(&self, delivery: Delivery, open: bool) -> Run {
         let desk = Arc::new(Desk::new(delivery, self.clock));
-        let watched = [Some(self.house.watch(&desk)), self.stop.as_ref().map(|stop| stop.watch(&desk))];
-        Run::new(desk, self.transport.clone(), self.reply, self.expires_after, open, watched)
+        let watched = [
+            Some(self.house.watch(&desk)),
+            self.stop.as_ref().map(|stop| stop.watch(&desk)),
+        ];
+        Run::new(
+            desk,
+            self.transport.clone(),
+            self.reply,
+            self.expires_after,
+            open,
+            watched,
+        )
     }
 }
 

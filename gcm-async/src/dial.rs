@@ -90,7 +90,11 @@ impl Dial {
 
     /// A connection, and what is spoken on it. `http1` asks for HTTP/1.1 whatever the server can.
     pub(crate) async fn connect(&self, to: &Target, http1: bool) -> Result<(Socket, Protocol), NoConnection> {
-        let tunnel = self.proxy.as_ref().filter(|_| to.tls).and_then(|proxy| proxy.tunnel(&to.url()?));
+        let tunnel = self
+            .proxy
+            .as_ref()
+            .filter(|_| to.tls)
+            .and_then(|proxy| proxy.tunnel(&to.url()?));
         let (host, port) = match &tunnel {
             Some(tunnel) => (tunnel.host.as_str(), tunnel.port),
             None => (to.host.as_str(), to.port),
@@ -101,7 +105,9 @@ impl Dial {
             .await
             .map_err(|error| NoConnection::passing(at(error)))?;
         let steps = async {
-            let stream = race(addresses).await.map_err(|error| NoConnection::passing(at(error)))?;
+            let stream = race(addresses)
+                .await
+                .map_err(|error| NoConnection::passing(at(error)))?;
             // A request is written whole: nothing is gained by waiting for more.
             let _ = stream.set_nodelay(true);
             self.over(stream, to, tunnel.as_ref(), http1).await
@@ -131,7 +137,10 @@ impl Dial {
             };
             return Ok((Box::new(TokioIo::new(stream)), protocol));
         }
-        let (both, old) = self.tls.as_ref().ok_or_else(|| hopeless("there are no roots to trust"))?;
+        let (both, old) = self
+            .tls
+            .as_ref()
+            .ok_or_else(|| hopeless("there are no roots to trust"))?;
         let config = Arc::clone(if http1 { old } else { both });
         let name = ServerName::try_from(unbracketed(&to.host).to_owned())
             .map_err(|_| hopeless("the host's name cannot be in a certificate"))?;
@@ -199,10 +208,7 @@ impl NoConnection {
 
     /// The client was shut down.
     pub(crate) fn shut_down() -> Self {
-        Self::passing(io::Error::new(
-            io::ErrorKind::NotConnected,
-            "the client was shut down",
-        ))
+        Self::passing(io::Error::new(io::ErrorKind::NotConnected, "the client was shut down"))
     }
 
     /// The runtime that made the connection ended.
@@ -278,7 +284,8 @@ async fn dig(stream: &mut TcpStream, to: &Target, tunnel: &Tunnel) -> Result<(),
     let lost = |error| NoConnection::passing(at_proxy(error));
     let (host, port) = (&to.host, to.port);
     let agent = crate::transport::USER_AGENT;
-    let mut ask = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: {agent}\r\n").into_bytes();
+    let mut ask =
+        format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: {agent}\r\n").into_bytes();
     if let Some(authorization) = &tunnel.authorization {
         ask.extend_from_slice(b"Proxy-Authorization: ");
         ask.extend_from_slice(authorization.as_bytes());
@@ -349,7 +356,9 @@ pub(crate) fn timed_out(what: &str) -> io::Error {
 }
 
 fn unbracketed(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+    host.strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
 }
 
 impl fmt::Display for Shared {
@@ -385,10 +394,17 @@ mod tests {
     async fn an_address_that_refuses_is_passed_over() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let open = listener.local_addr().unwrap();
-        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let stream = race(vec![closed, open]).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), open);
-        assert_eq!(race(vec![closed]).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            race(vec![closed]).await.unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
         assert_eq!(race(Vec::new()).await.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 

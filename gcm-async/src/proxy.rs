@@ -165,7 +165,11 @@ mod tests {
     #[test]
     fn the_environment_names_a_proxy_for_https_or_for_all() {
         assert!(from(&[]).unwrap().is_none());
-        assert!(from(&[("HTTPS_PROXY", ""), ("HTTP_PROXY", "http://c:3")]).unwrap().is_none());
+        assert!(
+            from(&[("HTTPS_PROXY", ""), ("HTTP_PROXY", "http://c:3")])
+                .unwrap()
+                .is_none()
+        );
         let all = [("ALL_PROXY", "http://b:2")];
         assert_eq!(shown(from(&all)), "Proxy(http://b:2)");
         let both = [("ALL_PROXY", "http://b:2"), ("https_proxy", "a:1")];

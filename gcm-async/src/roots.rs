@@ -53,9 +53,7 @@ impl Roots {
                 _ => RootsError::Pem,
             })?;
             let number = store.len() + 1;
-            store
-                .add(certificate)
-                .map_err(|_| RootsError::Certificate { number })?;
+            store.add(certificate).map_err(|_| RootsError::Certificate { number })?;
         }
         if store.is_empty() {
             return Err(RootsError::Empty);

@@ -170,7 +170,9 @@ impl Run {
     /// Sends off those that have got room.
     fn seat(&mut self, cx: &mut Context<'_>) {
         for _ in 0..self.held.len() {
-            let Some((ticket, mut attempt)) = self.held.pop_front() else { break };
+            let Some((ticket, mut attempt)) = self.held.pop_front() else {
+                break;
+            };
             if attempt.poll_room(cx).is_ready() {
                 self.launch(ticket, attempt);
             } else {
@@ -224,7 +226,13 @@ impl Run {
                     }
                     return Asked::Nothing(delay);
                 }
-                Step::Finish => return if out.is_empty() { Asked::Finished } else { Asked::Outcomes },
+                Step::Finish => {
+                    return if out.is_empty() {
+                        Asked::Finished
+                    } else {
+                        Asked::Outcomes
+                    };
+                }
             }
         }
     }
@@ -304,7 +312,9 @@ impl Run {
         self.overdue_at = None;
         for flight in Pin::new(&mut self.flights).iter_pin_mut() {
             let flight = flight.get_mut();
-            let Some(at) = flight.since.checked_add(self.reply) else { continue };
+            let Some(at) = flight.since.checked_add(self.reply) else {
+                continue;
+            };
             if at > now {
                 self.overdue_at = Some(self.overdue_at.map_or(at, |first| first.min(at)));
             } else if flight.ticket.is_some() {

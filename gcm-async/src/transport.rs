@@ -37,9 +37,15 @@ const CALM: Duration = Duration::from_secs(10);
 /// What carries requests. Cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Transport {
-    Pool { pool: Arc<Pool>, reply_limit: usize },
+    Pool {
+        pool: Arc<Pool>,
+        reply_limit: usize,
+    },
     #[cfg(feature = "tower")]
-    Service { service: Arc<Service>, reply_limit: usize },
+    Service {
+        service: Arc<Service>,
+        reply_limit: usize,
+    },
 }
 
 /// One attempt: it waits for room, sends the request, and reads the reply. Dropped, it is cancelled: what was not handed over
@@ -174,26 +180,21 @@ impl Attempt {
 
     fn send(&mut self, request: Box<Request<RequestBody>>, mut permit: Permit) {
         let host = permit.host().cloned();
-        let sending: Sending = match permit.seat() {
-            Seat::Stream { sender, over } => Box::pin(send_h2(sender.clone(), Arc::clone(over), request)),
-            Seat::Connection { sender, .. } => match sender.take() {
-                Some(sender) => Box::pin(send_h1(sender, host, request)),
-                None => {
-                    self.stage = Stage::Failed(TransportError::not_sent(timed_out("waiting for a connection")));
-                    return;
-                }
-            },
+        let sending: Option<Sending> = match permit.seat() {
+            Seat::Stream { sender, over } => Some(Box::pin(send_h2(sender.clone(), Arc::clone(over), request))),
+            Seat::Connection { sender, .. } => sender
+                .take()
+                .map(|sender| Box::pin(send_h1(sender, host, request)) as Sending),
         };
-        self.stage = Stage::Sending(sending, Some(permit));
+        self.stage = match sending {
+            Some(sending) => Stage::Sending(sending, Some(permit)),
+            None => Stage::Failed(TransportError::not_sent(timed_out("waiting for a connection"))),
+        };
     }
 
     fn sent(&mut self, (result, back): Sent, mut permit: Option<Permit>) {
         match result {
             Ok(response) => {
-                if let (Some(Seat::Connection { sender, .. }), Some(_)) = (permit.as_mut().map(Permit::seat), &back) {
-                    // Dropped with it before the body is read, it is closed.
-                    *sender = None;
-                }
                 self.stage = Stage::Reading(Reply::new(response, back), permit);
             }
             Err(Lost::Unsent(request, error)) => {
@@ -210,7 +211,10 @@ impl Attempt {
                 }
             }
             Err(Lost::Dropped) => {
-                let cause = io::Error::new(io::ErrorKind::ConnectionAborted, "the connection ended before the request");
+                let cause = io::Error::new(
+                    io::ErrorKind::ConnectionAborted,
+                    "the connection ended before the request",
+                );
                 self.stage = Stage::Failed(TransportError::not_sent(cause));
             }
             Err(Lost::Broken(error)) => self.stage = Stage::Failed(lost(&error, permit.as_mut())),
@@ -278,16 +282,18 @@ impl Future for Attempt {
 
 async fn send_h2(mut sender: H2Sender, over: Arc<AtomicBool>, request: Box<Request<RequestBody>>) -> Sent {
     let result = sender.try_send_request(*request).await;
-    let result = result.map(|response| response.map(ReplyBody::Hyper)).map_err(|mut error| {
-        let request = error.take_message();
-        // A request whose stream was not opened is dropped with the connection: hyper does not give that one back.
-        let dropped = error.error().is_user() && over.load(Ordering::SeqCst);
-        match request {
-            Some(request) => Lost::Unsent(Box::new(request), error.into_error()),
-            None if dropped => Lost::Dropped,
-            None => Lost::Broken(error.into_error()),
-        }
-    });
+    let result = result
+        .map(|response| response.map(ReplyBody::Hyper))
+        .map_err(|mut error| {
+            let request = error.take_message();
+            // A request whose stream was not opened is dropped with the connection: hyper does not give that one back.
+            let dropped = error.error().is_user() && over.load(Ordering::SeqCst);
+            match request {
+                Some(request) => Lost::Unsent(Box::new(request), error.into_error()),
+                None if dropped => Lost::Dropped,
+                None => Lost::Broken(error.into_error()),
+            }
+        });
     (result, None)
 }
 
@@ -380,7 +386,11 @@ fn cause(error: &hyper::Error) -> io::Error {
     if error.is_incomplete_message() {
         return io::Error::new(UnexpectedEof, "the connection was closed before the reply");
     }
-    let kind = if error.is_parse() { InvalidData } else { ConnectionAborted };
+    let kind = if error.is_parse() {
+        InvalidData
+    } else {
+        ConnectionAborted
+    };
     // Of the error itself only: hyper has a fixed text for each of them.
     io::Error::new(kind, error.to_string())
 }

@@ -56,9 +56,8 @@ pub(super) async fn run(socket: Socket, protocol: Protocol, dialing: Dialing) {
 
 async fn run_h1(socket: Socket, dialing: Dialing) {
     let made = http1::Builder::new().max_buf_size(HEAD).handshake(socket).await;
-    let (sender, mut connection) = match made {
-        Ok(made) => made,
-        Err(_) => return dialing.fail(broken()),
+    let Ok((sender, mut connection)) = made else {
+        return dialing.fail(&broken());
     };
     let Some(site) = dialing.done() else { return };
     let (idle, weak) = (site.settings().idle, Arc::downgrade(&site));
@@ -70,7 +69,9 @@ async fn run_h1(socket: Socket, dialing: Dialing) {
         while timer.as_mut().poll(cx).is_ready() {
             let next = weak.upgrade().and_then(|site| site.tend(id, born));
             // What is not kept ends by itself; it need not be looked at soon.
-            timer.as_mut().reset(next.unwrap_or_else(|| Instant::now() + idle.max(Duration::from_secs(1))));
+            timer
+                .as_mut()
+                .reset(next.unwrap_or_else(|| Instant::now() + idle.max(Duration::from_secs(1))));
         }
         Pin::new(&mut connection).poll(cx)
     })
@@ -91,9 +92,8 @@ async fn run_h2(socket: Socket, dialing: Dialing) {
         .keep_alive_timeout(settings.silence / 2)
         .handshake(socket)
         .await;
-    let (sender, dispatcher) = match made {
-        Ok(made) => made,
-        Err(_) => return dialing.fail(broken()),
+    let Ok((sender, dispatcher)) = made else {
+        return dialing.fail(&broken());
     };
     let Some(site) = dialing.done() else { return };
     let over = Arc::new(AtomicBool::new(false));

@@ -93,10 +93,7 @@ pub(crate) enum Seat {
         over: Arc<AtomicBool>,
     },
     /// A whole connection; without its sender, it cannot be used again.
-    Connection {
-        sender: Option<H1Sender>,
-        born: Instant,
-    },
+    Connection { sender: Option<H1Sender>, born: Instant },
 }
 
 /// One connection in the making. Dropped too early, with the runtime that made it, it counts as failed.
@@ -277,7 +274,9 @@ impl Site {
             let Some(permit) = spare.take().or_else(|| state.room(self)) else {
                 break;
             };
-            let Some(waiting) = state.waiting.pop_front() else { break };
+            let Some(waiting) = state.waiting.pop_front() else {
+                break;
+            };
             drop(state);
             // Outside the lock, since this wakes somebody.
             if let Err(Ok(permit)) = waiting.seat.send(Ok(permit)) {
@@ -310,7 +309,7 @@ impl Site {
                 let made = dial.connect(&target, http1).await;
                 match made {
                     Ok((socket, protocol)) => line::run(socket, protocol, dialing).await,
-                    Err(none) => dialing.fail(none),
+                    Err(none) => dialing.fail(&none),
                 }
             };
             let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -501,9 +500,9 @@ impl Dialing {
         self.site.upgrade()
     }
 
-    pub(super) fn fail(self, none: NoConnection) {
+    pub(super) fn fail(self, none: &NoConnection) {
         if let Some(site) = self.done() {
-            site.not_opened(&none);
+            site.not_opened(none);
         }
     }
 }

@@ -26,6 +26,9 @@ pub(super) enum ReplyBody {
     Other(Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>),
 }
 
+/// A whole reply, and its connection if that can be used again.
+pub(super) type Whole = (Response<Bytes>, Option<H1Sender>);
+
 /// The usual reply comes in one piece, which is kept as it is.
 enum Read {
     Nothing,
@@ -46,11 +49,7 @@ impl Reply {
         }
     }
 
-    pub(super) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        limit: usize,
-    ) -> Poll<Result<(Response<Bytes>, Option<H1Sender>), io::Error>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<Whole>> {
         let too_large = || {
             let text = format!("the reply's body is over the limit of {limit} bytes");
             io::Error::new(io::ErrorKind::InvalidData, text)

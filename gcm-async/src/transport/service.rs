@@ -76,7 +76,7 @@ impl Service {
 
 impl Permit {
     pub(super) fn call(self, request: Request<RequestBody>) -> Sending {
-        let request = request.map(|body| body.into_inner().map_or_else(Vec::new, |body| body.into()));
+        let request = request.map(|body| body.into_inner().map_or_else(Vec::new, Vec::from));
         let calling = (self.service.start)(request, self.room);
         Box::pin(async move { (calling.await.map_err(Lost::Other), None) })
     }
