@@ -48,7 +48,7 @@ use tokio::time::timeout;
 /// assert_eq!(report.removals().count(), 1);
 /// # Ok(())
 /// # }
-/// # mod loopback { include!("loopback.rs"); }
+/// # mod loopback { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/loopback.rs")); }
 /// ```
 ///
 /// # In a web handler
@@ -230,7 +230,7 @@ impl Client {
     /// assert_eq!(kept, 2);
     /// # Ok(())
     /// # }
-    /// # mod loopback { include!("loopback.rs"); }
+    /// # mod loopback { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/client/loopback.rs")); }
     /// ```
     ///
     /// # Errors

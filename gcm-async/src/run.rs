@@ -41,12 +41,12 @@ pub(crate) struct Run {
     transport: Transport,
     reply: Duration,
     expires: Option<Instant>,
+    /// Made, and without room: rarely more than one. Dropped before those that have it, so that it is not given to them.
+    held: VecDeque<(Ticket, Attempt)>,
     /// On their way.
     flights: FuturesUnordered<Flight>,
     /// Nobody on its way is overdue before.
     overdue_at: Option<Instant>,
-    /// Made, and without room: rarely more than one.
-    held: VecDeque<(Ticket, Attempt)>,
     tick_at: Instant,
     /// Some are on their way that were not polled yet.
     fresh: bool,
@@ -133,8 +133,8 @@ impl Run {
                 Asked::Finished => {
                     self.finished = true;
                     // Nobody waits for what is still on its way.
-                    self.flights.clear();
                     self.held.clear();
+                    self.flights.clear();
                     break;
                 }
             };
