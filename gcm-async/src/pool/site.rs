@@ -465,8 +465,9 @@ impl Permit {
     pub(crate) fn require_http1(&mut self) {
         {
             let mut state = self.site.lock();
-            state.http1_required = true;
-            state.protocol = None;
+            if !std::mem::replace(&mut state.http1_required, true) {
+                state.protocol = Some(Protocol::Http1);
+            }
         }
         self.retire();
     }

@@ -8,6 +8,8 @@
     clippy::indexing_slicing
 )]
 
+pub mod frames;
+
 use bytes::Bytes;
 use gcm_async::{Client, ClientBuilder, ExchangeError};
 use gcm_proto::{Endpoint, Gateway, Message, RetryPolicy, Route, Token, TransportError, plaintext};
