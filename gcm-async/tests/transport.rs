@@ -10,7 +10,7 @@ use gcm_proto::{Advice, Sent, TransportError};
 use http::{Request, Response, Version};
 use http_body_util::Full;
 use peer::frames::{Script, read_http1};
-use peer::{KEY, Peer, Speak, accepted, certified, gateway, h2c, kind, message, shown, token, tokens, transport_error};
+use peer::{Peer, Speak, accepted, certified, gateway, h2c, kind, message, shown, token, tokens, transport_error};
 use std::future::{Ready, ready};
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
@@ -302,9 +302,9 @@ async fn a_handshake_that_does_not_end_is_not_waited_for() {
 /// A proxy that answers `CONNECT` so, digs a tunnel if that is a 200, and writes down all it learns.
 fn proxy(answer: &'static str) -> (Script, Arc<Mutex<Vec<u8>>>) {
     let log = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&log);
+    let noted = Arc::clone(&log);
     let script = Script::start(move |_, mut client| {
-        let heard = Arc::clone(&heard);
+        let noted = Arc::clone(&noted);
         async move {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") {
@@ -312,7 +312,7 @@ fn proxy(answer: &'static str) -> (Script, Arc<Mutex<Vec<u8>>>) {
                     return;
                 }
             }
-            heard.lock().unwrap().extend_from_slice(&head);
+            noted.lock().unwrap().extend_from_slice(&head);
             client.write_all(answer.as_bytes()).await.unwrap();
             let head = String::from_utf8(head).unwrap();
             let port = head.split([':', ' ']).nth(2).unwrap().parse::<u16>().unwrap();
@@ -324,7 +324,7 @@ fn proxy(answer: &'static str) -> (Script, Arc<Mutex<Vec<u8>>>) {
             let there = async {
                 let mut buffer = [0; 4096];
                 while let Ok(length @ 1..) = from_client.read(&mut buffer).await {
-                    heard.lock().unwrap().extend_from_slice(&buffer[..length]);
+                    noted.lock().unwrap().extend_from_slice(&buffer[..length]);
                     if to_server.write_all(&buffer[..length]).await.is_err() {
                         break;
                     }
@@ -359,15 +359,15 @@ async fn through_a_proxy_http2_is_spoken_in_the_tunnel_and_the_key_stays_inside(
             .iter()
             .all(|seen| *seen == Version::HTTP_2)
     );
-    let heard = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
-    let head = heard.split("\r\n\r\n").next().unwrap();
+    let log = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
+    let head = log.split("\r\n\r\n").next().unwrap();
     let port = peer.address.port();
     assert!(head.starts_with(&format!(
         "CONNECT localhost:{port} HTTP/1.1\r\nHost: localhost:{port}\r\n"
     )));
     // RFC 7617 section 2: "anna:secret@" in base64.
     assert!(head.contains("\r\nProxy-Authorization: Basic YW5uYTpzZWNyZXRA"));
-    assert!(!heard.contains("marker-of"));
+    assert!(!log.contains("marker-of"));
 }
 
 #[tokio::test]
