@@ -360,13 +360,13 @@ async fn through_a_proxy_http2_is_spoken_in_the_tunnel_and_the_key_stays_inside(
             .all(|seen| *seen == Version::HTTP_2)
     );
     let log = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
-    let head = log.split("\r\n\r\n").next().unwrap();
+    let asked = log.split("\r\n\r\n").next().unwrap();
     let port = peer.address.port();
-    assert!(head.starts_with(&format!(
+    assert!(asked.starts_with(&format!(
         "CONNECT localhost:{port} HTTP/1.1\r\nHost: localhost:{port}\r\n"
     )));
     // RFC 7617 section 2: "anna:secret@" in base64.
-    assert!(head.contains("\r\nProxy-Authorization: Basic YW5uYTpzZWNyZXRA"));
+    assert!(asked.contains("\r\nProxy-Authorization: Basic YW5uYTpzZWNyZXRA"));
     assert!(!log.contains("marker-of"));
 }
 
