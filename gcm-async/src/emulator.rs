@@ -49,7 +49,7 @@ const CONNECTIONS: usize = 1024;
 /// let mut reply = String::new();
 /// client.read_to_string(&mut reply).await?;
 ///
-/// assert!(reply.ends_with("Error=NotRegistered"));
+/// assert!(reply.ends_with("Error=NotRegistered\n"));
 /// assert_eq!(server.emulator().counters().errors["NotRegistered"], 1);
 /// # Ok::<(), std::io::Error>(())
 /// # })?;

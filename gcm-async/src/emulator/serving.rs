@@ -97,26 +97,36 @@ fn too_large() -> Response<Vec<u8>> {
 /// The body of a response.
 struct Payload {
     data: Option<Bytes>,
-    /// Whether hyper may state its length.
-    is_sized: bool,
+    end: End,
+}
+
+/// How a body ends.
+enum End {
+    /// With its data. Hyper may state its length.
+    Known,
+    /// Unknown to hyper, and not before what was written is on its way: it closes the connection at once when fewer bytes
+    /// came than were stated.
+    Open,
+    Reached,
 }
 
 impl Payload {
     fn new(body: Vec<u8>) -> Self {
         Self {
             data: Some(body.into()).filter(|data: &Bytes| !data.is_empty()),
-            is_sized: true,
+            end: End::Known,
         }
     }
 
     /// A scripted reply may state a length of its own, which may be wrong: that is a fault to test with, and hyper takes
     /// it only for a body of which it does not know the length.
     fn of(response: Response<Vec<u8>>) -> Response<Self> {
-        let is_sized = !response.headers().contains_key(CONTENT_LENGTH);
-        response.map(|body| Self {
-            is_sized,
-            ..Self::new(body)
-        })
+        let is_stated = response.headers().contains_key(CONTENT_LENGTH);
+        let mut response = response.map(Self::new);
+        if is_stated {
+            response.body_mut().end = End::Open;
+        }
+        response
     }
 }
 
@@ -124,19 +134,26 @@ impl Body for Payload {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data))))
+    fn poll_frame(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(data) = self.data.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        if matches!(self.end, End::Open) {
+            self.end = End::Reached;
+            task.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(None)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none()
+        self.data.is_none() && !matches!(self.end, End::Open)
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.is_sized {
-            SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
-        } else {
-            SizeHint::default()
+        match self.end {
+            End::Known => SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)),
+            End::Open | End::Reached => SizeHint::default(),
         }
     }
 }
