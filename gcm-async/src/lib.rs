@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "emulator")]
+pub mod emulator;
+
 mod client;
 mod clock;
 mod desk;
