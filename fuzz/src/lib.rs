@@ -17,6 +17,9 @@
 //!
 //! Anything is an input: what cannot be read of the first line is `200 1`, and a line that is no header is skipped.
 //!
+//! The inputs of `delivery_ops` are operations on the delivery machine, in bytes: eight for the setting and four for each
+//! operation, as `gcm_testkit::laws` has them.
+//!
 //! # Running
 //!
 //! `cargo test` replays the corpora. `cargo fuzz` wants a nightly compiler; what it finds goes into the first folder:
@@ -109,4 +112,19 @@ pub fn json_reply(data: &[u8]) {
         oracle::receipt(&input, value.as_ref(), &reply, &target);
         oracle::lines(&input, &reply);
     }
+}
+
+/// Operations on deliveries that share a gate.
+pub fn delivery_ops(data: &[u8]) {
+    // More would only make one input slow.
+    const MOST: usize = 200;
+    let Some((setting, ops)) = data.split_first_chunk() else {
+        return;
+    };
+    let ops: Vec<gcm_testkit::laws::Op> = ops
+        .chunks_exact(4)
+        .filter_map(|op| op.try_into().ok())
+        .take(MOST)
+        .collect();
+    gcm_testkit::laws::run(gcm_testkit::laws::Setting::from_bytes(*setting), &ops);
 }

@@ -41,6 +41,11 @@ fn the_laws_hold_for_the_json_corpus() {
     replay("json_reply", gcm_fuzz::json_reply);
 }
 
+#[test]
+fn the_laws_hold_for_the_operations_of_the_corpus() {
+    replay("delivery_ops", gcm_fuzz::delivery_ops);
+}
+
 /// A typing error in a first line would quietly make it another reply.
 #[test]
 fn every_file_of_the_corpora_is_read_as_it_is_written() {

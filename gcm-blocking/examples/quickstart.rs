@@ -1,4 +1,5 @@
-//! Sends one notification to a list of devices over real TCP, and says of each device what to do with its token.
+//! Sends one notification to a list of devices over real TCP, tries again where that helps, and says of each device what to
+//! do with its token.
 //!
 //! ```sh
 //! cargo run -p gcm-blocking --example quickstart
@@ -12,16 +13,20 @@
 //! GCM_API_KEY=AAAA-key cargo run -p gcm-blocking --example quickstart -- \
 //!     --endpoint https://push.example.org/gcm/send --tokens FILE --message FILE
 //! ```
+//!
+//! Ctrl-C stops it: it says what became of those on their way, who is left, and who may have been sent to.
 
 use gcm_blocking::emulator::EmulatorServer;
-use gcm_blocking::{Client, ExchangeError};
+use gcm_blocking::{Client, Stop};
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Advice, ApiKey, Code, Endpoint, Message, Outcome, Route, Token, json};
+use gcm_proto::{
+    Advice, ApiKey, Code, Endpoint, Failure, Gateway, Message, Outcome, Report, RetryPolicy, Route, Sent, Token,
+};
 use std::env;
-use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 const USAGE: &str = "\
 Sends one notification to a list of devices, and says what to do with each.
@@ -42,6 +47,9 @@ const KEY: &str = "GCM_API_KEY";
 /// The key that the example's script asks for.
 const EMULATOR_KEY: &str = "quickstart-key";
 
+/// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
 /// What the command line asks for.
 struct Options {
     endpoint: Option<String>,
@@ -53,13 +61,15 @@ struct Options {
 /// How many devices there are of each kind.
 #[derive(Default)]
 struct Summary {
-    devices: usize,
-    accepted: usize,
-    replaced: usize,
-    gone: usize,
-    again: usize,
-    to_fix: usize,
-    unknown: usize,
+    devices: u64,
+    accepted: u64,
+    replaced: u64,
+    gone: u64,
+    left: u64,
+    /// Of those left, who may have got the message all the same.
+    perhaps: u64,
+    to_fix: u64,
+    unknown: u64,
 }
 
 fn main() -> ExitCode {
@@ -68,7 +78,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(problem) => {
             eprintln!("error: {problem}");
             ExitCode::FAILURE
@@ -76,7 +86,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), String> {
+fn run() -> Result<ExitCode, String> {
     let options = Options::from_arguments(env::args().skip(1))?;
     let message = read_message(&options.message)?;
     let tokens = read_tokens(&options.tokens)?;
@@ -96,31 +106,58 @@ fn run() -> Result<(), String> {
         None => println!("{endpoint}"),
     }
 
-    let route = Route::new(endpoint.clone(), key);
-    let encoded =
-        json::Encoded::new(&route, &message).map_err(|error| format!("{}: {error}", shown(&options.message)))?;
-    let client = Client::builder().build();
-    let mut summary = Summary::default();
+    let stop = stop_on_ctrl_c()?;
+    let gateway = Gateway::json(Route::new(endpoint.clone(), key)).with_policy(policy());
+    let client = Client::new(gateway).with_stop(&stop);
+    let report = client
+        .send(&message, tokens)
+        .map_err(|error| format!("{}: {error}", shown(&options.message)))?;
 
-    for tokens in tokens.chunks(route.limits().ids_per_request) {
-        let multicast = encoded
-            .multicast(tokens)
-            .map_err(|error| format!("{}: {error}", shown(&options.message)))?;
-        let results = client
-            .exchange(&multicast)
-            .map_err(|error| explain(&error, &endpoint))?;
-        if summary.devices == 0 {
-            println!();
-            print_row("device", "outcome", "what to do");
-        }
-        for (token, outcome) in results.iter() {
-            let advice = outcome.advice();
-            print_row(&token.short(), &short(outcome), &advice.to_string());
-            summary.add(outcome, &advice);
-        }
+    if let Some(failure) = failure_of_all(&report).filter(|_| !stop.is_stopped()) {
+        return Err(explain(failure, &endpoint));
     }
-    println!("\n{summary}");
-    Ok(())
+    print_report(&report);
+    let progress = stop.progress();
+    println!(
+        "{} in {}",
+        number(progress.attempts, "attempt"),
+        number(progress.requests, "request")
+    );
+    if !stop.is_stopped() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Summary { left, perhaps, .. } = Summary::of(&report);
+    println!(
+        "stopped: {} left to send to, {perhaps} may have been sent to already",
+        number(left, "device")
+    );
+    Ok(ExitCode::from(INTERRUPTED))
+}
+
+/// Seconds where a service is given minutes: a first run should not take long. In your program start from
+/// [`RetryPolicy::LEGACY`], which is what a gateway has unless told otherwise.
+fn policy() -> RetryPolicy {
+    let mut policy = RetryPolicy::LEGACY;
+    policy.attempts = 4;
+    policy.initial = Duration::from_millis(250);
+    policy.give_up_after = Duration::from_secs(30);
+    policy
+}
+
+/// The first Ctrl-C lets the requests on their way come back. The second does not care: who is on the way may have been
+/// sent to.
+fn stop_on_ctrl_c() -> Result<Stop, String> {
+    let stop = Stop::new();
+    let handle = stop.clone();
+    ctrlc::set_handler(move || {
+        if handle.is_stopped() {
+            handle.cancel();
+        } else {
+            handle.stop();
+        }
+    })
+    .map_err(|error| format!("Ctrl-C cannot be caught: {error}"))?;
+    Ok(stop)
 }
 
 impl Options {
@@ -153,15 +190,26 @@ impl Options {
 }
 
 impl Summary {
-    fn add(&mut self, outcome: &Outcome, advice: &Advice) {
+    fn of(report: &Report) -> Self {
+        let mut summary = Self::default();
+        for done in report {
+            summary.add(&done.outcome);
+        }
+        summary
+    }
+
+    fn add(&mut self, outcome: &Outcome) {
         self.devices += 1;
-        self.accepted += usize::from(outcome.accepted().is_some());
-        match advice {
-            Advice::Keep if outcome.accepted().is_some() => {}
-            Advice::Replace(_) => self.replaced += 1,
-            Advice::Remove => self.gone += 1,
-            Advice::Retry(_) => self.again += 1,
-            Advice::FixRequest | Advice::FixCredentials | Advice::ServiceGone => self.to_fix += 1,
+        self.accepted += u64::from(outcome.accepted().is_some());
+        match (outcome.advice(), outcome) {
+            (Advice::Keep, Outcome::Accepted(_)) => {}
+            (Advice::Replace(_), _) => self.replaced += 1,
+            (Advice::Remove, _) => self.gone += 1,
+            (Advice::Retry(_), Outcome::Failed(failure)) => {
+                self.left += 1;
+                self.perhaps += u64::from(may_have_arrived(failure));
+            }
+            (Advice::FixRequest | Advice::FixCredentials | Advice::ServiceGone, _) => self.to_fix += 1,
             _ => self.unknown += 1,
         }
     }
@@ -169,11 +217,11 @@ impl Summary {
 
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} devices: {} accepted", self.devices, self.accepted)?;
+        write!(f, "{}: {} accepted", number(self.devices, "device"), self.accepted)?;
         for (count, kind) in [
             (self.replaced, "of them with a new token"),
             (self.gone, "gone"),
-            (self.again, "to be sent to again"),
+            (self.left, "to be sent to again"),
             (self.to_fix, "to be fixed"),
             (self.unknown, "unknown"),
         ] {
@@ -249,30 +297,57 @@ fn shown(path: &Path) -> String {
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
-fn short(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Accepted(_) => "accepted".to_owned(),
-        Outcome::Failed(failure) => failure.code().to_string(),
+fn print_report(report: &Report) {
+    println!();
+    print_row("device", "outcome", "attempts", "what to do");
+    for done in report {
+        let outcome = match &done.outcome {
+            Outcome::Accepted(_) => "accepted".to_owned(),
+            Outcome::Failed(failure) => failure.code().to_string(),
+        };
+        let advice = match done.outcome.advice() {
+            // The delay differs from run to run.
+            Advice::Retry(Some(_)) => "send again later".to_owned(),
+            advice => advice.to_string(),
+        };
+        let device = done.target.as_token().map(Token::short).unwrap_or_default();
+        print_row(&device, &outcome, &done.attempts.to_string(), &advice);
     }
+    println!("\n{}", Summary::of(report));
 }
 
-fn print_row(device: &str, outcome: &str, advice: &str) {
-    println!("{device:<9}{outcome:<27}{advice}");
+fn print_row(device: &str, outcome: &str, attempts: &str, advice: &str) {
+    println!("{device:<9}{outcome:<27}{attempts:<10}{advice}");
 }
 
-/// An error and its causes, on one line.
-fn explain(error: &ExchangeError, endpoint: &Endpoint) -> String {
-    if let ExchangeError::Refusal(refusal) = error {
-        if *refusal.code() == Code::Unauthorized {
-            let status = refusal.status().as_u16();
-            return format!("{endpoint}: the server key in {KEY} was refused (HTTP {status})");
-        }
+/// `1 device`, `2 devices`.
+fn number(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// No reply came to the last attempt, or one of a service in trouble: such have been seen to be delivered.
+fn may_have_arrived(failure: &Failure) -> bool {
+    failure.sent() == Sent::MaybeSent || failure.status().is_some_and(|status| status.is_server_error())
+}
+
+/// The first failure, when nothing came back but refusals of whole requests: then no device was judged.
+fn failure_of_all(report: &Report) -> Option<&Failure> {
+    let judged = |failure: &Failure| failure.sent() == Sent::Answered && failure.status().is_none_or(|s| s == 200);
+    let all = report
+        .iter()
+        .all(|done| done.outcome.failure().is_some_and(|f| !judged(f)));
+    report.failed().next().map(|(_, failure)| failure).filter(|_| all)
+}
+
+/// A failure that is not about a device, on one line.
+fn explain(failure: &Failure, endpoint: &Endpoint) -> String {
+    if *failure.code() == Code::Unauthorized {
+        let status = failure.status().map_or(401, |status| status.as_u16());
+        return format!("{endpoint}: the server key in {KEY} was refused (HTTP {status})");
     }
-    let mut text = format!("{endpoint}: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+    match failure.detail().filter(|_| failure.status().is_none()) {
+        // What the transport says is all there is.
+        Some(detail) => format!("{endpoint}: {detail}"),
+        None => format!("{endpoint}: {failure}"),
     }
-    text
 }

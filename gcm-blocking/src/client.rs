@@ -1,36 +1,58 @@
-//! `Client` decides how one exchange travels: over which connection, for how long, and what it means that it failed.
+//! `Client` decides how a message travels: over which connection, on how many threads, for how long.
 
+use crate::clock::Clock;
+use crate::crew::{Crew, Desk};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
+use crate::stop::Stop;
 use crate::transport::{Settings, Transport};
-use gcm_proto::{Exchange, Refusal, TransportError};
+use gcm_proto::{
+    Accepted, Code, Delivery, Exchange, Failure, Gateway, Message, Outcome, Prepared, Refusal, Report, Sent, Settled,
+    Target, TransportError, Undeliverable,
+};
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+use std::iter::Empty;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// A client that blocks the calling thread: one round trip of any [`Exchange`] over HTTP/1.1, with TLS where the endpoint
-/// says `https`.
+/// A client that blocks the calling thread, over HTTP/1.1, with TLS where the endpoint says `https`.
 ///
-/// It makes one attempt, follows no redirect and takes no proxy from the environment. It is cheap to clone; clones share
-/// the connections kept alive, and so do threads that share one client.
+/// It delivers by the gateway's policy: attempts, backoff, `Retry-After`, pace. It follows no redirect and takes no proxy
+/// from the environment. It is cheap to clone; clones share the gateway and the connections kept alive, and any number of
+/// threads may use one at once.
 ///
-/// ```no_run
+/// A recipient has its outcome by the policy's `give_up_after` at the latest. A send may return later than its last outcome:
+/// when the last request that is on its way is back, or has reached its time limits.
+///
+/// ```
 /// use gcm_blocking::Client;
-/// use gcm_proto::{Message, Route, Token, json};
+/// use gcm_blocking::emulator::EmulatorServer;
+/// use gcm_proto::emulator::{Emulator, Script};
+/// use gcm_proto::{Gateway, Message, Route, Token};
 ///
-/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// // In place of these two lines: the endpoint and the key of a service.
+/// let script = Script::from_json(r#"{"key": "k", "devices": {"APA91b-bert": "unregistered"}}"#)?;
+/// let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")?;
+/// let gateway = Gateway::json(Route::new(server.endpoint(), "k".parse()?));
+///
+/// let client = Client::new(gateway);
 /// let message = Message::builder().data("score", "4x8").build()?;
-/// let tokens = vec![Token::try_from("APA91b-anna")?, Token::try_from("APA91b-bert")?];
-///
-/// let client = Client::builder().build();
-/// let results = client.exchange(&json::Multicast::new(&route, &message, tokens)?)?;
-/// for (token, outcome) in results.iter() {
-///     println!("{}: {}", token.short(), outcome.advice());
-/// }
+/// let report = client.send(&message, [Token::try_from("APA91b-anna")?, Token::try_from("APA91b-bert")?])?;
+/// assert_eq!(report.accepted().count(), 1);
+/// assert_eq!(report.removals().count(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Client {
+    gateway: Gateway,
     transport: Transport,
+    concurrency: usize,
+    clock: Clock,
+    stop: Option<Stop>,
+    expires_after: Option<Duration>,
 }
 
 /// The settings of a [`Client`]. All have a default.
@@ -53,12 +75,140 @@ pub enum ExchangeError {
 }
 
 impl Client {
+    /// A client of this gateway, with all settings at their defaults.
+    pub fn new(gateway: Gateway) -> Self {
+        Self::builder().build(gateway)
+    }
+
     /// The settings to start from.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
     }
 
-    /// Sends the exchange's request once, and reads its reply.
+    /// The same client, whose sends this handle stops, cancels and watches. The client itself is not bound.
+    #[must_use]
+    pub fn with_stop(&self, stop: &Stop) -> Self {
+        Self {
+            stop: Some(stop.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// The same client, whose sends end after this time: who has no outcome by then settles as
+    /// [`Expired`](gcm_proto::Code::Expired). It is the time there is to answer somebody, or that the message is worth.
+    ///
+    /// A send returns when the requests that block its threads are over, at their time limits at the latest.
+    #[must_use]
+    pub fn with_expiry(&self, time: Duration) -> Self {
+        Self {
+            expires_after: Some(time),
+            ..self.clone()
+        }
+    }
+
+    /// The gateway it sends through.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Sends to one target and waits for its outcome, retries included: what a request handler wants. No thread is
+    /// started for it.
+    ///
+    /// # Errors
+    ///
+    /// The recipient's [`Failure`]; its [`advice`](Failure::advice) says what to do. Also for a message that this gateway
+    /// cannot send.
+    pub fn send_one(&self, message: &Message, target: impl Into<Target>) -> Result<Accepted, Failure> {
+        let mut outcome = None;
+        self.send_list(message, [target], 1, |done| {
+            outcome = Some(done.outcome);
+            ControlFlow::Continue(())
+        })
+        .map_err(|undeliverable| Failure::from(&undeliverable))?;
+        match outcome {
+            Some(Outcome::Accepted(accepted)) => Ok(accepted),
+            Some(Outcome::Failed(failure)) => Err(failure),
+            None => Err(Failure::new(Code::NotAttempted, Sent::NotSent).with_attempts(0)),
+        }
+    }
+
+    /// Sends to all these targets and waits for all outcomes, retries included. They are reported in the order of input.
+    ///
+    /// No target is no request and an empty report.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] for a message that this gateway cannot send. Then nothing was sent. Everything else that may go
+    /// wrong is the outcome of a recipient.
+    pub fn send<T: Into<Target>>(
+        &self,
+        message: &Message,
+        targets: impl IntoIterator<Item = T>,
+    ) -> Result<Report, Undeliverable> {
+        let mut report = Report::new();
+        self.send_list(message, targets, self.concurrency, |done| {
+            report.push(done);
+            ControlFlow::Continue(())
+        })?;
+        Ok(report)
+    }
+
+    /// Sends to as many targets as the iterator has, in constant memory, and hands each outcome to `each` as soon as it is
+    /// there, in no order.
+    ///
+    /// Memory is bounded by the gateway's window: when `each` is slow, or the service is, nothing more is taken from the
+    /// iterator. Both are called by one thread at a time, not always the same one. While either blocks, it takes up one of
+    /// the threads that [`concurrency`](ClientBuilder::concurrency) allows; the others go on.
+    ///
+    /// When `each` breaks, nothing new is sent, and what settles from then on is returned: those on their way, those that
+    /// waited, those taken from the iterator and not sent to. What was not taken stays in it; hand in `&mut` of one to keep
+    /// it. When the service refuses the key or the message for good, nothing new is sent either, and the rest of the
+    /// iterator is handed out as [`Code::NotAttempted`]: break, to leave it where it is.
+    ///
+    /// ```
+    /// # use gcm_blocking::{Client, emulator::EmulatorServer};
+    /// # use gcm_proto::emulator::{Emulator, Script};
+    /// # use gcm_proto::{Gateway, Message, Route};
+    /// use gcm_proto::{Advice, Token};
+    /// use std::ops::ControlFlow;
+    /// # let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0")?;
+    /// # let client = Client::new(Gateway::json(Route::new(server.endpoint(), "k".parse()?)));
+    /// # let message = Message::builder().data("score", "4x8").build()?;
+    /// # let lines = ["APA91b-anna", "no\ttoken", "APA91b-bert"];
+    ///
+    /// let tokens = lines.iter().filter_map(|line| Token::try_from(*line).ok());
+    /// let mut kept = 0;
+    /// client.send_each(&message, tokens, |done| {
+    ///     match done.outcome.advice() {
+    ///         Advice::Remove => { /* delete `done.target` */ }
+    ///         _ => kept += 1,
+    ///     }
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(kept, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] as [`send`](Self::send).
+    ///
+    /// # Panics
+    ///
+    /// A panic of the iterator or of `each` ends the send as [`Stop::cancel`] does, and is passed on.
+    pub fn send_each<I, T, F>(&self, message: &Message, targets: I, each: F) -> Result<Report, Undeliverable>
+    where
+        I: IntoIterator<Item = T>,
+        I::IntoIter: Send,
+        T: Into<Target>,
+        F: FnMut(Settled) -> ControlFlow<()> + Send,
+    {
+        let delivery = self.prepare(message)?.open(self.clock.now(), seed());
+        let targets = targets.into_iter().map(Into::into);
+        Ok(self.run(delivery, self.concurrency, Some(targets), each))
+    }
+
+    /// Sends the exchange's request once, and reads its reply. The gateway has no part in it: no retry, no pace.
     ///
     /// # Errors
     ///
@@ -69,11 +219,49 @@ impl Client {
         let (head, body) = reply.into_parts();
         Ok(exchange.read(&head, &body)?)
     }
+
+    fn send_list<T: Into<Target>>(
+        &self,
+        message: &Message,
+        targets: impl IntoIterator<Item = T>,
+        threads: usize,
+        each: impl FnMut(Settled) -> ControlFlow<()> + Send,
+    ) -> Result<(), Undeliverable> {
+        let delivery = self.prepare(message)?.deliver(targets, self.clock.now(), seed());
+        self.run(delivery, threads, None::<Empty<Target>>, each);
+        Ok(())
+    }
+
+    fn prepare(&self, message: &Message) -> Result<Prepared, Undeliverable> {
+        let prepared = self.gateway.prepare(message)?;
+        Ok(match self.expires_after {
+            Some(time) => prepared.expires_after(time),
+            None => prepared,
+        })
+    }
+
+    fn run<I, F>(&self, delivery: Delivery, threads: usize, input: Option<I>, each: F) -> Report
+    where
+        I: Iterator<Item = Target> + Send,
+        F: FnMut(Settled) -> ControlFlow<()> + Send,
+    {
+        let desk = Desk::new(delivery, self.clock);
+        let _watched = self.stop.as_ref().map(|stop| stop.watch(&desk));
+        let carry = |request| self.transport.call(request);
+        Crew::new(Arc::clone(&desk), carry, threads, input, each).run()
+    }
+}
+
+/// Spreads the backoffs of one delivery: the standard library's hashers are seeded at random.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("gateway", &self.gateway)
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,9 +295,10 @@ impl ClientBuilder {
         self
     }
 
-    /// How many threads will use this client at once: 16 unless set.
+    /// How many requests a send has on their way at once, each on a thread of its own: 16 unless set, 1 at least. The
+    /// calling thread is one of them; others are started when there is work for them, and end with the send.
     ///
-    /// As many connections are kept alive. It is no limit: more threads open more connections, which are closed after use.
+    /// As many connections are kept alive. Several sends at once open more, which are closed after use.
     pub fn concurrency(mut self, threads: usize) -> Self {
         self.settings.concurrency = threads;
         self
@@ -128,9 +317,14 @@ impl ClientBuilder {
     }
 
     /// The client. It connects when it is first used.
-    pub fn build(self) -> Client {
+    pub fn build(self, gateway: Gateway) -> Client {
         Client {
+            gateway,
             transport: Transport::new(&self.settings),
+            concurrency: self.settings.concurrency,
+            clock: Clock::start(),
+            stop: None,
+            expires_after: None,
         }
     }
 }

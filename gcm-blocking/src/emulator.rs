@@ -6,6 +6,7 @@ mod http1;
 
 use gcm_proto::Endpoint;
 use gcm_proto::emulator::Emulator;
+use http::{Request, Response};
 use http1::Connection;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,17 +30,16 @@ const IDLE: Duration = Duration::from_secs(60);
 /// use gcm_blocking::Client;
 /// use gcm_blocking::emulator::EmulatorServer;
 /// use gcm_proto::emulator::{Behaviour, Emulator, Script};
-/// use gcm_proto::{Message, Route, Token, json};
+/// use gcm_proto::{Gateway, Message, Route, Token};
 ///
 /// let script = Script::new().key("test-key").device("APA91b-bert", [Behaviour::unregistered()]);
 /// let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")?;
 ///
-/// let route = Route::new(server.endpoint(), "test-key".parse()?);
-/// let tokens = vec![Token::try_from("APA91b-anna")?, Token::try_from("APA91b-bert")?];
+/// let client = Client::new(Gateway::json(Route::new(server.endpoint(), "test-key".parse()?)));
 /// let message = Message::builder().data("score", "4x8").build()?;
-/// let results = Client::builder().build().exchange(&json::Multicast::new(&route, &message, tokens)?)?;
+/// let report = client.send(&message, [Token::try_from("APA91b-anna")?, Token::try_from("APA91b-bert")?])?;
 ///
-/// assert_eq!(results.accepted().count(), 1);
+/// assert_eq!(report.accepted().count(), 1);
 /// assert_eq!(server.emulator().counters().errors["NotRegistered"], 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -53,9 +53,12 @@ pub struct EmulatorServer {
 
 struct Shared {
     emulator: Mutex<Emulator>,
+    watcher: Mutex<Option<Watcher>>,
     connections: AtomicU64,
     stopped: AtomicBool,
 }
+
+type Watcher = Box<dyn FnMut(&mut Emulator, &Request<Vec<u8>>) + Send>;
 
 impl EmulatorServer {
     /// Serves on an address of this machine's loopback, `127.0.0.1:0` for a free port.
@@ -77,14 +80,20 @@ impl EmulatorServer {
     ///
     /// # Errors
     ///
-    /// The error of listening there.
+    /// The error of listening there; [`io::ErrorKind::InvalidInput`] for a script whose `endpoint_path` is no path.
     pub fn start_exposed(emulator: Emulator, address: impl ToSocketAddrs) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        let endpoint = Endpoint::insecure(&format!("http://{}/gcm/send", reachable(address)))
+        let path = emulator.endpoint_path();
+        if !path.starts_with('/') {
+            let text = "the script's endpoint_path does not begin with a slash";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let endpoint = Endpoint::insecure(&format!("http://{}{path}", reachable(address)))
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let shared = Arc::new(Shared {
             emulator: Mutex::new(emulator),
+            watcher: Mutex::new(None),
             connections: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
         });
@@ -103,11 +112,19 @@ impl EmulatorServer {
         })
     }
 
+    /// Calls `watcher` after each request that reached the emulator, before its response is sent: one request after the
+    /// other, and no other one is answered meanwhile. It takes the place of an earlier one.
+    ///
+    /// For programs that write down what they are asked for as long as they run, with [`Emulator::take_log`]. A watcher
+    /// that panics ends the connection at hand, not the server.
+    pub fn watch(&self, watcher: impl FnMut(&mut Emulator, &Request<Vec<u8>>) + Send + 'static) {
+        *self.shared.watcher() = Some(Box::new(watcher));
+    }
+
     /// Stops serving: what is being answered is cut off. Dropping it does the same.
     pub fn stop(self) {}
 
-    /// The URL to send to: `http://127.0.0.1:PORT/gcm/send`, or the address served. A script with an `endpoint_path` has
-    /// another path.
+    /// The URL to send to: `http://127.0.0.1:PORT/gcm/send`, or the address served and the script's `endpoint_path`.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint.clone()
     }
@@ -154,6 +171,19 @@ impl Shared {
         self.emulator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn watcher(&self) -> MutexGuard<'_, Option<Watcher>> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
+        let mut emulator = self.emulator();
+        let response = emulator.handle(request);
+        if let Some(watcher) = &mut *self.watcher() {
+            watcher(&mut emulator, request);
+        }
+        response
+    }
+
     fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
     }
@@ -167,18 +197,21 @@ enum Note {
 
 /// A connection being served, and the handle that ends it.
 struct Served {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     thread: JoinHandle<()>,
 }
 
-/// Tells the acceptor, however the thread of a connection ends.
+/// Tells the client and the acceptor, however the thread of a connection ends.
 struct Ending {
     number: u64,
+    stream: Arc<TcpStream>,
     notes: Sender<Note>,
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
+        // The acceptor may be waiting for a connection, and holds this one until the next comes.
+        let _ = self.stream.shutdown(Shutdown::Write);
         let _ = self.notes.send(Note::Ended(self.number));
     }
 }
@@ -203,9 +236,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, notes: &Sender<Note>, in
             Ok(_) if shared.is_stopped() => break,
             Ok((stream, _)) => {
                 let number = shared.connections.fetch_add(1, Ordering::SeqCst);
-                let notes = notes.clone();
                 // Without a descriptor or a thread left, the connection is closed: the client sees that.
-                if let Ok(connection) = serve(stream, Arc::clone(shared), Ending { number, notes }) {
+                if let Ok(connection) = serve(stream, number, Arc::clone(shared), notes.clone()) {
                     served.insert(number, connection);
                 }
             }
@@ -221,15 +253,20 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, notes: &Sender<Note>, in
     }
 }
 
-fn serve(stream: TcpStream, shared: Arc<Shared>, ending: Ending) -> io::Result<Served> {
+fn serve(stream: TcpStream, number: u64, shared: Arc<Shared>, notes: Sender<Note>) -> io::Result<Served> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(IDLE))?;
     stream.set_write_timeout(Some(IDLE))?;
-    let handle = stream.try_clone()?;
+    let handle = Arc::new(stream.try_clone()?);
+    let ending = Ending {
+        number,
+        stream: Arc::clone(&handle),
+        notes,
+    };
     let thread = thread::Builder::new().name("gcm-emulator".to_owned()).spawn(move || {
         let _ending = ending;
         // An error here is the client's going away.
-        let _ = Connection::new(stream).serve(|request| shared.emulator().handle(request));
+        let _ = Connection::new(stream).serve(|request| shared.answer(request));
     })?;
     Ok(Served { stream: handle, thread })
 }

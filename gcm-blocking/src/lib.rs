@@ -1,15 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod clock;
+mod crew;
 mod dial;
 mod lookup;
 mod proxy;
 mod roots;
+mod stop;
 mod transport;
 
 pub use client::{Client, ClientBuilder, ExchangeError};
 pub use proxy::{Proxy, ProxyError};
 pub use roots::{Roots, RootsError};
+pub use stop::Stop;
 
 #[cfg(feature = "emulator")]
 pub mod emulator;

@@ -81,7 +81,8 @@ impl Lookup {
                 .map(|entry| push(&entry.addresses))
         });
         if known.is_none() {
-            let addresses = ask((host.to_owned(), port), self.limit)?;
+            let name = (host.to_owned(), port);
+            let addresses = ask(self.limit, move || name.to_socket_addrs().map(Iterator::collect))?;
             push(&addresses);
             self.update(|known| {
                 if known.len() >= HOSTS {
@@ -124,13 +125,15 @@ fn host_and_port(uri: &Uri) -> Option<(&str, u16)> {
 }
 
 /// Asks the system. Its call cannot be broken off: a thread that hangs in it is left to end by itself.
-fn ask(name: (String, u16), limit: Duration) -> io::Result<Box<[SocketAddr]>> {
+fn ask(
+    limit: Duration,
+    system: impl FnOnce() -> io::Result<Box<[SocketAddr]>> + Send + 'static,
+) -> io::Result<Box<[SocketAddr]>> {
     use io::ErrorKind::{NotFound, TimedOut};
     let (answer, answered) = mpsc::sync_channel(1);
     thread::Builder::new().name("gcm-lookup".to_owned()).spawn(move || {
-        let found = name.to_socket_addrs().map(Iterator::collect::<Box<[_]>>);
-        // Nobody waits for it any more: fine.
-        let _ = answer.send(found);
+        // When nobody waits for it any more: fine.
+        let _ = answer.send(system());
     })?;
     match answered.recv_timeout(limit) {
         Ok(Ok(addresses)) if addresses.is_empty() => Err(io::Error::new(NotFound, "the host has no address")),
@@ -144,9 +147,10 @@ fn ask(name: (String, u16), limit: Duration) -> io::Result<Box<[SocketAddr]>> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{HOSTS, Lookup};
+    use super::{HOSTS, Lookup, ask};
     use http::Uri;
     use std::io::ErrorKind;
+    use std::sync::mpsc;
     use std::time::Duration;
 
     fn lookup() -> Lookup {
@@ -201,10 +205,14 @@ mod tests {
 
     #[test]
     fn a_system_that_does_not_answer_is_not_waited_for() {
-        let lookup = Lookup::new(Duration::ZERO);
-        let error = lookup
-            .addresses(&Uri::from_static("http://localhost/send"))
-            .unwrap_err();
+        let (release, held) = mpsc::channel::<()>();
+        let error = ask(Duration::from_millis(1), move || {
+            // It answers when the test is over.
+            let _ = held.recv();
+            Ok(Box::default())
+        })
+        .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
+        drop(release);
     }
 }

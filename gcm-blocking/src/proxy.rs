@@ -12,11 +12,13 @@ use ureq::ProxyProtocol;
 ///
 /// ```
 /// use gcm_blocking::{Client, Proxy};
+/// use gcm_proto::{Gateway, Route};
 ///
 /// let proxy: Proxy = "http://anna:secret@proxy.example.org:3128".parse()?;
 /// assert_eq!(format!("{proxy:?}"), "Proxy(http://proxy.example.org:3128)");
-/// let client = Client::builder().proxy(proxy).build();
-/// # Ok::<(), gcm_blocking::ProxyError>(())
+/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let client = Client::builder().proxy(proxy).build(Gateway::json(route));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {

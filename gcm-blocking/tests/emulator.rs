@@ -1,13 +1,13 @@
 //! The emulator on a port, asked by a client that is not ours where that matters.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use gcm_blocking::Client;
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_proto::emulator::{Behaviour, Emulator, Script};
-use gcm_proto::{Advice, Message, Route, Token, json};
+use gcm_proto::{Advice, Gateway, Message, Route, Token, json};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Barrier;
+use std::sync::{Barrier, mpsc};
 use std::thread;
 
 fn start(script: Script) -> EmulatorServer {
@@ -36,7 +36,7 @@ fn a_multicast_is_answered_as_the_script_says() {
     let message = Message::builder().data("score", "4x8").build().unwrap();
     let tokens: Vec<_> = ["a", "b", "c", "d"].map(|token| Token::try_from(token).unwrap()).into();
     let multicast = json::Multicast::new(&route, &message, tokens).unwrap();
-    let results = Client::builder().build().exchange(&multicast).unwrap();
+    let results = Client::new(Gateway::json(route.clone())).exchange(&multicast).unwrap();
     let advice: Vec<_> = results.iter().map(|(_, outcome)| outcome.advice()).collect();
     let replacement = Advice::Replace(Token::try_from("b2").unwrap());
     assert_eq!(advice, [Advice::Keep, replacement, Advice::Remove, Advice::Retry(None)]);
@@ -81,8 +81,10 @@ fn a_request_that_is_too_large_is_told_so_while_it_is_being_sent() {
 fn connections_are_about_as_many_as_threads_not_as_requests() {
     const THREADS: usize = 8;
     let server = start(Script::new());
-    let client = Client::builder().concurrency(THREADS).build();
     let route = Route::new(server.endpoint(), "key".parse().unwrap());
+    let client = Client::builder()
+        .concurrency(THREADS)
+        .build(Gateway::json(route.clone()));
     let message = Message::builder().data("score", "4x8").build().unwrap();
     let multicast = json::Multicast::new(&route, &message, vec![Token::try_from("42").unwrap()]).unwrap();
     let together = Barrier::new(THREADS);
@@ -111,6 +113,39 @@ fn an_address_that_others_reach_is_refused_unless_asked_for() {
     let reachable = format!("http://127.0.0.1:{}/gcm/send", server.local_addr().port());
     assert_eq!(server.endpoint().to_string(), reachable);
     assert!(ask(server.local_addr(), b"GET /gcm/send HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 405 "));
+}
+
+#[test]
+fn a_watcher_sees_every_request_before_it_is_answered() {
+    let server = EmulatorServer::start(Emulator::new(Script::new()).log_at_most(1), "127.0.0.1:0").unwrap();
+    let (sender, seen) = mpsc::channel();
+    server.watch(move |emulator, request| {
+        let log = emulator.take_log();
+        let host = request.headers()["host"].to_str().unwrap().to_owned();
+        sender.send((log.len(), log[0].status().as_u16(), host)).unwrap();
+    });
+    for host in ["first", "second"] {
+        let request = format!("GET /gcm/send HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        ask(server.local_addr(), request.as_bytes());
+        assert_eq!(seen.try_recv().unwrap(), (1, 405, host.to_owned()));
+    }
+    assert!(seen.try_recv().is_err());
+
+    server.watch(|_, _| panic!("one connection ends, the server does not"));
+    ask(server.local_addr(), b"GET / HTTP/1.0\r\n\r\n");
+    server.watch(|_, _| {});
+    assert!(ask(server.local_addr(), b"GET / HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn the_endpoint_has_the_path_of_the_script() {
+    let server = start(Script::new().endpoint_path("/fcm/send"));
+    let expected = format!("http://{}/fcm/send", server.local_addr());
+    assert_eq!(server.endpoint().to_string(), expected);
+
+    let script = Script::new().endpoint_path("fcm/send");
+    let error = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod support;
 
-use gcm_blocking::{Client, ClientBuilder, ExchangeError, Proxy, Roots};
+use gcm_blocking::{Client, ClientBuilder, ExchangeError, Proxy, Roots, Stop};
 use gcm_proto::{Advice, Code, Sent};
 use std::error::Error;
 use std::io::ErrorKind;
@@ -11,13 +11,13 @@ use std::net::{Shutdown, TcpListener};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use support::{ACCEPTED, Bytes, KEY, Peer, TOKEN, kind, multicast, refusal, route, shown, transport_error};
+use support::{ACCEPTED, Bytes, KEY, Peer, TOKEN, anywhere, kind, multicast, refusal, route, shown, transport_error};
 
 /// Short, where a stall is the fault that is tested.
 const SHORT: Duration = Duration::from_millis(50);
 
 fn client() -> Client {
-    Client::builder().build()
+    Client::builder().build(anywhere())
 }
 
 #[test]
@@ -28,6 +28,7 @@ fn a_client_is_shared_between_threads() {
     shared::<ClientBuilder>();
     shared::<Proxy>();
     shared::<Roots>();
+    shared::<Stop>();
     sent::<ExchangeError>();
 }
 
@@ -85,7 +86,7 @@ fn fault_d2_a_host_without_an_address_was_sent_nothing() {
 fn fault_d4_a_connection_that_does_not_come_about_sent_nothing() {
     // It accepts, and never speaks TLS.
     let peer = Peer::start(support::Line::drain);
-    let client = Client::builder().connect_timeout(SHORT).build();
+    let client = Client::builder().connect_timeout(SHORT).build(anywhere());
     let error = transport_error(&client, &route(&format!("https://{}/gcm/send", peer.address)));
     assert_eq!(error.sent(), Sent::NotSent);
     assert!(!error.is_hopeless());
@@ -184,7 +185,7 @@ fn fault_c4_a_body_over_the_limit_is_lost() {
         // Endless, for a client that does not stop.
         while std::io::Write::write_all(&mut line.stream, &[b' '; 4096]).is_ok() {}
     });
-    let client = Client::builder().reply_limit(100_000).build();
+    let client = Client::builder().reply_limit(100_000).build(anywhere());
     let error = transport_error(&client, &peer.route());
     assert_eq!(error.sent(), Sent::Answered);
     assert_eq!(error.head().unwrap().status, 200);
@@ -198,7 +199,7 @@ fn fault_c4_a_body_over_the_limit_is_lost() {
 fn a_body_of_exactly_the_limit_is_read() {
     let length = ACCEPTED.split_once("\r\n\r\n").unwrap().1.len() as u64;
     let peer = Peer::answering(ACCEPTED);
-    let with = |limit| Client::builder().reply_limit(limit).build();
+    let with = |limit| Client::builder().reply_limit(limit).build(anywhere());
     assert!(with(length).exchange(&multicast(&peer.route())).is_ok());
     assert_eq!(transport_error(&with(length - 1), &peer.route()).sent(), Sent::Answered);
 }
@@ -229,7 +230,7 @@ fn fault_a22_a_redirect_is_not_followed() {
 #[test]
 fn fault_d15_a_server_that_never_answers_is_given_up() {
     let peer = Peer::start(support::Line::drain);
-    let client = Client::builder().reply_timeout(SHORT).build();
+    let client = Client::builder().reply_timeout(SHORT).build(anywhere());
     let error = transport_error(&client, &peer.route());
     assert_eq!(error.sent(), Sent::MaybeSent);
     assert_eq!(
@@ -253,7 +254,7 @@ fn fault_d14_a_reply_that_trickles_is_given_up() {
                 thread::sleep(Duration::from_millis(2));
             }
         });
-        let client = Client::builder().reply_timeout(SHORT).build();
+        let client = Client::builder().reply_timeout(SHORT).build(anywhere());
         let error = transport_error(&client, &peer.route());
         assert_eq!(error.sent(), sent);
         assert_eq!(kind(&error), ErrorKind::TimedOut);
@@ -266,7 +267,7 @@ fn fault_d16_a_request_that_is_not_read_is_given_up() {
     let peer = Peer::start(move |_| {
         let _ = held.recv();
     });
-    let client = Client::builder().send_timeout(SHORT).build();
+    let client = Client::builder().send_timeout(SHORT).build(anywhere());
     // More than the buffers of both sides hold.
     let exchange = Bytes {
         url: format!("http://{}/", peer.address),
@@ -291,7 +292,7 @@ fn a_body_that_stalls_is_lost() {
         line.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
         line.drain();
     });
-    let client = Client::builder().reply_timeout(SHORT).build();
+    let client = Client::builder().reply_timeout(SHORT).build(anywhere());
     let error = transport_error(&client, &peer.route());
     assert_eq!(error.sent(), Sent::Answered);
     assert_eq!(kind(&error), ErrorKind::TimedOut);
@@ -360,7 +361,7 @@ fn fault_d12_a_connection_with_a_lost_body_is_not_used_again() {
         }
         line.write(ACCEPTED.as_bytes());
     });
-    let client = Client::builder().reply_timeout(SHORT).build();
+    let client = Client::builder().reply_timeout(SHORT).build(anywhere());
     assert_eq!(transport_error(&client, &peer.route()).sent(), Sent::Answered);
     assert!(client.exchange(&multicast(&peer.route())).is_ok());
 }

@@ -1,6 +1,8 @@
 //! The quickstart, run as a person runs it: what it prints, and what it says when something is wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_proto::emulator::{Emulator, Script};
 use std::env;
@@ -9,19 +11,14 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+#[cfg(unix)]
+use std::{process::Stdio, thread, time::Duration};
 
 const SCRIPT: &str = include_str!("../examples/quickstart/script.json");
 
-/// The example, which cargo builds beside its tests.
+/// The example.
 fn quickstart() -> Command {
-    let tests = env::current_exe().unwrap();
-    let built = tests.parent().unwrap().parent().unwrap().join("examples");
-    let program = built.join(format!("quickstart{}", env::consts::EXE_SUFFIX));
-    assert!(
-        program.exists(),
-        "build it with `cargo build -p gcm-blocking --examples`"
-    );
-    let mut command = Command::new(program);
+    let mut command = Command::new(support::example("quickstart"));
     command.env_remove("GCM_API_KEY");
     command
 }
@@ -75,21 +72,26 @@ impl File {
 }
 
 const ROWS: [&str; 6] = [
-    "anna01… accepted keep",
-    "bert02… accepted replace with bert77…",
-    "cleo03… NotRegistered remove",
-    "dora04… Unavailable send again",
-    "emil05… MismatchSenderId fix the credentials",
-    "frida6… InvalidRegistration remove",
+    "anna01… accepted 1 keep",
+    "bert02… accepted 1 replace with bert77…",
+    "cleo03… NotRegistered 1 remove",
+    "dora04… accepted 2 keep",
+    "emil05… MismatchSenderId 1 fix the credentials",
+    "frida6… DeviceMessageRateExceeded 1 send again later",
 ];
 
 #[test]
 fn it_says_of_each_device_what_to_do() {
     let printed = prints(&mut quickstart());
     assert_eq!(rows(&printed), ROWS);
+    let end: Vec<_> = printed.lines().rev().take(3).collect();
     assert_eq!(
-        printed.lines().last().unwrap(),
-        "6 devices: 2 accepted, 1 of them with a new token, 2 gone, 1 to be sent to again, 1 to be fixed"
+        end,
+        [
+            "7 attempts in 2 requests",
+            "6 devices: 3 accepted, 1 of them with a new token, 1 gone, 1 to be sent to again, 1 to be fixed",
+            ""
+        ]
     );
     // Columns begin below each other.
     let column = |text: &str, of: &str| {
@@ -98,6 +100,7 @@ fn it_says_of_each_device_what_to_do() {
         before.chars().count()
     };
     assert_eq!(column("NotRegistered", "cleo03"), column("outcome", "device"));
+    assert_eq!(column("1", "cleo03"), column("attempts", "device"));
     assert_eq!(column("remove", "cleo03"), column("what to do", "device"));
     // No whole token is printed.
     assert!(!printed.contains("APA91b"));
@@ -109,7 +112,7 @@ fn a_line_of_the_script_changes_the_line_of_its_device() {
     assert_ne!(changed, SCRIPT);
     let script = File::new("changed.json", changed);
     let rows = rows(&prints(quickstart().arg("--script").arg(script.path())));
-    assert_eq!(rows[0], "anna01… NotRegistered remove");
+    assert_eq!(rows[0], "anna01… NotRegistered 1 remove");
     assert_eq!(rows[1..], ROWS[1..]);
 }
 
@@ -156,12 +159,12 @@ fn it_sends_to_another_server_with_the_key_of_the_environment() {
     assert_eq!(
         rows(&printed),
         [
-            "first-… accepted keep",
-            "second… accepted keep",
-            "third-… accepted keep"
+            "first-… accepted 1 keep",
+            "second… accepted 1 keep",
+            "third-… accepted 1 keep"
         ]
     );
-    assert_eq!(printed.lines().last().unwrap(), "3 devices: 3 accepted");
+    assert!(printed.ends_with("\n\n3 devices: 3 accepted\n3 attempts in 1 request\n"));
     assert_eq!(server.emulator().counters().accepted, 3);
     let sent = server.emulator().log().last().unwrap().json().unwrap();
     assert_eq!(sent["notification"]["title"], "Goal!");
@@ -179,6 +182,75 @@ fn more_tokens_than_a_request_takes_go_in_several() {
     let printed = prints(command.arg("--tokens").arg(tokens.path()));
     assert_eq!(rows(&printed).len(), 2001);
     assert_eq!(server.emulator().counters().requests, 3);
+}
+
+/// Runs it with two devices, sends it a Ctrl-C once the server has answered it, and returns what it prints. The service
+/// asks for more patience than the test has.
+#[cfg(unix)]
+fn interrupted(name: &str, script: &str) -> String {
+    let script = Script::from_json(script).unwrap();
+    let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
+    let tokens = File::new(name, "first-of-two\nsecond-of-two\n");
+    let mut child = quickstart()
+        .args(["--endpoint", &server.endpoint().to_string()])
+        .arg("--tokens")
+        .arg(tokens.path())
+        .env("GCM_API_KEY", "key")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while server.emulator().counters().requests == 0 {
+        assert_eq!(child.try_wait().unwrap(), None);
+        thread::sleep(Duration::from_millis(1));
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(server.emulator().counters().requests, 1);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_says_who_is_left() {
+    let printed = interrupted(
+        "interrupted.txt",
+        r#"{"devices": {"second-of-two": "unavailable"}, "retry_after": "25"}"#,
+    );
+    assert_eq!(
+        rows(&printed),
+        ["first-… accepted 1 keep", "second… Unavailable 1 send again later"]
+    );
+    assert!(printed.ends_with(
+        "2 devices: 1 accepted, 1 to be sent to again\n2 attempts in 1 request\n\
+         stopped: 1 device left to send to, 0 may have been sent to already\n"
+    ));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_says_who_may_have_been_sent_to() {
+    let printed = interrupted(
+        "interrupted-too.txt",
+        r#"{"replies": [{"status": 503, "headers": {"retry-after": "25"}}]}"#,
+    );
+    assert_eq!(
+        rows(&printed),
+        [
+            "first-… Unavailable 1 send again later",
+            "second… Unavailable 1 send again later"
+        ]
+    );
+    assert!(printed.ends_with(
+        "2 devices: 0 accepted, 2 to be sent to again\n2 attempts in 1 request\n\
+         stopped: 2 devices left to send to, 2 may have been sent to already\n"
+    ));
 }
 
 #[test]

@@ -10,14 +10,14 @@
 mod support;
 
 use gcm_blocking::emulator::EmulatorServer;
-use gcm_blocking::{Client, ExchangeError, Proxy, Roots};
+use gcm_blocking::{Client, ExchangeError, Proxy, Roots, Stop};
 use gcm_proto::emulator::{Behaviour, Emulator, Script};
 use gcm_proto::{Refusal, TransportError};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
-use support::{KEY, Peer, TOKEN, multicast, route};
+use support::{KEY, Peer, TOKEN, anywhere, multicast, route};
 
 const PASSWORD: &str = "marker-of-the-password";
 
@@ -27,7 +27,8 @@ fn no_public_type_shows_a_secret() {
     let builder = Client::builder().proxy(proxy.clone());
     let script = Script::new().key(KEY).device(TOKEN, [Behaviour::unregistered()]);
     let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
-    let client = builder.clone().build();
+    let stop = Stop::new();
+    let client = builder.clone().build(anywhere()).with_stop(&stop);
     client
         .exchange(&multicast(&route(&server.endpoint().to_string())))
         .unwrap();
@@ -36,7 +37,7 @@ fn no_public_type_shows_a_secret() {
     assert!(matches!(unreadable, ExchangeError::Refusal(Refusal::Unreadable(_))));
     let io = std::io::Error::other("broken");
 
-    let all: [(&str, Vec<Box<dyn Debug>>); 8] = [
+    let all: [(&str, Vec<Box<dyn Debug>>); 9] = [
         ("Client", vec![Box::new(client)]),
         ("ClientBuilder", vec![Box::new(builder)]),
         ("EmulatorServer", vec![Box::new(server)]),
@@ -56,6 +57,7 @@ fn no_public_type_shows_a_secret() {
         ),
         // Certificates are no secret; they are counted.
         ("Roots", vec![]),
+        ("Stop", vec![Box::new(stop)]),
         (
             "RootsError",
             vec![Box::new(Roots::from_pem(PASSWORD.as_bytes()).unwrap_err())],

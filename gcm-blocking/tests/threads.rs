@@ -4,9 +4,10 @@
 use gcm_blocking::Client;
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Message, Route, Token, plaintext};
+use gcm_proto::{Gateway, Message, RetryPolicy, Route, Target, Token, plaintext};
 use std::net::TcpListener;
 use std::thread;
+use std::time::Duration;
 
 /// How many threads this process has started so far, this one included: std numbers them.
 fn started() -> u64 {
@@ -16,17 +17,20 @@ fn started() -> u64 {
 }
 
 #[test]
-fn a_thousand_and_one_exchanges_start_no_thread_each() {
+fn a_thousand_and_one_calls_start_no_thread_each() {
     // A name, so that there is something to look up; by its other address, where it has one, no one listens.
     let port = TcpListener::bind("localhost:0").unwrap().local_addr().unwrap().port();
-    let server = EmulatorServer::start(Emulator::new(Script::new()).log_at_most(0), ("localhost", port)).unwrap();
+    let script = Script::from_json(r#"{"devices": {"42": {"unavailable": 1}}}"#).unwrap();
+    let server = EmulatorServer::start(Emulator::new(script).log_at_most(0), ("localhost", port)).unwrap();
     let route = Route::new(
         format!("http://localhost:{port}/gcm/send").parse().unwrap(),
         "key".parse().unwrap(),
     );
     let message = Message::builder().data("score", "4x8").build().unwrap();
-    let exchange = plaintext::Single::new(&route, &message, Token::try_from("42").unwrap()).unwrap();
-    let client = Client::builder().build();
+    let exchange = plaintext::Single::new(&route, &message, Token::try_from("15").unwrap()).unwrap();
+    let mut policy = RetryPolicy::LEGACY;
+    policy.initial = Duration::from_millis(1);
+    let client = Client::new(Gateway::json(route).with_policy(policy));
 
     let before = started();
     for _ in 0..1001 {
@@ -34,6 +38,26 @@ fn a_thousand_and_one_exchanges_start_no_thread_each() {
     }
     // The one that counts, the server's one for the connection, and the one that looked up the host.
     assert_eq!(started() - before, 3);
+
+    let before = started();
+    // A retry among them.
+    let one: Target = Token::try_from("42").unwrap().into();
+    for _ in 0..1001 {
+        let _ = client.send_one(&message, one.clone()).unwrap();
+    }
+    // The one that counts.
+    assert_eq!(started() - before, 1);
     assert_eq!(server.connections(), 1);
-    assert_eq!(server.emulator().counters().accepted, 1001);
+    assert_eq!(server.emulator().counters().accepted, 2002);
+
+    let before = started();
+    let many = (0..1001).map(|n| Token::try_from(format!("device-{n}")).unwrap());
+    let single = Client::builder()
+        .concurrency(4)
+        .build(client.gateway().clone().with_batch(1));
+    assert_eq!(single.send(&message, many).unwrap().accepted().count(), 1001);
+    // That one, three beside this one, the server's one a connection, and the one that looked up the host: each of the
+    // four may have looked it up by itself.
+    assert!(started() - before <= 12);
+    assert_eq!(server.emulator().counters().requests, 1001 + 1002 + 1001);
 }

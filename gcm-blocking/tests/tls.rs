@@ -4,7 +4,7 @@
 mod support;
 
 use gcm_blocking::{Client, Proxy, Roots};
-use gcm_proto::Sent;
+use gcm_proto::{Advice, Gateway, Message, Report, Sent, Token};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -12,7 +12,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{ACCEPTED, KEY, Line, Peer, TOKEN, kind, multicast, route, shown, transport_error};
+use support::{ACCEPTED, KEY, Line, Peer, TOKEN, anywhere, kind, multicast, route, shown, transport_error};
 
 /// An authority, as its certificate in PEM form, and a server's configuration with a certificate of it.
 struct Authority {
@@ -113,8 +113,8 @@ fn through(proxy: &Peer, roots: Option<Roots>) -> Client {
     let proxy: Proxy = format!("http://anna:secret@{}", proxy.address).parse().unwrap();
     let builder = Client::builder().proxy(proxy);
     match roots {
-        Some(roots) => builder.roots(roots).build(),
-        None => builder.build(),
+        Some(roots) => builder.roots(roots).build(anywhere()),
+        None => builder.build(anywhere()),
     }
 }
 
@@ -122,7 +122,7 @@ fn through(proxy: &Peer, roots: Option<Roots>) -> Client {
 fn a_server_certified_by_a_root_handed_in_is_trusted() {
     let authority = Authority::certifying("localhost", 4000);
     let server = authority.answering(ACCEPTED);
-    let client = Client::builder().roots(authority.roots()).build();
+    let client = Client::builder().roots(authority.roots()).build(anywhere());
     assert!(client.exchange(&multicast(&https(&server, "localhost"))).is_ok());
     // Neither side left one for the process.
     assert!(rustls::crypto::CryptoProvider::get_default().is_none());
@@ -143,8 +143,8 @@ fn fault_d5_a_refused_certificate_is_hopeless_and_sent_nothing() {
         let peer = server.answering(ACCEPTED);
         let builder = Client::builder();
         let client = match roots {
-            Some(authority) => builder.roots(authority.roots()).build(),
-            None => builder.build(),
+            Some(authority) => builder.roots(authority.roots()).build(anywhere()),
+            None => builder.build(anywhere()),
         };
         let error = transport_error(&client, &https(&peer, "localhost"));
         assert_eq!(error.sent(), Sent::NotSent, "{case}");
@@ -159,7 +159,7 @@ fn a_server_that_hangs_up_in_the_handshake_was_sent_nothing() {
     let peer = Peer::start(|line| {
         let _ = line.stream.read(&mut [0; 1]);
     });
-    let error = transport_error(&Client::builder().build(), &https(&peer, "localhost"));
+    let error = transport_error(&Client::builder().build(anywhere()), &https(&peer, "localhost"));
     assert_eq!(error.sent(), Sent::NotSent);
     assert!(!error.is_hopeless());
 }
@@ -167,7 +167,7 @@ fn a_server_that_hangs_up_in_the_handshake_was_sent_nothing() {
 #[test]
 fn fault_d7_a_close_without_notice_loses_a_body_only_if_it_was_cut() {
     let authority = Authority::certifying("localhost", 4000);
-    let client = Client::builder().roots(authority.roots()).build();
+    let client = Client::builder().roots(authority.roots()).build(anywhere());
     let server = authority.answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
     assert_eq!(
         transport_error(&client, &https(&server, "localhost")).sent(),
@@ -195,7 +195,7 @@ fn tls_broken_off_after_the_request_may_have_sent_it() {
         line.write(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         line.drain();
     });
-    let client = Client::builder().roots(authority.roots()).build();
+    let client = Client::builder().roots(authority.roots()).build(anywhere());
     let error = transport_error(&client, &https(&peer, "localhost"));
     assert_eq!(error.sent(), Sent::MaybeSent);
     assert!(!error.is_hopeless());
@@ -254,13 +254,13 @@ fn fault_d18_a_proxy_that_hangs_or_is_not_there_sent_nothing() {
     let client = Client::builder()
         .proxy(proxy)
         .connect_timeout(Duration::from_millis(50))
-        .build();
+        .build(anywhere());
     let error = transport_error(&client, &there);
     assert_eq!((error.sent(), kind(&error)), (Sent::NotSent, ErrorKind::TimedOut));
 
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let proxy: Proxy = format!("http://{closed}").parse().unwrap();
-    let error = transport_error(&Client::builder().proxy(proxy).build(), &there);
+    let error = transport_error(&Client::builder().proxy(proxy).build(anywhere()), &there);
     assert_eq!(
         (error.sent(), kind(&error)),
         (Sent::NotSent, ErrorKind::ConnectionRefused)
@@ -274,4 +274,68 @@ fn a_plain_http_endpoint_is_reached_without_the_proxy() {
     let proxy = Peer::answering(ACCEPTED);
     assert!(through(&proxy, None).exchange(&multicast(&server.route())).is_ok());
     assert_eq!(proxy.connections(), 0);
+}
+
+/// A delivery of one device, over the same wire as [`multicast`].
+fn send(client: &Client, message: &Message, tokens: &[&str]) -> Report {
+    let tokens = tokens.iter().map(|token| Token::try_from(*token).unwrap());
+    client.send(message, tokens.collect::<Vec<_>>()).unwrap()
+}
+
+fn message() -> Message {
+    Message::builder().data("score", "4x8").build().unwrap()
+}
+
+#[test]
+fn a_delivery_goes_over_tls_and_through_a_proxy_that_sees_no_key() {
+    let authority = Authority::certifying("push.example.org", 4000);
+    let server = authority.answering(ACCEPTED);
+    let proxy = proxy_to(server.address);
+    let through: Proxy = format!("http://anna:secret@{}", proxy.address).parse().unwrap();
+    let client = Client::builder()
+        .proxy(through)
+        .roots(authority.roots())
+        .build(Gateway::json(route("https://push.example.org/gcm/send")));
+    assert_eq!(send(&client, &message(), &[TOKEN]).accepted().count(), 1);
+    drop(client);
+    let heard = proxy.heard();
+    assert!(heard.starts_with("CONNECT push.example.org:443 "), "{heard}");
+    assert!(!heard.contains(KEY) && !heard.contains(TOKEN));
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}
+
+#[test]
+fn a_delivery_to_a_server_that_is_not_trusted_halts_and_blames_no_token() {
+    let good = Authority::certifying("localhost", 4000);
+    let other = Authority::certifying("localhost", 4000);
+    let server = good.answering(ACCEPTED);
+    let gateway = Gateway::json(https(&server, "localhost")).with_batch(1);
+    let client = Client::builder().roots(other.roots()).concurrency(1).build(gateway);
+    let report = send(&client, &message(), &["device-a", "device-b", "device-c"]);
+    let failures: Vec<_> = report.failed().map(|(_, failure)| failure).collect();
+    let codes: Vec<_> = failures.iter().map(|failure| failure.code().as_str()).collect();
+    assert_eq!(codes, ["Unreachable", "NotAttempted", "NotAttempted"]);
+    for failure in failures {
+        assert_eq!(failure.sent(), Sent::NotSent);
+        assert_eq!(failure.advice(), Advice::FixCredentials);
+        assert!(failure.detail().unwrap().contains("certificate"), "{failure}");
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn fault_d18_a_delivery_through_a_proxy_that_refuses_halts_and_shows_it_no_key() {
+    let proxy = Peer::answering("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n");
+    let through: Proxy = format!("http://{}", proxy.address).parse().unwrap();
+    let client = Client::builder()
+        .concurrency(1)
+        .proxy(through)
+        .build(Gateway::json(route("https://push.example.org/gcm/send")).with_batch(1));
+    let report = send(&client, &message(), &[TOKEN, "device-b"]);
+    let codes: Vec<_> = report.failed().map(|(_, failure)| failure.code().as_str()).collect();
+    assert_eq!(codes, ["Unreachable", "NotAttempted"]);
+    assert_eq!(proxy.connections(), 1);
+    let heard = proxy.heard();
+    assert!(heard.starts_with("CONNECT push.example.org:443 "), "{heard}");
+    assert!(!heard.contains(KEY) && !heard.contains(TOKEN));
 }

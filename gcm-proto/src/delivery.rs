@@ -128,7 +128,6 @@ pub enum Step {
 }
 
 /// A request to send, and the ticket for its reply.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Call {
     /// Hand this in with the reply.
@@ -251,6 +250,11 @@ impl Delivery {
         self.end(Ending::Cancelled);
     }
 
+    /// How many recipients are ready to be sent, and how many wait until they are: nothing to send for now when both are 0.
+    pub fn pending(&self) -> (usize, usize) {
+        (self.recipients.ready + self.backlog.len(), self.recipients.waiting)
+    }
+
     /// Where it stands.
     pub fn progress(&self) -> Progress {
         Progress {
@@ -298,6 +302,7 @@ impl Delivery {
             state: State::Ready,
             attempts: 0,
             replays: 0,
+            tried: false,
             deadline,
             ready_since: self.now.mono,
             last: None,
@@ -363,6 +368,16 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         self.give_lease_back();
+    }
+}
+
+impl std::fmt::Debug for Call {
+    /// Of the request its length only: its body holds tokens, and its URL may hold a credential.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call")
+            .field("ticket", &self.ticket)
+            .field("body_len", &self.request.body().len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,8 +5,8 @@
 //! reads it reads with a decoder of its own, so that a mistake of ours cannot hide on both sides.
 //!
 //! It is strict: what the service was seen or documented to refuse is refused, with the service's own words where those are
-//! known. Beyond that it refuses what no service is known to act upon (an unknown field, a field given twice, `null`), because a
-//! test wants to hear of a typing mistake. [`Script`] says how each device behaves; [`Entry`] and [`Counters`] tell what was asked.
+//! known. Beyond that it refuses what no service is known to act upon (an unknown field, a field given twice, on the legacy wires
+//! `null`), because a test wants to hear of a typing mistake. [`Script`] says how each device behaves; [`Entry`] and [`Counters`] tell what was asked.
 //!
 //! # Example
 //!
@@ -31,44 +31,88 @@
 //! assert_eq!(emulator.log()[0].tokens(), ["4", "42"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! The same device over FCM HTTP v1, with an access token that lives for one request:
+//!
+//! ```
+//! use gcm_proto::emulator::{Emulator, Script};
+//!
+//! let script = Script::from_json(r#"{"access_tokens": {"ya29.test": {"uses": 1}}, "devices": {"42": "unregistered"}}"#)?;
+//! let mut emulator = Emulator::new(script);
+//!
+//! let request = http::Request::post("http://localhost/v1/projects/demo-project/messages:send")
+//!     .header("authorization", "Bearer ya29.test")
+//!     .header("content-type", "application/json")
+//!     .body(r#"{"message": {"token": "42"}}"#)?;
+//! let response = emulator.handle(&request);
+//!
+//! assert_eq!(response.status(), 404);
+//! let reply: serde_json::Value = serde_json::from_slice(response.body())?;
+//! assert_eq!(reply["error"]["details"][0]["errorCode"], "UNREGISTERED");
+//! assert_eq!(emulator.handle(&request).status(), 401);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod access;
 mod behaviour;
 mod devices;
 mod door;
+mod form;
 mod ids;
 mod json;
 mod legacy;
 mod log;
+mod oauth;
 mod reply;
 mod script;
+mod topic;
+mod v1;
 
+pub use access::{Api, Permission, TokenLife};
 pub use behaviour::{Behaviour, Group};
 pub use log::{Addressee, Counters, Entry, Wire};
+pub use oauth::{Account, KeyError};
 pub use reply::Reply;
 pub use script::{Script, ScriptError};
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::HeaderValue;
+use http::header::{DATE, HOST};
+
+use self::access::Tokens;
 use self::devices::Devices;
 use self::door::{Call, Refusal};
 use self::ids::Ids;
 use self::log::Heard;
+use self::script::Rules;
 
 /// Entries kept when [`Emulator::log_at_most`] is not called.
 const LOG_CAPACITY: usize = 256;
 
+/// The first second that has no place in a `Date` header: the year 10000.
+const END_OF_DATES: u64 = 253_402_300_800;
+
 /// A service that answers as its [`Script`] says and remembers what it was asked.
 ///
 /// It speaks the two legacy wires: JSON when the `Content-Type` is `application/json`, the plaintext form otherwise, as the
-/// service does (JSON without its type is thus answered `Error=MissingRegistration`). The [`handle`](Self::handle) method names
-/// the refusals.
+/// service does (JSON without its type is thus answered `Error=MissingRegistration`). It speaks FCM HTTP v1 on
+/// `/v1/projects/{project}/messages:send`, and issues access tokens for that on `/token`. The [`handle`](Self::handle) method
+/// names the refusals.
 ///
-/// Memory does not grow with the number of requests: entries are kept up to a limit, and a device is remembered only when
-/// its behaviour depends on the attempt.
+/// It has no clock. Access tokens expire after a number of requests or [by command](Self::expire_tokens); that assertions are
+/// timely and tokens of their age is checked once it is [told the time](Self::set_time).
+///
+/// Memory does not grow with the number of requests: entries and issued tokens are kept up to a limit, and a device is
+/// remembered only when its behaviour depends on the attempt.
 pub struct Emulator {
     script: Script,
     replies: VecDeque<Reply>,
+    token_replies: VecDeque<Reply>,
+    tokens: Tokens,
+    now: Option<SystemTime>,
     devices: Devices,
     ids: Ids,
     counters: Counters,
@@ -81,6 +125,9 @@ impl Emulator {
     pub fn new(script: Script) -> Self {
         Self {
             replies: script.rules().replies.iter().cloned().collect(),
+            token_replies: script.rules().token_replies.iter().cloned().collect(),
+            tokens: Tokens::new(script.rules()),
+            now: None,
             script,
             devices: Devices::default(),
             ids: Ids::default(),
@@ -99,63 +146,89 @@ impl Emulator {
         self
     }
 
+    /// Tells the time, until it is told again. From now on assertions must be timely, access tokens issued from now on expire after
+    /// their `expires_in`, and what is not a prepared reply carries the time as its `Date`.
+    pub fn set_time(&mut self, now: SystemTime) {
+        self.now = Some(now);
+    }
+
+    /// Makes every access token known today an expired one: those of the script, and those issued so far.
+    pub fn expire_tokens(&mut self) {
+        self.tokens.expire();
+    }
+
     /// Answers one request.
     ///
     /// In this order:
     ///
     /// 1. The script's queue of whole replies, if it has one left for this request.
-    /// 2. What keeps a request out, as an HTML page: a path that is not the endpoint's (404), a method other than POST (405), no
-    ///    `Content-Length` (411) or one that is not the length of the body (400), a body too big (413), a wrong key (401).
-    /// 3. A fault of the request: status 400 and a sentence as `text/plain` on the JSON wire, `Error=<code>` on the plaintext wire.
-    /// 4. Otherwise status 200 and a verdict for each recipient, in the shape that fits the target: results for `registration_ids`
-    ///    and for one token, a message id for a topic or condition, two counts for a device group.
+    /// 2. What keeps a request out, as an HTML page: an unknown path (404), a method other than POST (405; on today's
+    ///    endpoints 404), no `Content-Length` (411, on the legacy wires only) or one that is not the length of the body (400), a
+    ///    body too big (413), a wrong key (401). On the v1 wire, as JSON: no access token, an unknown or an expired one (401), one
+    ///    for another API, a disabled API, another project, a missing permission (403).
+    /// 3. A fault of the request, with status 400: a sentence as `text/plain` on the legacy JSON wire, `Error=<code>` on the
+    ///    plaintext wire, Google's error envelope on the v1 wire, an error of RFC 6749 at the token endpoint.
+    /// 4. Otherwise, on the legacy wires, status 200 and a verdict for each recipient, in the shape that fits the target: results
+    ///    for `registration_ids` and for one token, a message id for a topic or condition, two counts for a device group. On the v1
+    ///    wire the message's name (none for a group), or the recipient's failure with a status of its own. At the token endpoint
+    ///    an access token.
     ///
     /// The caller who serves this over a socket adds `Content-Length` to the response.
     pub fn handle<B: AsRef<[u8]>>(&mut self, request: &http::Request<B>) -> http::Response<Vec<u8>> {
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
         let call = Call {
             method: request.method(),
             path: request.uri().path(),
+            authority: request.uri().authority().map(http::uri::Authority::as_str).or(host),
             headers: request.headers(),
             body: request.body().as_ref(),
         };
         let rules = self.script.rules();
-        let (wire, barred, order) = if legacy::serves(rules, call.path) {
-            let wire = legacy::wire(&call);
-            let barred = legacy::admit(rules, &call).err();
-            (Some(wire), barred, legacy::read(rules, wire, call.body))
-        } else {
-            (None, None, Err(Refusal::not_found()))
-        };
+        let asked = Asked::new(rules, &self.tokens, self.now, &call);
 
-        let scripted = next_reply(&mut self.replies);
+        let own = match asked.wire {
+            Some(Wire::Token) => next_reply(&mut self.token_replies),
+            _ => None,
+        };
+        let scripted = own.or_else(|| next_reply(&mut self.replies)).and_then(Reply::response);
         let is_scripted = scripted.is_some();
-        let response = match (scripted, &barred, &order) {
+        let mut response = match (scripted, &asked.barred, &asked.order) {
             (Some(response), _, _) => response,
             (None, Some(refusal), _) | (None, None, Err(refusal)) => {
                 self.counters.refused += 1;
                 refusal.response()
             }
-            (None, None, Ok(order)) => {
+            (None, None, Ok(Order::Legacy(order))) => {
                 legacy::serve(rules, order, &mut self.devices, &mut self.ids, &mut self.counters)
             }
+            (None, None, Ok(Order::V1(order))) => {
+                v1::serve(rules, order, &mut self.devices, &mut self.ids, &mut self.counters)
+            }
+            (None, None, Ok(Order::Token(order))) => {
+                let (tokens, ids) = (&mut self.tokens, &mut self.ids);
+                oauth::serve(rules, order, self.now, tokens, ids, &mut self.counters)
+            }
         };
+        if let (false, Some(date)) = (is_scripted, self.now.and_then(date)) {
+            response.headers_mut().insert(DATE, date);
+        }
+        let was_let_in = asked.barred.is_none() && !is_scripted;
+        if let (Some(Wire::V1), true, Some(token)) = (asked.wire, was_let_in, v1::bearer(&call)) {
+            self.tokens.spend(token);
+        }
 
         self.counters.request(response.status(), is_scripted);
+        self.counters.mints += u64::from(asked.wire == Some(Wire::Token));
         if self.log.len() < self.capacity {
-            let (order, fault) = match order {
-                Ok(order) => (Some(order), None),
-                Err(refusal) => (None, Some(refusal)),
-            };
-            let heard = Heard {
-                wire,
-                dry_run: order.as_ref().is_some_and(|order| order.dry_run),
-                to: order.map(|order| order.to),
-                complaint: barred.or(fault).map(Refusal::complaint),
-                scripted: is_scripted,
-            };
-            self.log.push(Entry::new(&call, heard, response.status()));
+            self.log
+                .push(Entry::new(&call, asked.heard(is_scripted), response.status()));
         }
         response
+    }
+
+    /// Takes the entries out of the log, which has room for new ones then: what was asked since the last time.
+    pub fn take_log(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.log)
     }
 
     /// What was asked, oldest first, up to the limit of [`log_at_most`](Self::log_at_most).
@@ -167,26 +240,103 @@ impl Emulator {
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
+
+    /// The path to send to: the script's `endpoint_path`, `/gcm/send` if it has none.
+    pub fn endpoint_path(&self) -> &str {
+        self.script.rules().endpoint_path.as_deref().unwrap_or("/gcm/send")
+    }
 }
 
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
             .field("script", &self.script)
-            .field("replies_left", &self.replies.len())
+            .field("replies_left", &(self.replies.len() + self.token_replies.len()))
             .field("counters", &self.counters)
             .field("log", &self.log)
             .finish_non_exhaustive()
     }
 }
 
-/// Takes the whole reply meant for this request off the queue, if it has one.
-fn next_reply(replies: &mut VecDeque<Reply>) -> Option<http::Response<Vec<u8>>> {
-    loop {
-        let reply = replies.front_mut()?;
-        if reply.use_up() {
-            return reply.response();
+/// What a request is, before anything is done about it.
+struct Asked {
+    wire: Option<Wire>,
+    /// Why it is not let in.
+    barred: Option<Refusal>,
+    /// What it asks for, which is made out even when it is not let in.
+    order: Result<Order, Refusal>,
+}
+
+enum Order {
+    Legacy(legacy::Order),
+    V1(v1::Order),
+    Token(oauth::Order),
+}
+
+impl Asked {
+    fn new(rules: &Rules, tokens: &Tokens, now: Option<SystemTime>, call: &Call<'_>) -> Self {
+        if call.path == rules.token_path {
+            Self {
+                wire: Some(Wire::Token),
+                barred: oauth::admit(rules, call).err(),
+                order: oauth::read(rules, now, call).map(Order::Token),
+            }
+        } else if let Some(project) = v1::project(call.path) {
+            Self {
+                wire: Some(Wire::V1),
+                barred: v1::admit(rules, tokens, now, project, call).err(),
+                order: v1::read(rules, project, call).map(Order::V1),
+            }
+        } else if legacy::serves(rules, call.path) {
+            let form = legacy::form_of(call);
+            Self {
+                wire: Some(form.into()),
+                barred: legacy::admit(rules, call).err(),
+                order: legacy::read(rules, form, call.body).map(Order::Legacy),
+            }
+        } else {
+            let refusal = if v1::is_near(call.path) {
+                Refusal::lost()
+            } else {
+                Refusal::not_found()
+            };
+            Self {
+                wire: None,
+                barred: None,
+                order: Err(refusal),
+            }
         }
+    }
+
+    fn heard(self, scripted: bool) -> Heard {
+        let (to, dry_run, fault) = match self.order {
+            Ok(Order::Legacy(order)) => (Some(order.to), order.dry_run, None),
+            Ok(Order::V1(order)) => (Some(order.to), order.dry_run, None),
+            Ok(Order::Token(_)) => (None, false, None),
+            Err(refusal) => (None, false, Some(refusal)),
+        };
+        Heard {
+            wire: self.wire,
+            to,
+            dry_run,
+            complaint: self.barred.or(fault).map(Refusal::complaint),
+            scripted,
+        }
+    }
+}
+
+/// Takes a use off the reply that is next in a queue, if there is one left.
+fn next_reply(replies: &mut VecDeque<Reply>) -> Option<&Reply> {
+    while replies.front_mut().is_some_and(|reply| !reply.use_up()) {
         replies.pop_front();
     }
+    replies.front()
+}
+
+/// A time as the value of a header, where it can be one.
+fn date(now: SystemTime) -> Option<HeaderValue> {
+    let seconds = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    (seconds < END_OF_DATES)
+        .then(|| httpdate::fmt_http_date(now))
+        .and_then(|date| HeaderValue::try_from(date).ok())
 }

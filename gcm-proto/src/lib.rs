@@ -1,7 +1,4 @@
-//! Sans-IO core for sending push messages over Google's protocols.
-//!
-//! It builds `http::Request` values and reads whole `http::Response` values. It opens no socket, reads no clock, draws no
-//! random number and starts no thread.
+#![doc = include_str!("../README.md")]
 
 pub mod exchange;
 pub mod names;

@@ -75,13 +75,13 @@ pub enum MessageError {
         given: Duration,
     },
     /// A data key that the services keep for themselves (`InvalidDataKey`).
-    #[error("data key \"{key}\" is reserved: from, message_type and all that begins with google or gcm")]
+    #[error("data key {key:?} is reserved: from, message_type and all that begins with google or gcm")]
     ReservedKey {
         /// The key.
         key: String,
     },
     /// A data value that has no text: `null`, a number that is not finite, or a map whose keys are no strings.
-    #[error("data key \"{key}\" has a value that is not to be written as JSON text")]
+    #[error("data key {key:?} has a value that is not to be written as JSON text")]
     NoText {
         /// The key.
         key: String,

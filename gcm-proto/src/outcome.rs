@@ -5,6 +5,7 @@
 mod code;
 mod one_line;
 mod report;
+mod short_text;
 
 pub use code::Code;
 pub use report::{Position, Report, Settled};
@@ -12,6 +13,7 @@ pub use report::{Position, Report, Settled};
 use crate::names::Token;
 use one_line::OneLine;
 use serde::{Deserialize, Serialize};
+use short_text::ShortText;
 use std::fmt;
 use std::time::Duration;
 
@@ -77,7 +79,7 @@ impl fmt::Display for Outcome {
 #[must_use]
 pub struct Accepted {
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<Box<str>>,
+    id: Option<ShortText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     canonical: Option<Token>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,11 +98,22 @@ pub struct Reach {
 
 impl Accepted {
     /// An acceptance with the message id the service gave, if it gave one.
-    pub fn new(id: Option<impl Into<Box<str>>>) -> Self {
+    pub fn new(id: Option<impl AsRef<str>>) -> Self {
         Self {
-            id: id.map(Into::into),
+            id: id.map(|id| ShortText::from(id.as_ref())),
             ..Self::default()
         }
+    }
+
+    /// Whether the id holds this text.
+    pub(crate) fn id_contains(&self, text: &str) -> bool {
+        let id = self.id.as_ref().filter(|id| id.len() >= text.len());
+        id.is_some_and(|id| id.as_str().contains(text))
+    }
+
+    pub(crate) fn with_id(mut self, id: &str) -> Self {
+        self.id = Some(ShortText::from(id));
+        self
     }
 
     /// With the canonical id that replaces the token used.
@@ -117,7 +130,7 @@ impl Accepted {
 
     /// The message's id: opaque, digits kept.
     pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.id.as_ref().map(ShortText::as_str)
     }
 
     /// The canonical id: store it in place of the token used.
@@ -139,7 +152,7 @@ impl Accepted {
 impl fmt::Display for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("accepted")?;
-        if let Some(id) = &self.id {
+        if let Some(id) = self.id() {
             write!(f, " as {}", OneLine(id))?;
         }
         if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {

@@ -15,7 +15,6 @@ use std::time::Duration;
 /// let error = TransportError::not_sent(refused);
 /// assert_eq!(error.sent(), Sent::NotSent);
 /// ```
-#[derive(Debug)]
 pub struct TransportError {
     sent: Sent,
     head: Option<Box<Parts>>,
@@ -82,6 +81,19 @@ impl TransportError {
             pause: None,
             source,
         }
+    }
+}
+
+impl fmt::Debug for TransportError {
+    /// Of the head its status only: what else a peer puts there may repeat what it was sent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportError")
+            .field("sent", &self.sent)
+            .field("status", &self.head.as_ref().map(|head| head.status))
+            .field("hopeless", &self.hopeless)
+            .field("pause", &self.pause)
+            .field("source", &self.source)
+            .finish()
     }
 }
 

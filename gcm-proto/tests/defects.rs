@@ -1,7 +1,7 @@
 //! Every defect that was found in the library this one descends from, in its fork and in its peers, by its number.
 //!
-//! The table is `defects/rows.json`: what each row means, and whether it is a test here, cannot be written in Rust, or
-//! comes with the retries, the merging of attempts or the transports.
+//! The table is `defects/rows.json`: what each row means, and whether it is a test or cannot be written in Rust. The tests
+//! about retries and about merging attempts are in `retries/defects.rs`, those that need a socket with the blocking client.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -37,6 +37,8 @@ fn tested() -> BTreeSet<String> {
         include_str!("defects/upstream.rs"),
         include_str!("defects/upstream_plaintext.rs"),
         include_str!("defects/peers.rs"),
+        include_str!("retries/defects.rs"),
+        include_str!("../../gcm-blocking/tests/defects.rs"),
     ]
     .iter()
     .flat_map(|source| source.split("fn seed_").skip(1))
@@ -64,7 +66,6 @@ fn the_table_has_every_row() {
 
 #[test]
 fn every_row_says_what_it_means_and_what_became_of_it() {
-    const LATER: [&str; 3] = ["later: retries", "later: merging", "later: transport"];
     for Row {
         id,
         means,
@@ -74,8 +75,7 @@ fn every_row_says_what_it_means_and_what_became_of_it() {
     {
         assert!(!means.is_empty() && !source.is_empty(), "{id}");
         let impossible = status.strip_prefix("impossible: ").is_some_and(|why| !why.is_empty());
-        let later = status.strip_prefix("test, ").unwrap_or(&status);
-        let known = status == "test" || impossible || LATER.contains(&later);
+        let known = status == "test" || impossible;
         assert!(known, "{id}: {status}");
     }
 }
@@ -84,7 +84,7 @@ fn every_row_says_what_it_means_and_what_became_of_it() {
 fn the_rows_that_are_tests_are_the_tests_there_are() {
     let expected: BTreeSet<String> = rows()
         .into_iter()
-        .filter(|row| row.status == "test" || row.status.starts_with("test, "))
+        .filter(|row| row.status == "test")
         .map(|row| row.id)
         .collect();
     assert_eq!(tested(), expected);

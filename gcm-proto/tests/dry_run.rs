@@ -62,11 +62,11 @@ fn a_reply_means_for_each_token_what_the_protocol_says() {
         columns(rows),
         [
             ["1", "…", "accepted as 1:0408", "keep"],
-            ["2", "…", "Unavailable (HTTP 200)", "send again"],
-            ["3", "1…", "InvalidRegistration (HTTP 200)", "remove"],
+            ["2", "…", "Unavailable", "send again"],
+            ["3", "1…", "InvalidRegistration", "remove"],
             ["4", "1…", "accepted as 1:1516", "keep"],
             ["5", "2…", "accepted as 1:2342", "replace with 3…"],
-            ["6", "4…", "NotRegistered (HTTP 200)", "remove"],
+            ["6", "4…", "NotRegistered", "remove"],
         ]
     );
 }
@@ -111,7 +111,7 @@ fn a_wait_is_advised_for_the_failed_tokens_of_a_good_reply() {
     let reply = file("some-failed.txt", format!("HTTP/1.1 200 OK\nRetry-After: 1\n\n{body}"));
     let printed = printed(&["--tokens", &file("some-failed-tokens.txt", "4\n8"), "--reply", &reply]);
     let rows = columns(section(&printed, "reply over legacy JSON, HTTP 200"));
-    assert_eq!(rows[0][2..], ["InternalServerError (HTTP 200)", "send again after 1 s"]);
+    assert_eq!(rows[0][2..], ["InternalServerError", "send again after 1 s"]);
     assert_eq!(rows[1][2..], ["accepted as 5", "keep"]);
 }
 

@@ -1,6 +1,12 @@
 //! Replies and local values that go wrong, and what they must come to. Each test says its fault in a sentence; the
 //! letters are groups: a status and headers, b `Retry-After`, c bodies, f security.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 mod common;
 

@@ -7,11 +7,7 @@
     clippy::disallowed_methods
 )]
 
-#[allow(unreachable_pub)]
-#[path = "../testkit/src/laws.rs"]
-mod laws;
-
-use laws::{Op, Setting, run};
+use gcm_testkit::laws::{Op, Setting, run};
 use proptest::prelude::*;
 
 fn config() -> ProptestConfig {

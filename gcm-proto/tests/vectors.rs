@@ -10,12 +10,15 @@ mod replies;
 #[path = "vectors/requests.rs"]
 mod requests;
 
+use gcm_proto::{Message, json, plaintext};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 const REQUESTS: &str = include_str!("vectors/requests.json");
 const RESULTS: &str = include_str!("vectors/results.json");
 const PLAINTEXT: &str = include_str!("vectors/plaintext.json");
 const ERRORS: &str = include_str!("vectors/errors.json");
+const FIELDS: &str = include_str!("vectors/fields.json");
 const CODES: &str = include_str!("vectors/codes.json");
 const SENTENCES: &str = include_str!("vectors/sentences.json");
 
@@ -33,6 +36,7 @@ fn all_hold(checked: impl IntoIterator<Item = (String, Result<(), String>)>) {
 }
 
 /// Compares, and says both sides where they differ.
+#[allow(clippy::needless_pass_by_value)] // both are mostly made on the spot
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), String> {
     if found == expected {
         Ok(())
@@ -109,6 +113,35 @@ fn every_refusal_of_a_whole_request_has_its_advice() {
             };
             (format!("{} {:?}", row.status, row.body), held)
         })
+    }));
+}
+
+#[test]
+fn every_field_goes_out_as_the_references_name_it() {
+    // The parameter tables of Google's legacy reference; `null` where a wire has no place for it and says so.
+    #[derive(serde::Deserialize)]
+    struct Row {
+        message: Message,
+        json: Option<serde_json::Map<String, Value>>,
+        form: Option<Vec<(String, String)>>,
+    }
+
+    let route = common::route();
+    all_hold(rows::<Row>(FIELDS).into_iter().map(|row| {
+        let json = json::Single::new(&route, &row.message, common::token("42"));
+        let expected = row.json.map(|mut fields| {
+            fields.insert("to".to_owned(), "42".into());
+            Value::from(fields)
+        });
+        let held = same("the JSON", json.ok().map(|one| common::json_body(&one)), expected);
+        let form = plaintext::Single::new(&route, &row.message, common::token("42"));
+        let expected = row.form.map(|mut pairs| {
+            pairs.push(("registration_id".to_owned(), "42".to_owned()));
+            pairs.sort();
+            pairs
+        });
+        let held = held.and_then(|()| same("the form", form.ok().map(|one| common::form_body(&one)), expected));
+        (serde_json::to_string(&row.message).unwrap(), held)
     }));
 }
 

@@ -375,7 +375,11 @@ impl Delivery {
                 continue;
             }
             if let Some(recipient) = self.recipients.get_mut(key) {
-                recipient.last = Some(failure);
+                // Whoever gets it back before it is due is told what was asked.
+                recipient.last = Some(match asked {
+                    Some(asked) => failure.with_retry_after(asked),
+                    None => failure,
+                });
             }
             self.recipients.enter(key, State::Waiting);
             keys.push(key);
@@ -387,6 +391,10 @@ impl Delivery {
 
     /// Settles a recipient to be sent again by whoever wants to, after a delay if there is one.
     fn hand_back(&mut self, key: Key, failure: Failure, delay: Option<Duration>) {
+        if self.expires_at.is_some_and(|at| at <= self.now.mono) {
+            // Its reply came late: nobody wants it sent again.
+            return self.settle_failed(key, Failure::new(Code::Expired, failure.sent()));
+        }
         let failure = match delay {
             Some(delay) => failure.with_retry_after(delay),
             None => failure,

@@ -34,25 +34,61 @@ impl Progress {
         self.accepted + self.failed.iter().map(|(_, count)| count).sum::<u64>()
     }
 
+    /// Adds another delivery's figures, for a total over several.
+    pub fn add(&mut self, other: &Self) {
+        self.ready += other.ready;
+        self.flying += other.flying;
+        self.waiting += other.waiting;
+        self.waiting_until = [self.waiting_until, other.waiting_until].into_iter().flatten().min();
+        self.accepted += other.accepted;
+        self.replaced += other.replaced;
+        for (code, count) in &other.failed {
+            self.count_failures(code, *count);
+        }
+        self.attempts += other.attempts;
+        self.requests += other.requests;
+    }
+
     pub(super) fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Accepted(accepted) => {
                 self.accepted += 1;
                 self.replaced += u64::from(accepted.canonical().is_some());
             }
-            Outcome::Failed(failure) => self.count_failure(failure.code()),
+            Outcome::Failed(failure) => self.count_failures(failure.code(), 1),
         }
     }
 
-    fn count_failure(&mut self, code: &Code) {
+    fn count_failures(&mut self, code: &Code, more: u64) {
         // More kinds than there are known codes: a peer that invents them must not grow this without end.
         const KINDS: usize = 64;
         if let Some((_, count)) = self.failed.iter_mut().find(|(known, _)| known == code) {
-            *count += 1;
+            *count += more;
         } else if self.failed.len() < KINDS || !matches!(code, Code::Other(text) if !text.is_empty()) {
-            self.failed.push((code.clone(), 1));
+            self.failed.push((code.clone(), more));
         } else {
-            self.count_failure(&Code::Other("".into()));
+            self.count_failures(&Code::Other("".into()), more);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Progress;
+    use crate::outcome::Code;
+
+    #[test]
+    fn a_total_does_not_grow_with_the_codes_that_a_peer_invents() {
+        let mut total = Progress::default();
+        for n in 0..1000 {
+            let other = Progress {
+                failed: vec![(Code::Other(n.to_string().into()), 2), (Code::NotRegistered, 1)],
+                ..Progress::default()
+            };
+            total.add(&other);
+        }
+        assert_eq!(total.settled(), 3000);
+        // 64 kinds, `NotRegistered` among them, and the one that counts all others.
+        assert_eq!(total.failed.len(), 65);
     }
 }

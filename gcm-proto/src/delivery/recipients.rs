@@ -32,6 +32,8 @@ pub(super) struct Recipient {
     pub(super) attempts: u32,
     /// Requests certainly not sent that did not count as attempts.
     pub(super) replays: u32,
+    /// Whether a request has left for it, counted as an attempt or not.
+    pub(super) tried: bool,
     pub(super) deadline: Duration,
     pub(super) ready_since: Duration,
     /// Its own last failure.

@@ -6,7 +6,7 @@ use super::{Call, Delivery};
 use crate::credentials::Credential;
 use crate::exchange::Undeliverable;
 use crate::gateway::{Admission, Flying, MintStep};
-use crate::outcome::{Code, Failure, Sent};
+use crate::outcome::Failure;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use std::time::Duration;
@@ -35,8 +35,7 @@ impl Delivery {
             match exchange {
                 Ok(exchange) => return Ok(self.depart(members, exchange, token)),
                 Err(undeliverable) => {
-                    let failure = Failure::new(undeliverable_code(&undeliverable), Sent::NotSent)
-                        .with_detail(undeliverable.to_string());
+                    let failure = Failure::from(&undeliverable);
                     for key in members {
                         self.settle_failed(key, failure.clone());
                     }
@@ -58,17 +57,13 @@ impl Delivery {
     fn next_to_send(&mut self) -> Result<Next, Option<Duration>> {
         let settings = self.gateway().settings();
         let (batch, linger) = (settings.batch, settings.linger);
+        // Those that have settled since hold no place for the ones outside the window.
+        self.front();
         while self.ready.batched() < batch && !self.ready.has_single() && self.window_room() > 0 {
             let Some(target) = self.backlog.next() else { break };
             self.admit(target);
         }
-        let recipients = &self.recipients;
-        let lives = |key| {
-            recipients
-                .get(key)
-                .is_some_and(|recipient| recipient.state == State::Ready)
-        };
-        let (single, first) = self.ready.front(lives);
+        let (single, first) = self.front();
         if let Some(key) = single {
             return Ok(Next::Single(key));
         }
@@ -87,6 +82,16 @@ impl Delivery {
         } else {
             Err(Some(leaves_at))
         }
+    }
+
+    /// The next to go alone, and the first of the next batch.
+    fn front(&mut self) -> (Option<Key>, Option<Key>) {
+        let recipients = &self.recipients;
+        self.ready.front(|key| {
+            recipients
+                .get(key)
+                .is_some_and(|recipient| recipient.state == State::Ready)
+        })
     }
 
     /// Whether the gate lets a message pass, and with which token.
@@ -154,7 +159,7 @@ impl Delivery {
         let mut first = false;
         for &key in &members {
             if let Some(recipient) = self.recipients.get_mut(key) {
-                first |= recipient.attempts == 0;
+                first |= !std::mem::replace(&mut recipient.tried, true);
                 recipient.attempts += 1;
             }
             self.recipients.enter(key, State::Flying(place));
@@ -206,11 +211,4 @@ enum Pass {
     Free,
     Token(HeaderValue, u64),
     Mint(Call),
-}
-
-fn undeliverable_code(undeliverable: &Undeliverable) -> Code {
-    match undeliverable {
-        Undeliverable::Payload(_) => Code::MessageTooBig,
-        _ => Code::Undeliverable,
-    }
 }

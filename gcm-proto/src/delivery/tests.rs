@@ -222,6 +222,20 @@ fn five_strangers_in_a_row_halt() {
 }
 
 #[test]
+fn who_waits_when_it_is_stopped_is_told_the_delay_that_was_asked() {
+    let mut delivery = deliver(&gateway(), &["A"]);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    let reply = Response::builder()
+        .header("retry-after", "25")
+        .body(r#"{"results":[{"error":"Unavailable"}]}"#);
+    delivery.handle(ticket, Ok(reply.unwrap()), now(0));
+    assert!(waits(&mut delivery, now(0)) >= 25 * SECOND);
+    delivery.stop();
+    let advice = settled(&mut delivery, now(1)).outcome.advice();
+    assert_eq!(advice, Advice::Retry(Some(25 * SECOND)));
+}
+
+#[test]
 fn stop_lets_flights_land_and_cancel_does_not() {
     for cancel in [false, true] {
         let mut delivery = deliver(&gateway().with_batch(1), &["A", "B"]);
@@ -269,6 +283,20 @@ fn a_message_past_its_time_is_expired_for_all() {
         );
     }
     assert!(matches!(delivery.poll(now(5)), Step::Finish));
+}
+
+#[test]
+fn a_reply_that_comes_after_the_messages_time_sends_nobody_again() {
+    let message = Message::builder().build().unwrap();
+    let prepared = gateway().prepare(&message).unwrap().expires_after(5 * SECOND);
+    let mut delivery = prepared.deliver([Token::try_from("A").unwrap()], now(0), 7);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    delivery.handle::<Vec<u8>>(ticket, Err(TransportError::maybe_sent("cut")), now(6));
+    let failure = settled(&mut delivery, now(6)).outcome.failure().unwrap().clone();
+    assert_eq!(
+        (failure.code(), failure.sent(), failure.advice()),
+        (&Code::Expired, Sent::MaybeSent, Advice::Keep)
+    );
 }
 
 #[test]

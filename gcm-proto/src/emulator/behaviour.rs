@@ -23,6 +23,12 @@ use super::log::shortened;
 /// | `{"error": "<code>"}` | any other error |
 /// | `{"package": "<name>"}` | accepted, but `InvalidPackageName` if the message is restricted to another package (devices only) |
 ///
+/// On the v1 wire a legacy code stands for the status and FCM code it has there (`NotRegistered` for 404 `UNREGISTERED`,
+/// `Unavailable` for 503 `UNAVAILABLE`, `DeviceMessageRateExceeded` for 429 `QUOTA_EXCEEDED`, …); FCM's own codes may be given too,
+/// as may the reasons of APNs that were seen: `Unregistered`, `InvalidProviderToken` and `BadEnvironmentKeyInToken`. Any other
+/// code comes as it is, with status 500. As this wire has no way to replace a token, `replace` means accepted there. The legacy
+/// wires know nothing of all that: they answer the code as it is.
+///
 /// Every object takes `"times": n`: after `n` attempts what comes next in the list applies, or `"accept"` if nothing does.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Behaviour {
@@ -154,7 +160,10 @@ impl Plan {
     pub(super) fn suits_a_topic(&self) -> bool {
         self.0.iter().all(|behaviour| match &behaviour.act {
             Act::Accept => true,
-            Act::Fail(code) => code != "NotRegistered" && code != "InvalidRegistration",
+            Act::Fail(code) => !matches!(
+                code.as_str(),
+                "NotRegistered" | "InvalidRegistration" | "UNREGISTERED" | "Unregistered"
+            ),
             Act::Replace(_) | Act::Package(_) => false,
         })
     }
@@ -176,6 +185,9 @@ impl<'de> Deserialize<'de> for Plan {
 ///
 /// In a script: `{"members": n}` (all reached), `{"members": n, "unreached": ["<token>", …]}` (`n` counts the unreached too),
 /// `"gone"` (the empty 200 of a group that is no more) or `"unavailable"` (503).
+///
+/// The v1 wire has no counts: it answers an empty object. What it says of a group that is no more is not known; here it says
+/// 404 `UNREGISTERED`, as for a device.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Group(pub(super) Standing);
 
@@ -204,7 +216,7 @@ impl Group {
         self
     }
 
-    /// A group that is no more: the service answers 200 with an empty body.
+    /// A group that is no more: the legacy service answers 200 with an empty body.
     pub fn gone() -> Self {
         Self(Standing::Gone)
     }

@@ -51,6 +51,15 @@ impl Devices {
             Some(Act::Accept | Act::Replace(_) | Act::Package(_)) | None => Verdict::Accepted,
         }
     }
+
+    /// Judges one more attempt to reach those whom a condition over these topics chooses: the first topic that fails decides.
+    pub(super) fn topics(&mut self, rules: &Rules, names: &[String]) -> Verdict {
+        names
+            .iter()
+            .map(|name| self.topic(rules, name))
+            .find(|verdict| *verdict != Verdict::Accepted)
+            .unwrap_or(Verdict::Accepted)
+    }
 }
 
 /// Whether no service would take this for a token. A device that the script names is one whatever its token.

@@ -1,7 +1,8 @@
 //! Decides which requests get in at all, and how one that does not is turned away.
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use serde::Serialize;
 
 pub(super) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=UTF-8");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
@@ -11,12 +12,14 @@ pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; chars
 pub(super) struct Call<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
+    /// The host and port that were asked, from the URI or the `Host` header.
+    pub(super) authority: Option<&'a str>,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
 }
 
 impl Call<'_> {
-    /// Checks what every endpoint asks of a request that carries a body: POST, its length, not too much of it.
+    /// Checks what a legacy endpoint asks of a request: POST, its length, not too much of it.
     pub(super) fn check(&self, max_body: usize) -> Result<(), Refusal> {
         if self.method != Method::POST {
             return Err(Refusal::Page(
@@ -25,14 +28,32 @@ impl Call<'_> {
                 "Only POST is allowed here",
             ));
         }
-        let mut lengths = self.headers.get_all(CONTENT_LENGTH).iter().peekable();
-        if lengths.peek().is_none() {
+        if !self.headers.contains_key(CONTENT_LENGTH) {
             return Err(Refusal::Page(
                 StatusCode::LENGTH_REQUIRED,
                 "Length Required",
                 "POST requires a Content-length header",
             ));
         }
+        self.check_length(max_body)
+    }
+
+    /// Checks what today's endpoints ask of a request: POST, no wrong length, not too much of it.
+    pub(super) fn check_modern(&self, max_body: usize) -> Result<(), Refusal> {
+        if self.method != Method::POST {
+            return Err(Refusal::lost());
+        }
+        self.check_length(max_body)
+    }
+
+    /// The type of the body, without its parameters.
+    pub(super) fn content_type(&self) -> &str {
+        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+    }
+
+    fn check_length(&self, max_body: usize) -> Result<(), Refusal> {
+        let mut lengths = self.headers.get_all(CONTENT_LENGTH).iter();
         let actual = self.body.len().to_string();
         if lengths.any(|length| length.as_bytes() != actual.as_bytes()) {
             return Err(Refusal::Page(
@@ -59,6 +80,14 @@ pub(super) enum Refusal {
     Page(StatusCode, &'static str, &'static str),
     /// This text and nothing else.
     Text(StatusCode, String),
+    /// A body of JSON.
+    Json {
+        status: StatusCode,
+        body: Vec<u8>,
+        /// How to authenticate, where that is what is wrong.
+        challenge: Option<HeaderValue>,
+        complaint: String,
+    },
 }
 
 impl Refusal {
@@ -66,11 +95,21 @@ impl Refusal {
         Self::Page(StatusCode::NOT_FOUND, "Not Found", "No such endpoint")
     }
 
+    /// What today's front end says of an unknown path, and of a wrong method too.
+    pub(super) fn lost() -> Self {
+        Self::Page(
+            StatusCode::NOT_FOUND,
+            "Error 404 (Not Found)!!1",
+            "The requested URL was not found on this server.",
+        )
+    }
+
     /// The reason in words, for the log.
     pub(super) fn complaint(self) -> String {
         match self {
             Self::Page(_, title, detail) => format!("{title}: {detail}"),
             Self::Text(_, text) => text.trim_end().to_owned(),
+            Self::Json { complaint, .. } => complaint,
         }
     }
 
@@ -78,6 +117,18 @@ impl Refusal {
         match self {
             Self::Page(status, title, detail) => respond(*status, HTML, page(*status, title, detail)),
             Self::Text(status, text) => respond(*status, TEXT, text.clone().into_bytes()),
+            Self::Json {
+                status,
+                body,
+                challenge,
+                ..
+            } => {
+                let mut response = respond(*status, JSON, body.clone());
+                if let Some(challenge) = challenge {
+                    response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+                }
+                response
+            }
         }
     }
 }
@@ -88,6 +139,12 @@ pub(super) fn respond(status: StatusCode, content_type: HeaderValue, body: Vec<u
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
+}
+
+/// JSON with its lines broken and indented, as Google's services print it.
+pub(super) fn print(value: &impl Serialize) -> Vec<u8> {
+    // Structs of texts and numbers always serialise.
+    serde_json::to_vec_pretty(value).unwrap_or_default()
 }
 
 /// The page of the service's front end, whose first lines clients have been seen to quote.

@@ -19,6 +19,7 @@ pub(super) struct Ids {
     messages: u64,
     multicasts: i64,
     topic_messages: i64,
+    access_tokens: u64,
 }
 
 impl Ids {
@@ -41,6 +42,16 @@ impl Ids {
         let id = FIRST_TOPIC_MESSAGE.wrapping_add(self.topic_messages);
         self.topic_messages = self.topic_messages.wrapping_add(1);
         id
+    }
+
+    /// An access token, with the dots at its end that the service's have.
+    pub(super) fn access_token(&mut self) -> String {
+        self.access_tokens = self.access_tokens.wrapping_add(1);
+        format!(
+            "ya29.c.emulated-{}-{:016x}....",
+            self.access_tokens,
+            Spread(self.access_tokens)
+        )
     }
 }
 

@@ -16,11 +16,10 @@
 //! Inside a 200 come, for each recipient, `MessageTooBig`, `MissingCollapseKey`, `InvalidPackageName` and what the script says;
 //! on the plaintext wire `InvalidTtl`, `InvalidDataKey` and `MissingRegistration` too.
 
-mod condition;
 mod form;
 mod json;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
@@ -34,10 +33,26 @@ use super::script::Rules;
 /// Seconds a message is kept at most: four weeks (Firebase, "HTTP protocol (legacy)", `time_to_live`).
 const MAX_TIME_TO_LIVE: u64 = 2_419_200;
 
+/// The form a legacy request comes in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    Json,
+    Plaintext,
+}
+
+impl From<Form> for Wire {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Json => Self::Json,
+            Form::Plaintext => Self::Plaintext,
+        }
+    }
+}
+
 /// A request that is well formed.
 #[derive(Debug)]
 pub(super) struct Order {
-    wire: Wire,
+    form: Form,
     pub(super) to: Addressee,
     pub(super) dry_run: bool,
     package: Option<String>,
@@ -53,18 +68,12 @@ pub(super) fn serves(rules: &Rules, path: &str) -> bool {
     }
 }
 
-/// The wire a request speaks: only the JSON type makes it JSON.
-pub(super) fn wire(call: &Call<'_>) -> Wire {
-    let content_type = call
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        Wire::Json
+/// The form of a request: only the JSON type makes it JSON.
+pub(super) fn form_of(call: &Call<'_>) -> Form {
+    if call.content_type().eq_ignore_ascii_case("application/json") {
+        Form::Json
     } else {
-        Wire::Plaintext
+        Form::Plaintext
     }
 }
 
@@ -93,10 +102,10 @@ pub(super) fn admit(rules: &Rules, call: &Call<'_>) -> Result<(), Refusal> {
 }
 
 /// Makes out what a body asks for.
-pub(super) fn read(rules: &Rules, wire: Wire, body: &[u8]) -> Result<Order, Refusal> {
-    match wire {
-        Wire::Json => json::read(rules, body),
-        Wire::Plaintext => form::read(rules, body),
+pub(super) fn read(rules: &Rules, form: Form, body: &[u8]) -> Result<Order, Refusal> {
+    match form {
+        Form::Json => json::read(rules, body),
+        Form::Plaintext => form::read(rules, body),
     }
 }
 
@@ -125,14 +134,7 @@ pub(super) fn serve(
                 .collect(),
         ),
         Addressee::Topic(name) => Answer::Topic(judge(&mut || devices.topic(rules, name))),
-        Addressee::Condition { topics, .. } => Answer::Topic(judge(&mut || {
-            let failed = |verdict: &Verdict| *verdict != Verdict::Accepted;
-            topics
-                .iter()
-                .map(|name| devices.topic(rules, name))
-                .find(failed)
-                .unwrap_or(Verdict::Accepted)
-        })),
+        Addressee::Condition { topics, .. } => Answer::Topic(judge(&mut || devices.topics(rules, topics))),
         Addressee::Group(key) => match rules.groups.get(key).map(|group| &group.0) {
             _ if order.fault.is_some() => Answer::Devices(vec![judge(&mut || Verdict::Accepted)]),
             Some(Standing::Members { reached, unreached }) => {
@@ -158,9 +160,9 @@ pub(super) fn serve(
     };
 
     let later = answer.has_unavailable();
-    let mut response = match order.wire {
-        Wire::Json => answer.in_json(ids, order.dry_run),
-        Wire::Plaintext => answer.in_plaintext(ids, order.dry_run),
+    let mut response = match order.form {
+        Form::Json => answer.in_json(ids, order.dry_run),
+        Form::Plaintext => answer.in_plaintext(ids, order.dry_run),
     };
     if let (true, Some(value)) = (later, &rules.retry_after) {
         response.headers_mut().insert(RETRY_AFTER, value.clone());
@@ -327,13 +329,4 @@ fn sentence(text: String) -> Refusal {
 /// Whether the documentation reserves a key of `data` (Android 2012: `from`, `google.`; Firebase: `google`, `gcm`, `message_type`).
 fn is_reserved(key: &str) -> bool {
     matches!(key, "from" | "message_type") || key.starts_with("google") || key.starts_with("gcm")
-}
-
-/// Whether this can be the name of a topic, without its prefix. Firebase's own `private/` topics are topics too.
-fn is_topic_name(name: &str) -> bool {
-    let name = name.strip_prefix("private/").unwrap_or(name);
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte))
 }

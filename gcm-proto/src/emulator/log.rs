@@ -17,6 +17,10 @@ pub enum Wire {
     Json,
     /// The legacy form-encoded request, which takes one device.
     Plaintext,
+    /// The FCM HTTP v1 request, which takes one target.
+    V1,
+    /// The request to the token endpoint.
+    Token,
 }
 
 /// Whom a request is for.
@@ -25,7 +29,7 @@ pub enum Wire {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Addressee {
-    /// One device or more, by token, in the order of the request.
+    /// One device or more, by token, in the order of the request; on the v1 wire one device, by token or installation id.
     Devices(Vec<String>),
     /// The subscribers of a topic, by its name without `/topics/`.
     Topic(String),
@@ -127,18 +131,18 @@ impl Entry {
         &self.body
     }
 
-    /// The body read as JSON, if it came over the JSON wire and is JSON.
+    /// The body read as JSON, if it came over one of the JSON wires and is JSON.
     pub fn json(&self) -> Option<serde_json::Value> {
         match self.heard.wire {
-            Some(Wire::Json) => serde_json::from_slice(&self.body).ok(),
+            Some(Wire::Json | Wire::V1) => serde_json::from_slice(&self.body).ok(),
             _ => None,
         }
     }
 
-    /// The decoded names and values of a plaintext request, in order; none on another wire.
+    /// The decoded names and values of a plaintext request or one for an access token, in order; none on another wire.
     pub fn pairs(&self) -> Vec<(String, String)> {
         match self.heard.wire {
-            Some(Wire::Plaintext) => {
+            Some(Wire::Plaintext | Wire::Token) => {
                 let own = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), value.into_owned());
                 form_urlencoded::parse(&self.body).map(own).collect()
             }
@@ -204,8 +208,13 @@ pub struct Counters {
     pub rehearsed: u64,
     /// Recipients that did not get the message.
     pub failed: u64,
-    /// Failed recipients by error code. A group that is gone, or of which nobody was reached, has none.
+    /// Failed recipients by error code, as the wire has it. A group of which nobody was reached has none, nor has one that is
+    /// gone on a legacy wire.
     pub errors: BTreeMap<String, u64>,
+    /// Requests to the token endpoint, whatever they were answered.
+    pub mints: u64,
+    /// Access tokens given out.
+    pub tokens_issued: u64,
 }
 
 impl Counters {

@@ -1,39 +1,74 @@
 //! What the service does, as data: its key, its devices, its limits, and replies prepared in advance.
 
+mod error;
+mod fields;
+mod modern;
+
+pub use error::ScriptError;
+pub(super) use fields::unique;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use http::HeaderValue;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::access::{Api, Permission, TokenLife};
 use super::behaviour::{Behaviour, Group, Plan};
-use super::log::shortened;
+use super::oauth::{Account, Client};
 use super::reply::Reply;
 
 /// How a service behaves, from a JSON file or put together in code.
 ///
-/// Every field may be left out; an empty object is a service that takes any key and accepts everything that is well formed. An
-/// unknown field, a name given twice and a value that makes no sense are errors.
+/// Every field may be left out; an empty object is a service that takes any key and any access token and accepts everything that
+/// is well formed. An unknown field, a name given twice and a value that makes no sense are errors.
+///
+/// For all wires:
 ///
 /// | field | default | meaning |
 /// |---|---|---|
-/// | `key` | any | the server key; another one, or none, is answered 401 |
 /// | `default` | `"accept"` | the [`Behaviour`] of devices that are not named |
 /// | `devices` | none | token → behaviour, or a list of behaviours: one for each attempt, of which the last repeats |
 /// | `topics` | none | topic → behaviour or list, as for devices; a topic that is not named accepts |
 /// | `groups` | none | notification key → [`Group`]; only what is named here is taken for a group when it comes as a token |
 /// | `replies` | none | a queue of whole [replies](Reply), one for each request of whatever kind, before anything else is looked at |
-/// | `retry_after` | none | the `Retry-After` header of replies that tell a recipient `Unavailable` |
-/// | `endpoint_path` | any that ends in `/send` | the path served; others are answered 404 |
-/// | `ttl_needs_collapse_key` | `false` | `MissingCollapseKey` for a time to live without collapse key, as in 2012 |
+/// | `retry_after` | none | the `Retry-After` header of replies that tell a recipient `Unavailable`, or on the v1 wire `QUOTA_EXCEEDED` |
 /// | `allow_unknown_fields` | `false` | ignores fields that no documentation names instead of refusing them |
-/// | `max_ids` | 1000 | tokens in one request |
-/// | `max_payload` | 4096 | bytes of data and notification to devices and groups |
-/// | `max_topic_payload` | 2048 | bytes of data and notification to topics |
+/// | `max_payload` | 4096 | bytes of data and notification to devices and groups, on the v1 wire to topics too |
 /// | `max_condition_topics` | 5 | topics in one condition |
 /// | `max_body` | 1048576 | bytes of a whole request |
+///
+/// For the legacy wires:
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `key` | any | the server key; another one, or none, is answered 401 |
+/// | `endpoint_path` | any that ends in `/send` | the path of the legacy wires |
+/// | `ttl_needs_collapse_key` | `false` | `MissingCollapseKey` for a time to live without collapse key, as in 2012 |
+/// | `max_ids` | 1000 | tokens in one request |
+/// | `max_topic_payload` | 2048 | bytes of data and notification to topics |
+///
+/// For the v1 wire, whose path is `/v1/projects/{project}/messages:send`, and the token endpoint:
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `project` | any | the project; another one is answered 403 `IAM_PERMISSION_DENIED` |
+/// | `api` | `"enabled"` | `"disabled"`: everything is answered 403 `SERVICE_DISABLED` |
+/// | `permission` | `"granted"` | `"missing"`: everything is answered 403 `IAM_PERMISSION_DENIED`; `"refused"`: a 403 without details |
+/// | `access_tokens` | see below | access token → [`TokenLife`]: `"valid"`, `"expired"` or `{"uses": 3}` |
+/// | `accounts` | none | e-mail address of a service account → [`Account`]: `{"public_key": "-----BEGIN PUBLIC KEY-----…"}`, `{"public_key": {"kty": "RSA", "n": "…", "e": "AQAB"}}`, `"revoked"` or `"deleted"` |
+/// | `refresh_tokens` | none | refresh token → `{"client_id": "…", "client_secret": "…"}` |
+/// | `expire_after` | never | requests after which an access token that was issued here has expired |
+/// | `token_lifetime` | 3599 | the `expires_in` of issued tokens, in seconds; it counts where [the time is told](super::Emulator::set_time) |
+/// | `token_path` | `"/token"` | the path of the token endpoint |
+/// | `audience` | see below | the one `aud` that assertions may have |
+/// | `token_replies` | none | a queue as `replies`, for the token endpoint alone and before that one |
+///
+/// The access tokens that are let in are the ones named in `access_tokens` and the ones issued here. With none of `access_tokens`,
+/// `accounts` and `refresh_tokens`, any is. `aud` may be `https://oauth2.googleapis.com/token` or the URL that was asked. A public
+/// key needs the feature `ring`: without it a script that has one is refused.
 ///
 /// A default that changes from attempt to attempt makes the emulator remember every token that was not named.
 ///
@@ -76,6 +111,23 @@ use super::reply::Reply;
 ///     .device("42", [Behaviour::accept(), Behaviour::unregistered()])
 ///     .group("family", Group::reached(2).unreached(["4"]));
 /// # let _ = (script, same_but_shorter);
+///
+/// let v1 = Script::from_json(
+///     r#"{
+///         "project": "demo-project",
+///         "access_tokens": {"ya29.first": {"uses": 2}, "ya29.second": "valid"},
+///         "accounts": {"old@demo-project.iam.gserviceaccount.com": "revoked"},
+///         "refresh_tokens": {"1//refresh": {"client_id": "gcloud", "client_secret": "not-so-secret"}},
+///         "expire_after": 100,
+///         "devices": {
+///             "42": "unregistered",
+///             "108": {"error": "QUOTA_EXCEEDED", "times": 3},
+///             "iphone": {"error": "BadEnvironmentKeyInToken"}
+///         },
+///         "token_replies": [{"status": 503, "times": 2}]
+///     }"#,
+/// )?;
+/// # let _ = v1;
 /// # Ok::<(), gcm_proto::emulator::ScriptError>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -85,17 +137,17 @@ pub struct Script(Rules);
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Rules {
-    #[serde(deserialize_with = "key")]
+    #[serde(deserialize_with = "fields::key")]
     pub(super) key: Option<String>,
     pub(super) default: Plan,
-    #[serde(deserialize_with = "unique")]
+    #[serde(deserialize_with = "fields::unique")]
     pub(super) devices: BTreeMap<String, Plan>,
-    #[serde(deserialize_with = "topics")]
+    #[serde(deserialize_with = "fields::topics")]
     pub(super) topics: BTreeMap<String, Plan>,
-    #[serde(deserialize_with = "unique")]
+    #[serde(deserialize_with = "fields::unique")]
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) replies: Vec<Reply>,
-    #[serde(deserialize_with = "header_value")]
+    #[serde(deserialize_with = "fields::header_value")]
     pub(super) retry_after: Option<HeaderValue>,
     pub(super) endpoint_path: Option<String>,
     pub(super) ttl_needs_collapse_key: bool,
@@ -105,6 +157,21 @@ pub(super) struct Rules {
     pub(super) max_topic_payload: usize,
     pub(super) max_condition_topics: usize,
     pub(super) max_body: usize,
+    pub(super) project: Option<String>,
+    pub(super) api: Api,
+    pub(super) permission: Permission,
+    #[serde(deserialize_with = "fields::unique")]
+    pub(super) access_tokens: BTreeMap<String, TokenLife>,
+    #[serde(deserialize_with = "fields::unique")]
+    pub(super) accounts: BTreeMap<String, Account>,
+    #[serde(deserialize_with = "fields::unique")]
+    pub(super) refresh_tokens: BTreeMap<String, Client>,
+    pub(super) expire_after: Option<u32>,
+    pub(super) token_lifetime: u64,
+    #[serde(deserialize_with = "fields::path")]
+    pub(super) token_path: String,
+    pub(super) audience: Option<String>,
+    pub(super) token_replies: Vec<Reply>,
 }
 
 impl Default for Rules {
@@ -127,12 +194,24 @@ impl Default for Rules {
             max_topic_payload: 2048,
             max_condition_topics: 5,
             max_body: 1 << 20,
+            project: None,
+            api: Api::default(),
+            permission: Permission::default(),
+            access_tokens: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            refresh_tokens: BTreeMap::new(),
+            expire_after: None,
+            // As the endpoint of Google has both.
+            token_lifetime: 3599,
+            token_path: "/token".to_owned(),
+            audience: None,
+            token_replies: Vec::new(),
         }
     }
 }
 
 impl Script {
-    /// A service that takes any key and accepts everything that is well formed.
+    /// A service that takes any key and any access token and accepts everything that is well formed.
     pub fn new() -> Self {
         Self::default()
     }
@@ -170,7 +249,7 @@ impl Script {
     pub fn topic(mut self, name: impl AsRef<str>, behaviours: impl IntoIterator<Item = Behaviour>) -> Self {
         self.0
             .topics
-            .insert(bare(name.as_ref()).to_owned(), behaviours.into_iter().collect());
+            .insert(fields::bare(name.as_ref()).to_owned(), behaviours.into_iter().collect());
         self
     }
 
@@ -186,13 +265,13 @@ impl Script {
         self
     }
 
-    /// Sets the `Retry-After` header of replies that tell a recipient `Unavailable`.
+    /// Sets the `Retry-After` header of replies that tell a recipient `Unavailable`, or on the v1 wire `QUOTA_EXCEEDED`.
     pub fn retry_after(mut self, value: HeaderValue) -> Self {
         self.0.retry_after = Some(value);
         self
     }
 
-    /// Sets the only path that is served.
+    /// Sets the only path on which the legacy wires are served.
     pub fn endpoint_path(mut self, path: impl Into<String>) -> Self {
         self.0.endpoint_path = Some(path.into());
         self
@@ -216,13 +295,13 @@ impl Script {
         self
     }
 
-    /// Sets how many bytes of data and notification a device or group takes.
+    /// Sets how many bytes of data and notification a device or group takes, on the v1 wire a topic too.
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.0.max_payload = bytes;
         self
     }
 
-    /// Sets how many bytes of data and notification a topic takes.
+    /// Sets how many bytes of data and notification a topic takes on a legacy wire.
     pub fn max_topic_payload(mut self, bytes: usize) -> Self {
         self.0.max_topic_payload = bytes;
         self
@@ -253,6 +332,10 @@ impl fmt::Debug for Script {
             .field("topics", &self.0.topics.len())
             .field("groups", &self.0.groups.len())
             .field("replies", &self.0.replies.len())
+            .field("project", &self.0.project)
+            .field("access_tokens", &self.0.access_tokens.len())
+            .field("accounts", &self.0.accounts)
+            .field("refresh_tokens", &self.0.refresh_tokens.len())
             .finish_non_exhaustive()
     }
 }
@@ -275,123 +358,4 @@ impl<'de> Deserialize<'de> for Script {
         }
         deserializer.deserialize_any(Object)
     }
-}
-
-/// What is wrong with a script, and where.
-///
-/// It shows the beginning at most of what could be a token or a key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {message}")]
-pub struct ScriptError {
-    line: usize,
-    column: usize,
-    message: String,
-}
-
-impl ScriptError {
-    fn new(error: &serde_json::Error) -> Self {
-        let (line, column) = (error.line(), error.column());
-        let text = error.to_string();
-        let place = format!(" at line {line} column {column}");
-        Self {
-            line,
-            column,
-            message: discreet(text.strip_suffix(&place).unwrap_or(&text)),
-        }
-    }
-
-    /// The line, from 1.
-    pub fn line(&self) -> usize {
-        self.line
-    }
-
-    /// The column, in bytes from 1; 0 when the line is empty.
-    pub fn column(&self) -> usize {
-        self.column
-    }
-}
-
-/// Shortens what the message of a JSON error quotes: a text in place of something else, or the name of an unknown field that is
-/// longer than any of ours.
-fn discreet(message: &str) -> String {
-    const LONGEST_FIELD: usize = 24;
-    let quoted = |start: &str, end: &str, limit: usize| {
-        let (before, rest) = message.split_once(start)?;
-        let (secret, after) = rest.rsplit_once(end)?;
-        (secret.chars().count() > limit).then(|| format!("{before}{start}{}{end}{after}", shortened(secret)))
-    };
-    quoted("string \"", "\", expected", 0)
-        .or_else(|| quoted("unknown field `", "`, expected", LONGEST_FIELD))
-        .unwrap_or_else(|| message.to_owned())
-}
-
-/// Reads a map in which no name occurs twice.
-pub(super) fn unique<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
-where
-    D: Deserializer<'de>,
-    V: Deserialize<'de>,
-{
-    struct Unique<V>(BTreeMap<String, V>);
-
-    impl<'de, V: Deserialize<'de>> Visitor<'de> for Unique<V> {
-        type Value = BTreeMap<String, V>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
-            while let Some(name) = map.next_key::<String>()? {
-                if self.0.contains_key(&name) {
-                    return Err(A::Error::custom(format_args!(
-                        "\"{}\" is given twice",
-                        shortened(&name)
-                    )));
-                }
-                let value = map.next_value()?;
-                self.0.insert(name, value);
-            }
-            Ok(self.0)
-        }
-    }
-    deserializer.deserialize_map(Unique(BTreeMap::new()))
-}
-
-fn topics<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Plan>, D::Error> {
-    let given: BTreeMap<String, Plan> = unique(deserializer)?;
-    let mut topics = BTreeMap::new();
-    for (name, plan) in given {
-        if !plan.suits_a_topic() {
-            return Err(D::Error::custom(format_args!(
-                "the topic {name:?} does what only a device can do"
-            )));
-        }
-        if topics.insert(bare(&name).to_owned(), plan).is_some() {
-            return Err(D::Error::custom(format_args!(
-                "the topic {:?} is given twice",
-                bare(&name)
-            )));
-        }
-    }
-    Ok(topics)
-}
-
-fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let key = String::deserialize(deserializer)?;
-    if key.is_empty() {
-        return Err(D::Error::custom("the key is empty"));
-    }
-    Ok(Some(key))
-}
-
-fn header_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HeaderValue>, D::Error> {
-    let value = String::deserialize(deserializer)?;
-    HeaderValue::from_bytes(value.as_bytes())
-        .map(Some)
-        .map_err(|_| D::Error::custom("not the value of a header"))
-}
-
-/// The name of a topic without the prefix it has on the wire.
-fn bare(topic: &str) -> &str {
-    topic.strip_prefix("/topics/").unwrap_or(topic)
 }

@@ -136,13 +136,13 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
             (Shape::Results(results), _) if results.length == 1 => {
                 let id = results.multicast_id.map(|id| MulticastId(id.into()));
                 match results.outcomes.into_iter().next() {
-                    Some(Outcome::Accepted(accepted)) => Ok(receipt(self.without_echo(accepted), id)),
+                    Some(Outcome::Accepted(accepted)) => Ok(receipt(self.tidied(accepted), id)),
                     Some(Outcome::Failed(failure)) => Err(self.of_result(&failure)),
                     None => Err(self.unreadable("one result", None)),
                 }
             }
-            (Shape::Id { id, canonical }, _) => Ok(receipt(self.without_echo(plain_accepted(id, canonical)), None)),
-            (Shape::Topic { id }, Addressee::Topic) => Ok(receipt(Accepted::new(Some(id)), None)),
+            (Shape::Id { id, canonical }, _) => Ok(receipt(self.tidied(plain_accepted(id, canonical)), None)),
+            (Shape::Topic { id }, Addressee::Topic) => Ok(receipt(self.tidied(Accepted::new(Some(id))), None)),
             (Shape::Group { reached, unreached }, Addressee::Group) => {
                 let reach = Reach { reached, unreached };
                 Ok(receipt(Accepted::new(None::<&str>).with_reach(reach), None))
@@ -275,20 +275,18 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
 
     /// What is left to do to results: an unknown code may repeat a token, and a canonical id that is the token used is none.
     fn settled(&self, mut answer: Answer) -> Answer {
+        let mut unlike = None;
         for (outcome, token) in answer.outcomes.iter_mut().zip(self.secrets.clone()) {
             match outcome {
-                Outcome::Accepted(accepted) => {
-                    if accepted
-                        .canonical()
-                        .is_some_and(|canonical| canonical.as_str() == token)
-                    {
-                        *accepted = Accepted::new(accepted.id());
-                    }
-                }
+                Outcome::Accepted(accepted) => self.tidy(accepted, token),
                 Outcome::Failed(failure) if matches!(failure.code(), Code::Other(_)) => {
-                    // Its own token only: each code against each token would take a peer's thousand results a second.
-                    // What is long enough to be a real token is masked in any case.
-                    let code = self.masked(failure.code().clone(), std::iter::once(token));
+                    // Tokens as long as real ones are masked by their look. Only others are looked for: each code against
+                    // each token would take a peer's thousand results a second.
+                    let known = unlike.get_or_insert_with(|| {
+                        let tokens = self.secrets.clone();
+                        tokens.filter(|token| !scrub::is_token_like(token)).collect::<Vec<_>>()
+                    });
+                    let code = self.masked(failure.code().clone(), known.iter().copied());
                     *failure = Failure::new(code, failure.sent()).with_status(self.head.status);
                 }
                 Outcome::Failed(failure) => {
@@ -299,13 +297,22 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         answer
     }
 
-    fn without_echo(&self, accepted: Accepted) -> Accepted {
-        let sent = self.secrets.clone().next();
-        if accepted.canonical().map(Token::as_str) == sent {
-            Accepted::new(accepted.id())
-        } else {
-            accepted
+    /// A canonical id that is the token used is none, and an id is no place for the key or the token.
+    fn tidy(&self, accepted: &mut Accepted, token: &str) {
+        if accepted.canonical().map(Token::as_str) == Some(token) {
+            *accepted = Accepted::new(accepted.id());
         }
+        let repeats = |secret: &str| secret.len() >= scrub::WORTH_MASKING && accepted.id_contains(secret);
+        if self.route.key().is_some_and(repeats) || repeats(token) {
+            let id = accepted.id().unwrap_or_default();
+            let masked = scrub::code(id, self.route, std::iter::once(token));
+            *accepted = std::mem::take(accepted).with_id(&masked);
+        }
+    }
+
+    fn tidied(&self, mut accepted: Accepted) -> Accepted {
+        self.tidy(&mut accepted, self.secrets.clone().next().unwrap_or_default());
+        accepted
     }
 
     fn scrubbed(&self, code: Code) -> Code {
@@ -314,7 +321,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
 
     fn masked<'s>(&self, code: Code, secrets: impl Iterator<Item = &'s str>) -> Code {
         match code {
-            Code::Other(text) => Code::Other(scrub::mask(&text, self.route, secrets).into()),
+            Code::Other(text) => Code::Other(scrub::code(&text, self.route, secrets)),
             known => known,
         }
     }

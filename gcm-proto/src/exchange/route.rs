@@ -3,6 +3,7 @@
 use crate::limits::Limits;
 use crate::message::{Message, PayloadTooLarge};
 use crate::names::{ApiKey, Endpoint};
+use crate::outcome::{Code, Failure, Sent};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request};
 use std::fmt;
@@ -140,6 +141,19 @@ impl Route {
         // Nothing here decodes a body, so a compressed one would be unreadable.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers
+    }
+}
+
+/// A message that no request can be made of was never tried.
+impl From<&Undeliverable> for Failure {
+    fn from(undeliverable: &Undeliverable) -> Self {
+        let code = match undeliverable {
+            Undeliverable::Payload(_) => Code::MessageTooBig,
+            _ => Code::Undeliverable,
+        };
+        Self::new(code, Sent::NotSent)
+            .with_attempts(0)
+            .with_detail(undeliverable.to_string())
     }
 }
 

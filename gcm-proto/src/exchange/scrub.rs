@@ -1,72 +1,112 @@
 //! What of a peer's text may be shown is decided here: the beginning, on one line, without keys and tokens.
 
 use super::route::Route;
+use crate::outcome::Code;
 use std::fmt::Write;
 
 /// Bytes of a peer's text that are kept. Enough for every sentence the services were seen to send.
 const KEPT: usize = 512;
 
+/// Bytes of a peer's text that are looked at, however much of them is masked.
+const SEEN: usize = 8192;
+
 /// A run this long of a token's characters is taken for a token, whoever's it is. Registration tokens have 140 and more.
 const TOKEN_LIKE: usize = 40;
 
 /// Shorter ones are no real tokens, and masking them would tear words apart.
-const WORTH_MASKING: usize = 8;
+pub(super) const WORTH_MASKING: usize = 8;
 
 /// The beginning of a body as it may be shown.
 pub(super) fn excerpt<'a>(body: &[u8], route: &Route, tokens: impl Iterator<Item = &'a str>) -> Box<str> {
-    // Looked at further than kept, so that a token at the cut is seen whole.
-    let seen = body.get(..body.len().min(KEPT * 8)).unwrap_or_default();
-    let text = String::from_utf8_lossy(seen);
-    let masked = mask(text.trim(), route, tokens);
-    let mut shown = String::with_capacity(masked.len().min(KEPT));
-    for c in masked.chars() {
-        let before = shown.len();
+    let text = String::from_utf8_lossy(body);
+    let (mut shown, whole) = masked(text.trim(), KEPT, route, tokens, |shown, c| {
         if c.is_control() {
             let _ = write!(shown, "{}", c.escape_default());
         } else {
             shown.push(c);
         }
-        if shown.len() > KEPT {
-            shown.truncate(before);
-            shown.push('…');
-            break;
-        }
+    });
+    if !whole {
+        shown.push('…');
     }
     shown.into()
 }
 
-/// The text with the route's key, these tokens and everything that looks like a token masked.
-pub(super) fn mask<'a>(text: &str, route: &Route, tokens: impl Iterator<Item = &'a str>) -> String {
-    let mut masked = text.to_owned();
-    let mut hide = |secret: &str| {
-        if secret.len() >= WORTH_MASKING && masked.contains(secret) {
-            masked = masked.replace(secret, "…");
-        }
-    };
-    route.key().into_iter().for_each(&mut hide);
-    tokens.for_each(hide);
-    mask_runs(&masked)
+/// The beginning of a code that is not known, as it may be kept.
+pub(super) fn code<'a>(text: &str, route: &Route, tokens: impl Iterator<Item = &'a str>) -> Box<str> {
+    let (kept, _) = masked(text, Code::KEPT, route, tokens, String::push);
+    kept.into()
 }
 
-fn mask_runs(text: &str) -> String {
-    let alphabet = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '%' | '.' | '~' | '+');
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let run = rest.find(|c| !alphabet(c)).unwrap_or(rest.len());
-        let (head, tail) = rest.split_at(run);
-        out.push_str(if head.len() < TOKEN_LIKE { head } else { "…" });
-        let other = tail.find(alphabet).unwrap_or(tail.len());
-        let (between, after) = tail.split_at(other);
-        out.push_str(between);
-        rest = after;
+/// The beginning of a text, up to `most` bytes, with the route's key, these tokens and everything that looks like a token
+/// masked; and whether that is all of it.
+///
+/// Secrets are matched against the whole text, not against what is kept of it: none is cut in two and missed.
+fn masked<'a>(
+    text: &str,
+    most: usize,
+    route: &Route,
+    tokens: impl Iterator<Item = &'a str>,
+    write: impl Fn(&mut String, char),
+) -> (String, bool) {
+    // A secret that begins where it is looked at and is longer than that again is not shown whole in any case.
+    let end = (0..=text.len().min(2 * SEEN))
+        .rev()
+        .find(|&end| text.is_char_boundary(end));
+    let near = text.get(..end.unwrap_or_default()).unwrap_or_default();
+    let is_present = |secret: &&str| secret.len() >= WORTH_MASKING && near.contains(*secret);
+    let mut present: Vec<&str> = route.key().into_iter().filter(is_present).collect();
+    for token in tokens.filter(|token| !is_token_like(token)).filter(is_present) {
+        present.push(token);
     }
-    out
+    // One may begin with another.
+    present.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let mut shown = String::with_capacity(text.len().min(most));
+    let mut rest = text;
+    let mut in_run = false;
+    while let Some(c) = rest.chars().next() {
+        let before = shown.len();
+        if text.len() - rest.len() >= SEEN {
+            return (shown, false);
+        }
+        let secret = present.iter().find(|secret| rest.starts_with(**secret));
+        let run = if in_run { 0 } else { run(rest) };
+        let hidden = secret.map_or(0, |secret| secret.len());
+        let hidden = if run < TOKEN_LIKE { hidden } else { hidden.max(run) };
+        if hidden > 0 {
+            shown.push('…');
+            rest = rest.get(hidden..).unwrap_or_default();
+            in_run = false;
+        } else {
+            write(&mut shown, c);
+            rest = rest.get(c.len_utf8()..).unwrap_or_default();
+            in_run = run > 0 || (in_run && is_of_token(c));
+        }
+        if shown.len() > most {
+            shown.truncate(before);
+            return (shown, false);
+        }
+    }
+    (shown, true)
+}
+
+/// Whether a text is masked wherever it stands, known or not.
+pub(super) fn is_token_like(text: &str) -> bool {
+    text.len() >= TOKEN_LIKE && text.chars().all(is_of_token)
+}
+
+/// Bytes of a token's characters at the beginning of a text.
+fn run(text: &str) -> usize {
+    text.find(|c| !is_of_token(c)).unwrap_or(text.len())
+}
+
+fn is_of_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '%' | '.' | '~' | '+')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{excerpt, mask_runs};
+    use super::excerpt;
     use crate::exchange::Route;
 
     fn route() -> Route {
@@ -93,8 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_masked_whole_where_the_excerpt_ends() {
+        for before in 480..520 {
+            let body = format!("{}AAAA-secret-key device-token-1", "a ".repeat(before / 2));
+            let shown = excerpt(body.as_bytes(), &route(), std::iter::once("device-token-1"));
+            assert!(!shown.contains("AAAA") && !shown.contains("device"), "{shown}");
+        }
+    }
+
+    #[test]
     fn words_and_addresses_stay() {
         let text = "Deprecated endpoint, see https://firebase.google.com/docs/cloud-messaging/migrate-v1";
-        assert_eq!(mask_runs(text), text);
+        assert_eq!(&*excerpt(text.as_bytes(), &route(), std::iter::empty()), text);
     }
 }

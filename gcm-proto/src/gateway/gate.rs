@@ -100,6 +100,9 @@ impl Gate {
     const TRY_AFTER: Duration = Duration::from_secs(1);
     /// What a pace lets pass at once, because timers are coarse.
     const BURST: Duration = Duration::from_millis(20);
+    /// A token is used for so long, however short its life is said to be: one that is dead on arrival would be minted
+    /// again and again, and never used.
+    const SHORTEST_LIFE: Duration = Duration::from_secs(1);
     /// Longest life a token is believed to have: a day.
     const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
 
@@ -211,15 +214,15 @@ impl Gate {
         self.generations += 1;
         let life = grant.lifetime.map(|life| life.min(Self::LONGEST_LIFE));
         let after = |span: Duration| asked.saturating_add(span);
+        let least = now.saturating_add(Self::SHORTEST_LIFE);
         self.token = Some(Live {
             token: grant.token,
             generation: self.generations,
             refresh_at: life.map(|life| after(life.saturating_sub(Self::MARGIN.min(life / 2)))),
-            dies_at: life.map(after),
+            dies_at: life.map(|life| after(life).max(least)),
         });
-        // A token that is dead on arrival would be minted again and again at once.
-        self.quiet_until = if life.is_some_and(|life| after(life) <= now) {
-            now.saturating_add(Self::TRY_AFTER)
+        self.quiet_until = if life.is_some_and(|life| after(life) <= least) {
+            least
         } else {
             Duration::ZERO
         };

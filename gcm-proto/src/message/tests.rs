@@ -1,1 +1,368 @@
+//! What a message may hold, by table, and its JSON form.
 
+use super::{Message, MessageBuilder, MessageError, Notification, Priority};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+fn refused(builder: MessageBuilder) -> MessageError {
+    builder.build().unwrap_err()
+}
+
+fn field_of(error: MessageError) -> &'static str {
+    match error {
+        MessageError::Field { field, .. } => field,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn every_field_survives_its_json_form() {
+    let message = Message::builder()
+        .notification(
+            Notification::new()
+                .title("t")
+                .body("b")
+                .subtitle("s")
+                .image("https://example.org/i.png")
+                .icon("i")
+                .android_channel_id("c")
+                .sound("default")
+                .badge(0)
+                .tag("tag")
+                .color("#a1B2c3")
+                .click_action("go")
+                .body_loc_key("bk")
+                .body_loc_args(["b1", ""])
+                .title_loc_key("tk")
+                .title_loc_args(["t1"]),
+        )
+        .data("k", "v")
+        .data("", "empty key")
+        .data_json("n", &4711)
+        .collapse_key("ck")
+        .priority(Priority::Normal)
+        .time_to_live(Duration::from_millis(1500))
+        .restricted_package_name("com.example")
+        .content_available(true)
+        .mutable_content(true)
+        .delay_while_idle(true)
+        .direct_boot_ok(true)
+        .dry_run(true)
+        .analytics_label("label")
+        .raw_data("AAEC")
+        .build()
+        .unwrap();
+    let stored = json!({
+        "notification": {
+            "title": "t", "body": "b", "subtitle": "s", "image": "https://example.org/i.png", "icon": "i",
+            "android_channel_id": "c", "sound": "default", "badge": 0, "tag": "tag", "color": "#a1B2c3",
+            "click_action": "go", "body_loc_key": "bk", "body_loc_args": ["b1", ""], "title_loc_key": "tk",
+            "title_loc_args": ["t1"],
+        },
+        "data": {"k": "v", "": "empty key", "n": "4711"},
+        "collapse_key": "ck",
+        "priority": "normal",
+        "time_to_live": "1.500000000s",
+        "restricted_package_name": "com.example",
+        "content_available": true,
+        "mutable_content": true,
+        "delay_while_idle": true,
+        "direct_boot_ok": true,
+        "dry_run": true,
+        "analytics_label": "label",
+        "raw_data": "AAEC",
+    });
+    assert_eq!(serde_json::to_value(&message).unwrap(), stored);
+    assert_eq!(serde_json::from_value::<Message>(stored).unwrap(), message);
+    assert!(message.is_dry_run());
+    assert_eq!(
+        (message.priority(), message.collapse_key()),
+        (Some(Priority::Normal), Some("ck"))
+    );
+}
+
+#[test]
+fn a_field_that_is_not_set_is_not_stored() {
+    assert_eq!(serde_json::to_string(&Message::default()).unwrap(), "{}");
+    assert_eq!(serde_json::from_str::<Message>("{}").unwrap(), Message::default());
+    let empty = Message::builder().notification(Notification::new()).build().unwrap();
+    assert_eq!(serde_json::to_string(&empty).unwrap(), r#"{"notification":{}}"#);
+    let false_flags = r#"{"dry_run": false, "delay_while_idle": false, "data": {}}"#;
+    assert_eq!(
+        serde_json::from_str::<Message>(false_flags).unwrap(),
+        Message::default()
+    );
+}
+
+#[test]
+fn reserved_keys_that_were_allowed_are_stored_as_allowed() {
+    let message = Message::builder()
+        .data("from", "x")
+        .allow_reserved_keys()
+        .build()
+        .unwrap();
+    let stored = serde_json::to_string(&message).unwrap();
+    assert_eq!(serde_json::from_str::<Message>(&stored).unwrap(), message);
+    assert!(serde_json::from_str::<Message>(r#"{"data": {"from": "x"}}"#).is_err());
+}
+
+#[test]
+fn what_no_message_has_is_refused_in_its_json_form() {
+    for text in [
+        r#"{"colapse_key": "x"}"#,
+        r#"{"to": "42"}"#,
+        r#"{"registration_ids": ["42"]}"#,
+        r#"{"notification": {"titel": "x"}}"#,
+        r#"{"notification": {"badge": "3"}}"#,
+        r#"{"notification": {"badge": -1}}"#,
+        r#"{"notification": {"body_loc_key": "k", "body_loc_args": "[\"a\"]"}}"#,
+        r#"{"data": {"k": 1}}"#,
+        r#"{"data": {"k": null}}"#,
+        r#"{"data": [["k", "v"]]}"#,
+        r#"{"priority": "urgent"}"#,
+        r#"{"priority": "HIGH"}"#,
+        r#"{"priority": 10}"#,
+        r#"{"dry_run": 1}"#,
+        r#"{"dry_run": "true"}"#,
+        r#"{"collapse_key": ""}"#,
+        r#"{"collapse_key": "a", "collapse_key": "b"}"#,
+        "{} {}",
+        "null",
+    ] {
+        assert!(serde_json::from_str::<Message>(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_time_to_live_has_two_forms() {
+    for (text, expected) in [
+        ("0", Duration::ZERO),
+        ("3600", Duration::from_secs(3600)),
+        ("2419200", Message::MAX_TIME_TO_LIVE),
+        (r#""0s""#, Duration::ZERO),
+        (r#""3s""#, Duration::from_secs(3)),
+        (r#""1.5s""#, Duration::from_millis(1500)),
+        (r#""0.000000001s""#, Duration::from_nanos(1)),
+        (r#""2419200s""#, Message::MAX_TIME_TO_LIVE),
+    ] {
+        let stored = format!(r#"{{"time_to_live": {text}}}"#);
+        let message: Message = serde_json::from_str(&stored).unwrap();
+        assert_eq!(message.time_to_live(), Some(expected), "{text}");
+        let again = serde_json::to_string(&message).unwrap();
+        assert_eq!(serde_json::from_str::<Message>(&again).unwrap(), message);
+    }
+    for text in [
+        "-10",
+        "-1",
+        "0.5",
+        "1e3",
+        "2419201",
+        "18446744073709551616",
+        "true",
+        "[]",
+        r#""3600""#,
+        r#""""#,
+        r#""s""#,
+        r#"".5s""#,
+        r#""1.s""#,
+        r#""-1s""#,
+        r#""+1s""#,
+        r#""1.5""#,
+        r#""1 s""#,
+        r#""1.0000000001s""#,
+        r#""1e3s""#,
+        r#""2419200.000000001s""#,
+        r#""99999999999999999999s""#,
+    ] {
+        let stored = format!(r#"{{"time_to_live": {text}}}"#);
+        assert!(serde_json::from_str::<Message>(&stored).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_time_to_live_is_at_most_four_weeks() {
+    for time in [Duration::ZERO, Duration::from_nanos(1), Message::MAX_TIME_TO_LIVE] {
+        let message = Message::builder().time_to_live(time).build().unwrap();
+        assert_eq!(message.time_to_live(), Some(time));
+    }
+    for given in [
+        Duration::from_secs(2_419_201),
+        Message::MAX_TIME_TO_LIVE + Duration::from_nanos(1),
+        Duration::MAX,
+    ] {
+        let error = refused(Message::builder().time_to_live(given));
+        assert_eq!(error, MessageError::TimeToLive { given });
+    }
+    let error = refused(Message::builder().time_to_live(Duration::from_secs(2_419_201)));
+    assert_eq!(
+        error.to_string(),
+        "time_to_live is 2419201 seconds, 2419200 at most are allowed"
+    );
+}
+
+#[test]
+fn reserved_data_keys_are_refused_by_name() {
+    for key in [
+        "from",
+        "message_type",
+        "google",
+        "google.foo",
+        "googley",
+        "gcm",
+        "gcm.bar",
+        "gcm_x",
+    ] {
+        let error = refused(Message::builder().data("ok", "1").data(key, "x"));
+        assert_eq!(error, MessageError::ReservedKey { key: key.to_owned() });
+        assert!(error.to_string().contains(key));
+        let allowed = Message::builder().data(key, "x").allow_reserved_keys().build().unwrap();
+        assert_eq!(allowed.data()[key], "x");
+    }
+    for key in [
+        "From",
+        "from ",
+        "fro",
+        "collapse_key",
+        "message_types",
+        "a.google",
+        "Google",
+        "goo",
+        "gc",
+        "data.from",
+    ] {
+        assert!(Message::builder().data(key, "x").build().is_ok(), "{key}");
+    }
+}
+
+#[test]
+fn a_value_of_data_is_text_or_its_json() {
+    let message = Message::builder()
+        .data("text", "true")
+        .data_json("flag", &true)
+        .data_json("number", &-1.5)
+        .data_json("list", &[1, 2])
+        .data_json("map", &BTreeMap::from([("x", "y")]))
+        .data_json("quoted", "text")
+        .data_json("some", &Some(1))
+        .data("twice", "first")
+        .data("twice", "second")
+        .build()
+        .unwrap();
+    let expected = [
+        ("flag", "true"),
+        ("list", "[1,2]"),
+        ("map", r#"{"x":"y"}"#),
+        ("number", "-1.5"),
+        ("quoted", r#""text""#),
+        ("some", "1"),
+        ("text", "true"),
+        ("twice", "second"),
+    ];
+    let found: Vec<(&str, &str)> = message.data().iter().map(|(k, v)| (&**k, &**v)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_value_of_data_that_has_no_text_is_refused_by_its_key() {
+    let no_text = |key: &str| MessageError::NoText { key: key.to_owned() };
+    assert_eq!(refused(Message::builder().data_json("x", &())), no_text("x"));
+    assert_eq!(refused(Message::builder().data_json("x", &None::<u8>)), no_text("x"));
+    assert_eq!(
+        refused(Message::builder().data_json("x", &serde_json::Value::Null)),
+        no_text("x")
+    );
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert_eq!(refused(Message::builder().data_json("x", &number)), no_text("x"));
+    }
+    let keys = BTreeMap::from([(vec![1], 1)]);
+    assert_eq!(refused(Message::builder().data_json("x", &keys)), no_text("x"));
+    // The first one counts, and a good value after it mends nothing.
+    let two = Message::builder()
+        .data_json("a", &())
+        .data_json("b", &())
+        .data("a", "1");
+    assert_eq!(refused(two), no_text("a"));
+}
+
+#[test]
+fn fields_have_their_forms() {
+    let longest = "x".repeat(50);
+    for label in ["a", "aZ09-_.~%", &longest] {
+        assert!(Message::builder().analytics_label(label).build().is_ok(), "{label}");
+    }
+    for label in ["", "a b", "é", "a/b", &format!("{longest}x")] {
+        let error = refused(Message::builder().analytics_label(label));
+        assert_eq!(field_of(error), "analytics_label", "{label}");
+    }
+    for data in ["", "AA==", "AAE=", "AAEC", "+/+/"] {
+        assert!(Message::builder().raw_data(data).build().is_ok(), "{data}");
+    }
+    for data in ["A", "AA", "AAE", "A===", "====", "AA=A", "-_-_", "AAEC\n", "AA E"] {
+        assert_eq!(
+            field_of(refused(Message::builder().raw_data(data))),
+            "raw_data",
+            "{data}"
+        );
+    }
+    assert_eq!(field_of(refused(Message::builder().collapse_key(""))), "collapse_key");
+    let error = refused(Message::builder().restricted_package_name(""));
+    assert_eq!(field_of(error), "restricted_package_name");
+}
+
+#[test]
+fn a_notification_has_its_forms() {
+    let with = |notification| Message::builder().notification(notification);
+    for color in ["#000000", "#a1B2c3", "#FFFFFF"] {
+        assert!(with(Notification::new().color(color)).build().is_ok(), "{color}");
+    }
+    for color in [
+        "", "#", "red", "#fff", "#fffffff", "000000", "#00000g", "#ffffff ", "##fffff", "#ééé",
+    ] {
+        let error = refused(with(Notification::new().color(color)));
+        assert_eq!(field_of(error), "notification.color", "{color}");
+    }
+    for (notification, arguments, key) in [
+        (
+            Notification::new().body_loc_args(["a"]).title_loc_key("t"),
+            "notification.body_loc_args",
+            "notification.body_loc_key",
+        ),
+        (
+            Notification::new().title_loc_args(["a"]).body_loc_key("b"),
+            "notification.title_loc_args",
+            "notification.title_loc_key",
+        ),
+    ] {
+        assert_eq!(
+            refused(with(notification)),
+            MessageError::ArgumentsWithoutKey { arguments, key }
+        );
+    }
+    assert!(with(Notification::new().body_loc_key("b")).build().is_ok());
+}
+
+#[test]
+fn the_payload_is_counted_in_bytes_of_utf_8() {
+    assert_eq!(Message::default().payload_len(), 0);
+    let message = Message::builder().data("é", "☃").data("k", "").build().unwrap();
+    assert_eq!(message.payload_len(), 2 + 3 + 1);
+    let message = Message::builder()
+        .data("k", "v")
+        .collapse_key("not counted")
+        .notification(
+            Notification::new()
+                .title("ab")
+                .badge(10)
+                .body_loc_key("cd")
+                .body_loc_args(["e", "fg"]),
+        )
+        .build()
+        .unwrap();
+    assert_eq!(message.payload_len(), 2 + 2 + 2 + 2 + 3);
+    assert_eq!(message.payload_room(11).unwrap(), 0);
+    assert_eq!(message.payload_room(4096).unwrap(), 4085);
+    let error = message.payload_room(10).unwrap_err();
+    assert_eq!((error.length, error.limit), (11, 10));
+    assert_eq!(error.to_string(), "the payload is 11 bytes, 1 over the limit of 10");
+}

@@ -1,1 +1,300 @@
+//! What names are, by table.
 
+use super::{ApiKey, Condition, ConditionError, Fid, GroupKey, NameError, NameRule, ProjectId, Token, Topic};
+
+fn rule<T>(made: Result<T, NameError>) -> Option<NameRule> {
+    made.err().map(|error| error.rule())
+}
+
+#[test]
+fn a_token_is_anything_printable() {
+    for text in [
+        "42",
+        "APA91bHun4MxP5egoKMwt2KZFBaFUH-1RYqx",
+        "cX:APA91b_-",
+        "a b",
+        "é☃",
+        "\"quoted\\\"",
+        "/topics/x",
+        "a\u{2028}b",
+        &"x".repeat(100_000),
+    ] {
+        assert_eq!(Token::try_from(text).unwrap().as_str(), text);
+        assert_eq!(Fid::try_from(text.to_owned()).unwrap().as_str(), text);
+        assert_eq!(text.parse::<GroupKey>().unwrap().as_str(), text);
+    }
+    for (text, expected) in [
+        ("", NameRule::Empty),
+        (" ", NameRule::Surrounded { index: 0 }),
+        ("\u{a0}\u{2003}", NameRule::Surrounded { index: 0 }),
+        ("\n", NameRule::Control { index: 0 }),
+        ("ab\r", NameRule::Control { index: 2 }),
+        ("é\u{0}", NameRule::Control { index: 2 }),
+        ("a\u{7f}b", NameRule::Control { index: 1 }),
+        ("a\u{9f}", NameRule::Control { index: 1 }),
+    ] {
+        assert_eq!(rule(Token::try_from(text)), Some(expected), "{text:?}");
+        assert_eq!(rule(Fid::try_from(text)), Some(expected), "{text:?}");
+        assert_eq!(rule(GroupKey::try_from(text)), Some(expected), "{text:?}");
+    }
+}
+
+#[test]
+fn a_token_knows_whether_json_takes_it_as_it_is() {
+    for text in ["42", "a b", "é/&<>'", "a\u{2028}b"] {
+        assert!(Token::try_from(text).unwrap().is_plain(), "{text}");
+        assert_eq!(serde_json::to_string(text).unwrap(), format!("\"{text}\""));
+    }
+    for text in ["a\"b", "a\\b", "\\", "\""] {
+        assert!(!Token::try_from(text).unwrap().is_plain(), "{text}");
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_token_is_at_most_half_of_it() {
+    for (text, shown) in [
+        ("APA91bHun4MxP5egoKMwt2KZFBaFUH-1RYqx", "APA91b…"),
+        ("mid-tok+4711", "mid-to…"),
+        ("12345678", "1234…"),
+        ("42", "4…"),
+        ("x", "…"),
+        ("éééé", "éé…"),
+    ] {
+        let token = Token::try_from(text).unwrap();
+        assert_eq!(token.short(), shown);
+        assert_eq!(format!("{token:?}"), format!("Token({shown})"));
+        assert_eq!(format!("{:?}", Fid::try_from(text).unwrap()), format!("Fid({shown})"));
+        assert_eq!(
+            format!("{:?}", GroupKey::try_from(text).unwrap()),
+            format!("GroupKey({shown})")
+        );
+    }
+}
+
+#[test]
+fn names_are_stored_as_text_and_checked_again() {
+    let token: Token = serde_json::from_str(r#""a\"b""#).unwrap();
+    assert_eq!((token.as_str(), token.is_plain()), ("a\"b", false));
+    assert_eq!(serde_json::to_string(&token).unwrap(), r#""a\"b""#);
+    assert!(serde_json::from_str::<Token>(r#""a\nb""#).is_err());
+    let topic: Topic = serde_json::from_str(r#""/topics/news""#).unwrap();
+    assert_eq!(serde_json::to_string(&topic).unwrap(), r#""news""#);
+    assert!(serde_json::from_str::<Topic>(r#""a b""#).is_err());
+    let condition: Condition = serde_json::from_str(r#""\"a\" in topics""#).unwrap();
+    assert_eq!(serde_json::to_string(&condition).unwrap(), r#""'a' in topics""#);
+    assert!(serde_json::from_str::<Condition>(r#""a in topics""#).is_err());
+    assert!(serde_json::from_str::<ProjectId>(r#""a/b""#).is_err());
+}
+
+#[test]
+fn a_topic_has_its_alphabet_and_its_length() {
+    let longest = "x".repeat(900);
+    for (text, name) in [
+        ("news", "news"),
+        ("/topics/news", "news"),
+        ("aZ09-_.~%", "aZ09-_.~%"),
+        ("/topics/%2F", "%2F"),
+        ("topics", "topics"),
+        (&longest, &longest),
+        (&format!("/topics/{longest}"), &longest),
+    ] {
+        let topic = Topic::try_from(text).unwrap();
+        assert_eq!((topic.as_str(), &*topic.to_string()), (name, name));
+    }
+    for (text, expected) in [
+        ("", NameRule::Empty),
+        ("/topics/", NameRule::Empty),
+        ("a b", NameRule::Character { index: 1 }),
+        ("/topics/a b", NameRule::Character { index: 9 }),
+        ("/topics//topics/a", NameRule::Character { index: 8 }),
+        ("/topic/a", NameRule::Character { index: 0 }),
+        ("topics/a", NameRule::Character { index: 6 }),
+        ("/Topics/a", NameRule::Character { index: 0 }),
+        ("é", NameRule::Character { index: 0 }),
+        ("a\n", NameRule::Character { index: 1 }),
+        ("a'b", NameRule::Character { index: 1 }),
+        (
+            &format!("{longest}x"),
+            NameRule::TooLong {
+                length: 901,
+                limit: 900,
+            },
+        ),
+        (
+            &format!("/topics/{longest}x"),
+            NameRule::TooLong {
+                length: 901,
+                limit: 900,
+            },
+        ),
+    ] {
+        assert_eq!(rule(Topic::try_from(text)), Some(expected), "{text:?}");
+    }
+}
+
+#[test]
+fn a_project_id_has_its_alphabet_and_its_length() {
+    let longest = "x".repeat(300);
+    for text in [
+        "my-project-1",
+        "123456789012",
+        "example.com:my-project",
+        "a..b",
+        &longest,
+    ] {
+        let project = ProjectId::try_from(text).unwrap();
+        assert_eq!((project.as_str(), &*project.to_string()), (text, text));
+    }
+    for (text, expected) in [
+        ("", NameRule::Empty),
+        ("a/b", NameRule::Character { index: 1 }),
+        ("a%2fb", NameRule::Character { index: 1 }),
+        ("..", NameRule::Character { index: 0 }),
+        ("a ", NameRule::Character { index: 1 }),
+        (
+            &format!("{longest}x"),
+            NameRule::TooLong {
+                length: 301,
+                limit: 300,
+            },
+        ),
+    ] {
+        assert_eq!(rule(ProjectId::try_from(text)), Some(expected), "{text:?}");
+    }
+}
+
+#[test]
+fn an_error_says_what_rule_broke_and_where() {
+    for (error, said) in [
+        (rule(Token::try_from("")), "is empty"),
+        (rule(ApiKey::try_from("a ")), "has white space around it, at index 1"),
+        (rule(Token::try_from("a\u{0}")), "has a control character at index 1"),
+        (
+            rule(Topic::try_from("a b")),
+            "has a character it may not have at index 1",
+        ),
+        (
+            rule(Topic::try_from("x".repeat(901))),
+            "is 901 bytes long, 900 at most are allowed",
+        ),
+    ] {
+        assert_eq!(error.unwrap().to_string(), said);
+    }
+    for (error, what) in [
+        (Token::try_from("").unwrap_err(), "a registration token"),
+        (Fid::try_from("").unwrap_err(), "an installation id"),
+        (GroupKey::try_from("").unwrap_err(), "a notification key"),
+        (Topic::try_from("").unwrap_err(), "a topic name"),
+        (ProjectId::try_from("").unwrap_err(), "a project id"),
+        (ApiKey::try_from("").unwrap_err(), "a server key"),
+    ] {
+        assert_eq!(error.what(), what);
+        assert_eq!(error.to_string(), format!("{what} is empty"));
+    }
+}
+
+#[test]
+fn a_condition_is_sent_in_one_form() {
+    for (text, canonical, topics) in [
+        ("'A' in topics", "'A' in topics", 1),
+        ("  'A'   in\ttopics  ", "'A' in topics", 1),
+        ("\"A\" in topics", "'A' in topics", 1),
+        ("'A'in topics", "'A' in topics", 1),
+        ("'A' in topics&&'B' in topics", "'A' in topics && 'B' in topics", 2),
+        ("'A' in topics || \"B\" in topics", "'A' in topics || 'B' in topics", 2),
+        ("!'A' in topics", "!'A' in topics", 1),
+        ("! ( 'A' in topics )", "!('A' in topics)", 1),
+        ("!(!'A' in topics)", "!(!'A' in topics)", 1),
+        ("(('A' in topics))", "(('A' in topics))", 1),
+        (
+            "'A' in topics && ('B' in topics||'C' in topics)",
+            "'A' in topics && ('B' in topics || 'C' in topics)",
+            3,
+        ),
+        (
+            "('A' in topics && 'B' in topics) || !('C' in topics)",
+            "('A' in topics && 'B' in topics) || !('C' in topics)",
+            3,
+        ),
+        // A repeated topic counts each time; a percent sign is part of its name.
+        ("'A' in topics || 'A' in topics", "'A' in topics || 'A' in topics", 2),
+        ("'a%2Fb-_.~' in topics", "'a%2Fb-_.~' in topics", 1),
+    ] {
+        let condition: Condition = text.parse().unwrap();
+        assert_eq!((condition.as_str(), condition.topics()), (canonical, topics));
+        assert_eq!(canonical.parse::<Condition>().unwrap(), condition);
+        assert_eq!(condition.to_string(), canonical);
+    }
+}
+
+#[test]
+fn a_condition_that_breaks_the_grammar_says_where() {
+    for (text, index) in [
+        ("", 0),
+        ("  ", 2),
+        ("A in topics", 0),
+        ("'A'", 3),
+        ("'A' in", 6),
+        ("'A' intopics", 6),
+        ("'A' in topicsX", 13),
+        ("'A' IN topics", 4),
+        ("'A", 2),
+        ("'A\" in topics", 13),
+        ("'A' in topics &&", 16),
+        ("'A' in topics & 'B' in topics", 14),
+        ("'A' in topics and 'B' in topics", 14),
+        ("'A' in topics 'B' in topics", 14),
+        ("&& 'A' in topics", 0),
+        ("!", 1),
+        ("!!'A' in topics", 1),
+        ("! !'A' in topics", 2),
+        ("()", 1),
+        ("('A' in topics", 14),
+        ("'A' in topics)", 13),
+        ("('A' in topics))", 15),
+        ("'A' !in topics", 4),
+    ] {
+        match text.parse::<Condition>() {
+            Err(ConditionError::Expected { index: found, .. }) => assert_eq!(found, index, "{text:?}"),
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+    for (text, index, rule) in [
+        ("'' in topics", 1, NameRule::Empty),
+        ("'a b' in topics", 1, NameRule::Character { index: 1 }),
+        (
+            "'A' in topics && '/topics/B' in topics",
+            18,
+            NameRule::Character { index: 0 },
+        ),
+        ("\"it's\" in topics", 1, NameRule::Character { index: 2 }),
+    ] {
+        let error = text.parse::<Condition>().unwrap_err();
+        assert_eq!(error, ConditionError::Topic { index, rule }, "{text:?}");
+    }
+    let error = "x".parse::<Condition>().unwrap_err();
+    assert_eq!(error.to_string(), "a condition wants a topic in quotes at index 0");
+}
+
+#[test]
+fn a_condition_combines_five_topics_unless_told_otherwise() {
+    let of = |count: usize| vec!["'t' in topics"; count].join(" || ");
+    assert_eq!(of(5).parse::<Condition>().unwrap().topics(), 5);
+    let error = of(6).parse::<Condition>().unwrap_err();
+    assert_eq!(error, ConditionError::TooManyTopics { given: 6, limit: 5 });
+    assert_eq!(Condition::with_topic_limit(&of(6), 6).unwrap().topics(), 6);
+    assert!(Condition::with_topic_limit(&of(2), 1).is_err());
+}
+
+#[test]
+fn depth_costs_a_condition_nothing() {
+    const DEPTH: usize = 10_000;
+    let (open, close) = ("(".repeat(DEPTH), ")".repeat(DEPTH));
+    let deep = format!("{open}'A' in topics{close}");
+    assert_eq!(deep.parse::<Condition>().unwrap().as_str(), deep);
+    let negated = format!("{}'A' in topics{close}", "!(".repeat(DEPTH));
+    assert_eq!(negated.parse::<Condition>().unwrap().as_str(), negated);
+    assert!(format!("{open}'A' in topics").parse::<Condition>().is_err());
+    assert!(open.parse::<Condition>().is_err());
+    assert!(format!("'A' in topics{close}").parse::<Condition>().is_err());
+}

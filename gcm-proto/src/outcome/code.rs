@@ -12,7 +12,8 @@ use std::time::Duration;
 ///
 /// The codes of the legacy wires by their wire names, those of v1 and XMPP folded into the same names, a name for each
 /// answer that comes without a code, and [`Other`](Self::Other) for whatever the service invents.
-/// `Display`, `FromStr` and the JSON form use the wire name.
+/// `Display` and `FromStr` use the name. So does the JSON form, where an unknown code is `{"other": "DOH!"}`: one that calls
+/// itself by a name of ours stays unknown.
 ///
 /// ```
 /// use gcm_proto::Code;
@@ -24,7 +25,7 @@ use std::time::Duration;
 /// # Ok::<(), std::convert::Infallible>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[serde(from = "Stored", into = "Stored")]
 #[non_exhaustive]
 pub enum Code {
     /// There was no recipient in the request (also: JSON sent without its content type).
@@ -227,9 +228,11 @@ const ALIASES: &[(&str, Code)] = &[
 const DEPRECATED: &str = "Deprecated endpoint";
 
 impl Code {
-    /// Reads a code off a wire; what it does not know is [`Other`](Self::Other).
+    /// Bytes that are kept of a code that is not known.
+    pub(crate) const KEPT: usize = 256;
+
+    /// Reads a code off a wire; what it does not know is [`Other`](Self::Other), whole: whoever keeps it masks and cuts it.
     pub(crate) fn from_wire(text: &str) -> Self {
-        const KEPT: usize = 256;
         if let Some((code, _)) = WIRE.iter().find(|(_, name)| *name == text) {
             return code.clone();
         }
@@ -239,8 +242,17 @@ impl Code {
         if text.starts_with(DEPRECATED) {
             return Self::DeprecatedApi;
         }
-        let end = (0..=text.len().min(KEPT)).rev().find(|&end| text.is_char_boundary(end));
-        Self::Other(text.get(..end.unwrap_or(0)).unwrap_or_default().into())
+        Self::Other(text.into())
+    }
+
+    fn cut(self) -> Self {
+        match self {
+            Self::Other(text) if text.len() > Self::KEPT => {
+                let end = (0..=Self::KEPT).rev().find(|&end| text.is_char_boundary(end));
+                Self::Other(text.get(..end.unwrap_or(0)).unwrap_or_default().into())
+            }
+            kept => kept,
+        }
     }
 }
 
@@ -248,19 +260,33 @@ impl From<&str> for Code {
     fn from(text: &str) -> Self {
         OWN.iter()
             .find(|(_, name)| *name == text)
-            .map_or_else(|| Self::from_wire(text), |(code, _)| code.clone())
+            .map_or_else(|| Self::from_wire(text).cut(), |(code, _)| code.clone())
     }
 }
 
-impl From<String> for Code {
-    fn from(text: String) -> Self {
-        Self::from(text.as_str())
+/// A code as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Known(String),
+    Unknown { other: Box<str> },
+}
+
+impl From<Stored> for Code {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Known(name) => Self::from(name.as_str()),
+            Stored::Unknown { other } => Self::Other(other),
+        }
     }
 }
 
-impl From<Code> for String {
+impl From<Code> for Stored {
     fn from(code: Code) -> Self {
-        code.as_str().to_owned()
+        match code {
+            Code::Other(other) => Self::Unknown { other },
+            known => Self::Known(known.as_str().to_owned()),
+        }
     }
 }
 

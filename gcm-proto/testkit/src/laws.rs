@@ -27,6 +27,8 @@ pub struct Setting {
     pub paced: bool,
     /// Nothing is sent again that may have been delivered.
     pub careful: bool,
+    /// The recipients are given as a list at the start, three times what the window holds, rather than pushed.
+    pub listed: bool,
     /// Deliveries on one gate, from 1.
     pub deliveries: u8,
     /// Recipients in a window, from 1.
@@ -52,6 +54,7 @@ impl Setting {
             minted: flags & 2 != 0,
             paced: flags & 4 != 0,
             careful: flags & 8 != 0,
+            listed: flags & 16 != 0,
             deliveries: deliveries % 3 + 1,
             window: [1, 2, 3, 5, 8, 24].get(usize::from(window % 6)).copied().unwrap_or(1),
             batch: batch % 7 + 1,
@@ -144,7 +147,10 @@ struct Driven {
     sends: BTreeMap<u64, u32>,
     free: BTreeMap<u64, u32>,
     replays: BTreeMap<u64, u32>,
+    /// A reply accepted it while it was waited for.
     accepted: BTreeSet<u64>,
+    /// A reply accepted it, and it may have been settled before, unseen.
+    perhaps_accepted: BTreeSet<u64>,
     finished: bool,
     shut: bool,
 }
@@ -169,17 +175,33 @@ impl World {
             prepared = prepared.expires_after(Duration::from_secs(3 * u64::from(setting.expires)));
         }
         let deliveries = (0..setting.deliveries)
-            .map(|n| Driven {
-                delivery: prepared.open(now, setting.seed ^ u64::from(n)),
+            .map(|n| {
+                let seed = setting.seed ^ u64::from(n);
+                let listed = if setting.listed {
+                    usize::from(setting.window) * 3
+                } else {
+                    0
+                };
+                let list = (0..listed).map(|position| token(usize::from(n), position));
+                let delivery = if setting.listed {
+                    prepared.deliver(list, now, seed)
+                } else {
+                    prepared.open(now, seed)
+                };
+                (delivery, listed)
+            })
+            .map(|(delivery, listed)| Driven {
+                delivery,
                 now: now.mono,
-                pushed: Vec::new(),
+                pushed: vec![now.mono; listed],
                 settled: BTreeMap::new(),
                 sends: BTreeMap::new(),
                 free: BTreeMap::new(),
                 replays: BTreeMap::new(),
                 accepted: BTreeSet::new(),
+                perhaps_accepted: BTreeSet::new(),
                 finished: false,
-                shut: false,
+                shut: setting.listed,
             })
             .collect();
         Self {
@@ -227,7 +249,7 @@ impl World {
         let driven = &mut self.deliveries[of];
         let position = driven.pushed.len();
         let room = driven.delivery.room();
-        let token = Token::try_from(format!("d{of}-p{position}")).expect("a token");
+        let token = token(of, position);
         match driven.delivery.push(token.clone(), now) {
             Ok(at) => {
                 assert!(room > 0, "pushed without room");
@@ -285,7 +307,8 @@ impl World {
                 );
                 assert!(position < driven.pushed.len() as u64, "an outcome for nobody");
                 if let Outcome::Accepted(_) = &done.outcome {
-                    assert!(driven.accepted.contains(&position), "accepted, though no reply said so");
+                    let said = driven.accepted.contains(&position) || driven.perhaps_accepted.contains(&position);
+                    assert!(said, "accepted, though no reply said so");
                 } else {
                     assert!(!driven.accepted.contains(&position), "an acceptance was lost");
                 }
@@ -304,7 +327,8 @@ impl World {
                 match delay {
                     Some(delay) => {
                         assert!(delay > Duration::ZERO, "a wait of nothing");
-                        if let Some(oldest) = oldest {
+                        // Those of a list come in as there is room: their time runs from there.
+                        if let Some(oldest) = oldest.filter(|_| !self.setting.listed) {
                             assert!(driven.now + delay <= oldest, "a wait past the oldest deadline");
                         }
                     }
@@ -397,8 +421,13 @@ impl World {
                 .accepts
                 .get(flight.positions.iter().position(|p| *p == position).expect("its place"));
             // What settled before the reply came, unseen so far, keeps its outcome.
-            if accepted == Some(&true) && (!hidden || after.accepted > before.accepted) {
-                driven.accepted.insert(position);
+            if accepted == Some(&true) {
+                let place = if hidden {
+                    &mut driven.perhaps_accepted
+                } else {
+                    &mut driven.accepted
+                };
+                place.insert(position);
             }
             let replays = driven.replays.entry(position).or_default();
             if answer.not_sent && *replays < REPLAYS {
@@ -473,8 +502,10 @@ impl World {
         } else {
             driven.delivery.cancel();
             let progress = driven.delivery.progress();
+            // A list's end is handed out as the window has it.
+            let ready = if self.setting.listed { 0 } else { progress.ready };
             assert_eq!(
-                progress.ready + progress.flying + progress.waiting,
+                ready + progress.flying + progress.waiting,
                 0,
                 "cancelled, and somebody is left"
             );
@@ -486,10 +517,10 @@ impl World {
             let progress = driven.delivery.progress();
             let unseen = progress.settled() - driven.settled.len() as u64;
             let inside = progress.ready + progress.flying + progress.waiting;
-            assert!(
-                inside as u64 + unseen <= u64::from(self.setting.window),
-                "over the window"
-            );
+            // What waits outside the window counts as ready.
+            let outside = if self.setting.listed { progress.ready } else { 0 };
+            let window = u64::from(self.setting.window);
+            assert!((inside - outside) as u64 + unseen <= window, "over the window");
             assert_eq!(
                 inside as u64 + progress.settled(),
                 driven.pushed.len() as u64,
@@ -663,6 +694,10 @@ impl Exchange for MadeUpMint {
             )),
         }
     }
+}
+
+fn token(of: usize, position: usize) -> Token {
+    Token::try_from(format!("d{of}-p{position}")).expect("a token")
 }
 
 fn check_failure(failure: &Failure) {

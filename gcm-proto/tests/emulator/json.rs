@@ -179,6 +179,20 @@ fn a_payload_over_the_limit_fails_for_every_recipient_and_costs_no_attempt() {
 }
 
 #[test]
+fn a_list_or_an_object_among_the_data_counts_as_its_json() {
+    let mut emulator = scripted(r#"{"max_payload":9}"#);
+    for (value, verdict) in [
+        (r"[1, true]", "success"),
+        (r"[1, false]", "failure"),
+        (r#"{ "a": 10 }"#, "success"),
+        (r#"{ "a": 100 }"#, "failure"),
+    ] {
+        let body = format!(r#"{{"to":"4","data":{{"k":{value}}}}}"#);
+        assert_eq!(reply(&mut emulator, &body)[verdict], 1, "{value}");
+    }
+}
+
+#[test]
 fn payloads_are_measured_in_bytes_of_utf8() {
     let mut emulator = scripted(r#"{"max_payload":5}"#);
     assert_eq!(reply(&mut emulator, r#"{"to":"4","data":{"k":"éé"}}"#)["success"], 1);

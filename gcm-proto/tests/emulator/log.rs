@@ -71,6 +71,19 @@ fn the_log_ends_at_its_limit_and_the_counters_go_on() {
 }
 
 #[test]
+fn a_log_that_was_taken_has_room_again() {
+    let mut emulator = lenient().log_at_most(1);
+    for token in ["a", "b"] {
+        reply(&mut emulator, &json!({"to": token}).to_string());
+        let log = emulator.take_log();
+        assert_eq!(log.len(), 1);
+        assert_eq!(log[0].tokens(), [token]);
+    }
+    assert!(emulator.take_log().is_empty());
+    assert_eq!(emulator.counters().requests, 2);
+}
+
+#[test]
 fn an_entry_tells_what_was_asked() {
     let mut emulator = lenient();
     let body = r#"{"registration_ids":["4","8","4"],"time_to_live":108}"#;

@@ -145,7 +145,9 @@ fn gcm_e11_another_path_is_answered_with_a_page() {
 
 #[test]
 fn a_script_can_name_the_only_path() {
+    assert_eq!(lenient().endpoint_path(), "/gcm/send");
     let mut emulator = scripted(r#"{"endpoint_path":"/fcm/send"}"#);
+    assert_eq!(emulator.endpoint_path(), "/fcm/send");
     let raw = json_post(r#"{"to":"4"}"#);
     assert_eq!(send(&mut emulator, &raw).status(), 404);
     assert_eq!(
@@ -230,10 +232,6 @@ fn a_field_of_the_wrong_type_is_refused_and_echoed() {
         (
             r#""data":{"score":null}"#,
             r#"Field "score" must be a JSON string: null"#,
-        ),
-        (
-            r#""data":{"score":["a"]}"#,
-            "Field \"score\" must be a JSON string: [\"a\"\n]",
         ),
     ] {
         refused(&format!(r#"{{"to":"4",{field}}}"#), sentence);

@@ -1,7 +1,7 @@
 //! Faults of single results in a multicast's reply.
 
 use crate::common::{advice_name, is_unreadable, json_to, multicast, ok, plain_to, refusal, reply, token};
-use gcm_proto::{Advice, Code, Exchange, Outcome, Sent, Token, json};
+use gcm_proto::{Advice, Code, Exchange, MulticastId, Outcome, Sent, Token, json};
 use serde_json::json;
 use std::time::SystemTime;
 
@@ -131,7 +131,7 @@ fn fault_c15_a_multicast_id_is_for_information_only() {
             &["A"],
             &format!(r#"{{"multicast_id":{id},"results":[{{"message_id":"1"}}]}}"#),
         );
-        assert_eq!(results.multicast_id().map(|id| id.as_str()), kept, "{id}");
+        assert_eq!(results.multicast_id().map(MulticastId::as_str), kept, "{id}");
         assert_eq!(results.accepted().count(), 1);
     }
 }

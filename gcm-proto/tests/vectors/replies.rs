@@ -4,7 +4,9 @@ use crate::common::{
     Said, advice_name, ask_all, ask_many, ask_one, is_unreadable, json_to, multicast, plain_to, reply, scope_name,
 };
 use crate::same;
-use gcm_proto::{Advice, Outcome, Receipt, Refusal, RetryAfter, Target, Token, json};
+use gcm_proto::{
+    Accepted, Advice, Code, Failure, MulticastId, Outcome, Receipt, Refusal, RetryAfter, Target, Token, json,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::time::{Duration, SystemTime};
@@ -177,7 +179,7 @@ impl Row {
     }
 
     fn results(&self, expected: &Results, results: &json::Results) -> Result<(), String> {
-        let id = results.multicast_id().map(|id| id.as_str());
+        let id = results.multicast_id().map(MulticastId::as_str);
         same("the multicast id", id, Some(&*expected.multicast_id))?;
         same("the delay", self.delay(results.retry_after()), seconds(expected.delay))?;
         same("the length", results.outcomes().len(), expected.outcomes.len())?;
@@ -227,16 +229,12 @@ impl Reply {
 impl OfToken {
     fn is(&self, outcome: &Outcome) -> Result<(), String> {
         let accepted = outcome.accepted();
-        let code = outcome.failure().map(|failure| failure.code());
-        same(
-            "the id",
-            accepted.and_then(|accepted| accepted.id()),
-            self.id.as_deref(),
-        )?;
-        same("the code", code.map(|code| code.as_str()), self.code.as_deref())?;
+        let code = outcome.failure().map(Failure::code);
+        same("the id", accepted.and_then(Accepted::id), self.id.as_deref())?;
+        same("the code", code.map(Code::as_str), self.code.as_deref())?;
         same("the advice", advice_name(&outcome.advice()), &self.advice)?;
-        same("slower", code.is_some_and(|code| code.is_rate_limit()), self.slower)?;
-        let canonical = accepted.and_then(|accepted| accepted.canonical());
+        same("slower", code.is_some_and(Code::is_rate_limit), self.slower)?;
+        let canonical = accepted.and_then(Accepted::canonical);
         same(
             "the canonical id",
             canonical.map(Token::as_str),
@@ -274,8 +272,9 @@ fn seconds(seconds: Option<u64>) -> Option<Duration> {
 
 fn holds(what: &str, text: &str, part: &str) -> Result<(), String> {
     // An excerpt is on one line.
-    match text.contains(&part.replace('\n', "\\n")) {
-        true => Ok(()),
-        false => Err(format!("{what} is {text:?}, without {part:?}")),
+    if text.contains(&part.replace('\n', "\\n")) {
+        Ok(())
+    } else {
+        Err(format!("{what} is {text:?}, without {part:?}"))
     }
 }

@@ -140,9 +140,10 @@ impl Row {
             }
             Expect::APairOf(pairs) => {
                 let body = String::from_utf8_lossy(body);
-                match body.split('&').any(|pair| pairs.iter().any(|one| one == pair)) {
-                    true => Ok(()),
-                    false => Err(format!("none of {pairs:?} is in {body:?}")),
+                if body.split('&').any(|pair| pairs.iter().any(|one| one == pair)) {
+                    Ok(())
+                } else {
+                    Err(format!("none of {pairs:?} is in {body:?}"))
                 }
             }
             Expect::Chunks(_) | Expect::Refused { .. } => Err("not a single request".to_owned()),

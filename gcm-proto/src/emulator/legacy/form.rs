@@ -3,14 +3,15 @@
 use http::StatusCode;
 
 use crate::emulator::door::Refusal;
-use crate::emulator::log::{Addressee, Wire};
+use crate::emulator::form;
+use crate::emulator::log::Addressee;
 use crate::emulator::script::Rules;
 
-use super::{MAX_TIME_TO_LIVE, Order, is_reserved};
+use super::{Form, MAX_TIME_TO_LIVE, Order, is_reserved};
 
 /// Reads a request.
 pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
-    let pairs = pairs(body);
+    let pairs = form::pairs(body);
     // First of all, because a body of another kind lacks it: the service's hint that JSON came without its type.
     let target = match pairs.iter().flatten().find(|(name, _)| name == "registration_id") {
         Some((_, token)) if !token.is_empty() => token.clone(),
@@ -22,12 +23,12 @@ pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
         .into_iter()
         .collect::<Option<_>>()
         .ok_or_else(invalid_parameters)?;
-    if has_repeated(&pairs) {
+    if form::has_repeated(&pairs) {
         return Err(invalid_parameters());
     }
 
     let mut order = Order {
-        wire: Wire::Plaintext,
+        form: Form::Plaintext,
         to: if rules.groups.contains_key(&target) {
             Addressee::Group(target)
         } else {
@@ -73,44 +74,6 @@ pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
         order.fault = order.fault.or(Some("MissingCollapseKey"));
     }
     Ok(order)
-}
-
-/// The names and values of a form; `None` for a pair that is not text in UTF-8 with whole escapes.
-fn pairs(body: &[u8]) -> Vec<Option<(String, String)>> {
-    body.split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let mut parts = pair.splitn(2, |byte| *byte == b'=');
-            Some((decode(parts.next()?)?, decode(parts.next().unwrap_or_default())?))
-        })
-        .collect()
-}
-
-/// Undoes the form encoding, strictly.
-fn decode(encoded: &[u8]) -> Option<String> {
-    let digit = |byte: Option<&u8>| {
-        char::from(*byte?)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    let mut decoded = Vec::with_capacity(encoded.len());
-    let mut bytes = encoded.iter();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => digit(bytes.next())? * 16 + digit(bytes.next())?,
-            other => *other,
-        });
-    }
-    String::from_utf8(decoded).ok()
-}
-
-fn has_repeated(pairs: &[(String, String)]) -> bool {
-    let mut names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
-    names.sort_unstable();
-    names
-        .windows(2)
-        .any(|pair| matches!(pair, [one, other] if one == other))
 }
 
 fn is_time_to_live(text: &str) -> bool {

@@ -3,10 +3,11 @@
 use crate::emulator::devices::is_garbage;
 use crate::emulator::door::Refusal;
 use crate::emulator::json::{self, Members, Value};
-use crate::emulator::log::{Addressee, Wire};
+use crate::emulator::log::Addressee;
 use crate::emulator::script::Rules;
+use crate::emulator::topic::{self, is_topic_name};
 
-use super::{MAX_TIME_TO_LIVE, Order, condition, is_reserved, is_topic_name, sentence};
+use super::{Form, MAX_TIME_TO_LIVE, Order, is_reserved, sentence};
 
 /// Reads a request.
 pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
@@ -94,7 +95,7 @@ impl Request {
         } else if let Some(target) = self.to {
             one(rules, target)?
         } else if let Some(expression) = self.condition {
-            let topics = condition::topics(&expression, rules.max_condition_topics)
+            let topics = topic::topics(&expression, rules.max_condition_topics)
                 .map_err(|rule| invalid("condition", &expression, &rule))?;
             Addressee::Condition { expression, topics }
         } else if let Some(key) = self.notification_key {
@@ -114,7 +115,7 @@ impl Request {
             None
         };
         Ok(Order {
-            wire: Wire::Json,
+            form: Form::Json,
             to,
             dry_run: self.dry_run,
             package: self.package,
@@ -200,7 +201,8 @@ fn time_to_live(name: &str, value: &Value) -> Result<(), Refusal> {
     }
 }
 
-/// Checks the data and measures it. Anything but a text is turned into one by the service, so a plain value is fine.
+/// Checks the data and measures it. Anything but a text is turned into one by the service, a list or an object into its JSON
+/// (google/gcm#127, ToothlessGear/node-gcm#289); what it does with `null` is not known.
 fn data(members: Members) -> Result<usize, Refusal> {
     let mut size = 0_usize;
     for (key, value) in members {
@@ -209,10 +211,8 @@ fn data(members: Members) -> Result<usize, Refusal> {
         }
         let length = match &value {
             Value::String(text) | Value::Number(text) => text.len(),
-            Value::Bool(value) => value.to_string().len(),
-            Value::Null | Value::Array(_) | Value::Object(_) => {
-                return Err(mistyped(&key, "string", &value));
-            }
+            Value::Bool(_) | Value::Array(_) | Value::Object(_) => value.to_string().len(),
+            Value::Null => return Err(mistyped(&key, "string", &value)),
         };
         size = size.saturating_add(key.len()).saturating_add(length);
     }

@@ -1,12 +1,10 @@
-//! Reads a condition over topics: which topics it names, or why it is none.
+//! Decides what can be the name of a topic, and which topics a condition names.
 //!
 //! ```text
 //! expr    := unary { ( "&&" | "||" ) unary }
 //! unary   := [ "!" ] primary
 //! primary := "(" expr ")" | "'" NAME "'" "in topics"
 //! ```
-
-use super::is_topic_name;
 
 /// Parentheses within parentheses that are still read.
 const MAX_DEPTH: u8 = 32;
@@ -25,6 +23,15 @@ pub(super) fn topics(condition: &str, most: usize) -> Result<Vec<String>, String
         return Err(format!("must not name more than {most} topics"));
     }
     Ok(reader.topics)
+}
+
+/// Whether this can be the name of a topic, without its prefix. Firebase's own `private/` topics are topics too.
+pub(super) fn is_topic_name(name: &str) -> bool {
+    let name = name.strip_prefix("private/").unwrap_or(name);
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte))
 }
 
 struct Reader<'a> {

@@ -1,0 +1,52 @@
+//! The example that streams a file: what it counts, and where it stops.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+fn scratch(name: &str, text: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("gcm-fan-out-{}-{name}", std::process::id()));
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn fan_out(tokens: &PathBuf) -> (bool, String) {
+    let mut command = Command::new(support::example("fan_out"));
+    let output = command
+        .args(["--window", "2000", "--tokens"])
+        .arg(tokens)
+        .output()
+        .unwrap();
+    (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn every_token_of_the_file_is_sent_to() {
+    let mut text = "\u{feff}".to_owned();
+    for n in 0..5000 {
+        writeln!(text, "APA91b-device-{n}\r\n\r").unwrap();
+    }
+    let tokens = scratch("many.txt", &text);
+    let (success, said) = fan_out(&tokens);
+    fs::remove_file(tokens).unwrap();
+    assert!(success, "{said}");
+    assert!(
+        said.starts_with("5000 accepted, 0 replaced, 0 removed, 0 failed; "),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_line_that_is_no_token_is_named_and_what_came_before_is_sent() {
+    let tokens = scratch("bad.txt", "device-one\ndevice-two\nbell\u{7}\ndevice-four\n");
+    let (success, said) = fan_out(&tokens);
+    let named = format!("error: {}, line 3: ", tokens.display());
+    fs::remove_file(tokens).unwrap();
+    assert!(!success);
+    assert!(said.starts_with("2 accepted, "), "{said}");
+    assert!(said.contains(&named), "{said}");
+}

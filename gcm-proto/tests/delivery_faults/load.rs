@@ -1,0 +1,258 @@
+//! Faults of load: storms, outages, starvation, and callers who are slow.
+
+use crate::common::{message, route, token};
+use gcm_proto::{Delivery, Gateway, Now, Outcome, Pace, Report, RetryPolicy, Step, Target};
+use gcm_testkit::replies::{refused, reply, results};
+use gcm_testkit::{Driver, Reply, Seen};
+use http::Request;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn gateway() -> Gateway {
+    Gateway::plaintext(route())
+}
+
+fn deliver(gateway: &Gateway, recipients: usize, now: Now, seed: u64) -> Delivery {
+    let targets = (0..recipients).map(|n| token(&format!("t{n}")));
+    gateway.prepare(&message()).unwrap().deliver(targets, now, seed)
+}
+
+fn accepted() -> Reply {
+    reply(200, &[], "id=1:08\n")
+}
+
+fn busy() -> Reply {
+    reply(503, &[], "")
+}
+
+/// The number of the recipient of a plaintext request.
+fn recipient(request: &Request<Vec<u8>>) -> usize {
+    let body = std::str::from_utf8(request.body()).unwrap();
+    let token = body
+        .strip_prefix("registration_id=t")
+        .unwrap()
+        .split('&')
+        .next()
+        .unwrap();
+    token.parse().unwrap()
+}
+
+/// How long after the first request each left.
+fn times(seen: &[Seen]) -> Vec<Duration> {
+    seen.iter()
+        .map(|one| one.at.mono.saturating_sub(seen[0].at.mono))
+        .collect()
+}
+
+#[track_caller]
+fn assert_all_accepted(report: &Report, recipients: usize) {
+    assert_eq!((report.accepted().count(), report.len()), (recipients, recipients));
+}
+
+#[test]
+fn fault_h1_a_storm_of_429_is_one_pause_for_all_and_then_a_slow_start() {
+    let mut refused = 0;
+    let mut driver = Driver::new(|_: &Request<_>, _| {
+        refused += 1;
+        if refused <= 10 {
+            reply(429, &[("retry-after", "75")], "")
+        } else {
+            accepted()
+        }
+    })
+    .calls(10)
+    .latency(SECOND);
+    // Ten in the air at once, and ten a second allowed.
+    let gateway = gateway().with_pace(Pace::per_minute(6000));
+    let now = driver.now();
+    let mut deliveries: Vec<_> = (0..4).map(|seed| deliver(&gateway, 50, now, seed)).collect();
+    for report in driver.run_all(&mut deliveries) {
+        assert_all_accepted(&report, 50);
+    }
+    let times = times(driver.requests());
+    let (storm, after) = times.split_at(10);
+    let first_reply = storm[0] + SECOND;
+    assert!(*storm.last().unwrap() <= first_reply, "{storm:?}");
+    assert!(
+        after[0] >= first_reply + 75 * SECOND,
+        "nothing during the pause: {:?}",
+        after[0]
+    );
+    // A tenth of a hundred a second, growing over a minute.
+    let start = after.iter().filter(|time| **time < after[0] + SECOND).count();
+    assert!((8..=12).contains(&start), "{start} in the first second");
+}
+
+#[test]
+fn fault_h3_those_who_failed_together_do_not_come_back_together() {
+    let mut driver = Driver::new(|_: &Request<_>, now: Now| {
+        if now.mono == Duration::from_secs(1000) {
+            busy()
+        } else {
+            accepted()
+        }
+    });
+    // Each on a gateway of its own, as a thousand senders are; only the seeds differ.
+    let now = driver.now();
+    let mut deliveries: Vec<_> = (0..1000).map(|seed| deliver(&gateway(), 1, now, seed)).collect();
+    driver.run_all(&mut deliveries);
+    let times = times(driver.requests());
+    let mut slices = [0; 10];
+    for time in &times[1000..] {
+        let millis = usize::try_from(time.as_millis()).unwrap();
+        slices[(millis - 500) / 100] += 1;
+    }
+    assert_eq!(slices.iter().sum::<usize>(), 1000);
+    // A hundred each, give or take five standard deviations.
+    assert!(slices.iter().all(|count| (53..=147).contains(count)), "{slices:?}");
+}
+
+#[test]
+fn fault_h4_a_total_outage_costs_a_fifth_more_and_a_hundred() {
+    let json = Gateway::json(route()).with_batch(1);
+    let kinds: [(Gateway, fn() -> Reply); 4] = [
+        (gateway(), busy),
+        (gateway(), refused),
+        (json.clone(), busy),
+        (json, || results(1, &[r#"{"error":"Unavailable"}"#])),
+    ];
+    for (gateway, fails) in kinds {
+        let mut driver = Driver::new(move |_: &Request<_>, _| fails())
+            .calls(8)
+            .latency(SECOND / 20);
+        let report = driver.run(&mut deliver(&gateway, 1000, driver.now(), 7));
+        let requests = driver.requests().len();
+        assert!((1001..=1300).contains(&requests), "{requests} requests");
+        assert_eq!(report.retriable().count(), 1000);
+    }
+}
+
+#[test]
+fn fault_h6_due_retries_queue_behind_those_who_are_ready() {
+    let mut failed = false;
+    let mut driver = Driver::new(|_: &Request<_>, _| {
+        if std::mem::replace(&mut failed, true) {
+            accepted()
+        } else {
+            busy()
+        }
+    })
+    .latency(SECOND);
+    let prepared = gateway().prepare(&message()).unwrap();
+    let mut delivery = prepared.open(driver.now(), 7);
+    for n in 0..6 {
+        delivery.push(token(&format!("t{n}")), driver.now()).unwrap();
+    }
+    delivery.close();
+    assert_all_accepted(&driver.run(&mut delivery), 6);
+    let order: Vec<_> = driver.requests().iter().map(|seen| recipient(&seen.request)).collect();
+    // The first is due again before the third leaves.
+    assert_eq!(order, [0, 1, 2, 3, 4, 5, 0]);
+}
+
+#[test]
+fn fault_h7_a_dead_project_holds_up_no_other() {
+    let dead = Gateway::plaintext(gcm_proto::Route::new(
+        "https://dead.example.org/gcm/send".parse().unwrap(),
+        "AAAA-dead-key".parse().unwrap(),
+    ));
+    let mut driver = Driver::new(|request: &Request<_>, _| match request.uri().host() {
+        Some("dead.example.org") => reply(503, &[("retry-after", "300")], ""),
+        _ => accepted(),
+    });
+    let now = driver.now();
+    let mut deliveries = [deliver(&dead, 100, now, 1), deliver(&gateway(), 100, now, 2)];
+    let reports = driver.run_all(&mut deliveries);
+    assert_eq!(reports[0].retriable().count(), 100);
+    assert_all_accepted(&reports[1], 100);
+    let alive = driver
+        .requests()
+        .iter()
+        .filter(|seen| seen.request.uri().host() != Some("dead.example.org"));
+    assert!(alive.clone().all(|seen| seen.at == now), "none of them waited");
+    assert_eq!(alive.count(), 100);
+}
+
+#[test]
+fn fault_h8_the_dead_of_one_run_are_not_in_the_next() {
+    let mut driver = Driver::new(|request: &Request<_>, _| match recipient(request) % 10 {
+        0..3 => reply(200, &[], "Error=NotRegistered\n"),
+        _ => accepted(),
+    });
+    let prepared = gateway().prepare(&message()).unwrap();
+    let all: Vec<Target> = (0..100).map(|n| token(&format!("t{n}")).into()).collect();
+    let report = driver.run(&mut prepared.deliver(all.clone(), driver.now(), 1));
+    let dead: Vec<Target> = report.removals().cloned().collect();
+    assert_eq!(dead.len(), 30);
+    let left = all.into_iter().filter(|target| !dead.contains(target));
+    assert_all_accepted(&driver.run(&mut prepared.deliver(left, driver.now(), 2)), 70);
+    assert_eq!(driver.requests().len(), 170);
+}
+
+#[test]
+fn fault_h10_a_caller_who_does_not_take_outcomes_is_sent_no_more() {
+    let now = Driver::new(|_: &Request<_>, _| accepted()).now();
+    let mut delivery = deliver(&gateway().with_window(4), 100, now, 7);
+    let mut in_air = Vec::new();
+    while let Step::Send(call) = delivery.poll(now) {
+        in_air.push(call.ticket);
+    }
+    assert_eq!(in_air.len(), 4, "the window is what flies");
+    for ticket in in_air {
+        delivery.handle(ticket, Ok(http::Response::new("id=1:08\n")), now);
+    }
+    // One outcome taken makes room for one request, and no more are handed out before they are taken.
+    for _ in 0..4 {
+        let progress = delivery.progress();
+        assert_eq!((progress.accepted, progress.requests), (4, 4));
+        assert!(matches!(delivery.poll(now), Step::Settle(_)));
+    }
+    assert!(matches!(delivery.poll(now), Step::Send(_)));
+}
+
+#[test]
+fn fault_h12_senders_that_share_a_gateway_share_its_pace() {
+    let mut driver = Driver::new(|_: &Request<_>, _| accepted())
+        .calls(8)
+        .latency(SECOND / 10);
+    let gateway = gateway()
+        .with_pace(Pace::per_minute(600))
+        .with_policy(RetryPolicy::NONE);
+    let now = driver.now();
+    let mut deliveries: Vec<_> = (0..3).map(|seed| deliver(&gateway.clone(), 40, now, seed)).collect();
+    for report in driver.run_all(&mut deliveries) {
+        assert!(report.iter().all(|done| matches!(done.outcome, Outcome::Accepted(_))));
+    }
+    let times = times(driver.requests());
+    assert_eq!(times.len(), 120);
+    // Ten a second, whoever sends: in each second that begins with a request, eleven at most.
+    for (n, time) in times.iter().enumerate() {
+        let within = times[n..].iter().take_while(|other| **other < *time + SECOND).count();
+        assert!(within <= 11, "{within} in the second from {time:?}");
+    }
+    assert!(
+        *times.last().unwrap() >= Duration::from_millis(11_800),
+        "{:?}",
+        times.last()
+    );
+}
+
+#[test]
+fn fault_g14_no_policy_spins_and_none_overflows() {
+    let busy = || reply(503, &[("retry-after", "0")], "");
+    let mut nothing = RetryPolicy::LEGACY;
+    (nothing.initial, nothing.max, nothing.rate_limit_initial) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    nothing.replay_delay = Duration::ZERO;
+    let mut endless = RetryPolicy::LEGACY;
+    (endless.initial, endless.max, endless.give_up_after) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    endless.retry_after_cap = Duration::MAX;
+    for (policy, requests) in [(nothing, 5), (endless, 1)] {
+        let mut driver = Driver::new(|_: &Request<_>, _| busy());
+        let gateway = Gateway::plaintext(route()).with_policy(policy);
+        let prepared = gateway.prepare(&message()).unwrap();
+        let report = driver.run(&mut prepared.deliver([token("A")], driver.now(), 7));
+        assert_eq!(driver.requests().len(), requests);
+        assert_eq!(report.retriable().count(), 1);
+    }
+}
