@@ -1,5 +1,6 @@
 //! The FCM HTTP v1 wire is decided here: one target a request, and which reply belongs to it.
 
+mod body;
 mod reply;
 mod request;
 

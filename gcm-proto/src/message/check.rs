@@ -106,8 +106,15 @@ pub(crate) fn is_https(url: &str) -> bool {
     is_url(url, &["https"])
 }
 
+pub(super) fn base64(field: &str, text: Option<&str>) -> Checked {
+    match text {
+        Some(text) if !is_base64(text) => refuse(field, "standard base64"),
+        _ => Ok(()),
+    }
+}
+
 /// RFC 4648 section 4, padded.
-pub(super) fn is_base64(text: &str) -> bool {
+fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     text.len() % 4 == 0
         && text.len() - body.len() <= 2

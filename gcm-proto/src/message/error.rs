@@ -16,7 +16,7 @@ pub enum MessageError {
         given: Duration,
     },
     /// A data key that the services keep for themselves (`InvalidDataKey`).
-    #[error("{field} key \"{key}\" is reserved: from, message_type and all that begins with google or gcm")]
+    #[error("{field} key {key:?} is reserved: from, message_type and all that begins with google or gcm")]
     ReservedKey {
         /// The map: `data`, or that of a part.
         field: String,
@@ -24,7 +24,7 @@ pub enum MessageError {
         key: String,
     },
     /// A data value that has no text: `null`, a number that is not finite, or a map whose keys are no strings.
-    #[error("data key \"{key}\" has a value that is not to be written as JSON text")]
+    #[error("data key {key:?} has a value that is not to be written as JSON text")]
     NoText {
         /// The key.
         key: String,
@@ -54,7 +54,7 @@ pub enum MessageError {
         other: String,
     },
     /// A custom key that the object has as a field of its own, to be set by its own method.
-    #[error("{field} has the custom key \"{key}\", which is a field of its own")]
+    #[error("{field} has the custom key {key:?}, which is a field of its own")]
     StandardKey {
         /// The object.
         field: String,
@@ -64,9 +64,12 @@ pub enum MessageError {
 }
 
 impl MessageError {
-    /// The same about a field inside of `parent`.
+    /// The same about a field inside of `parent`; no name is `parent` itself.
     pub(super) fn within(self, parent: &str) -> Self {
-        let below = |field: String| format!("{parent}.{field}");
+        let below = |field: String| match field.as_str() {
+            "" => parent.to_owned(),
+            field => format!("{parent}.{field}"),
+        };
         match self {
             Self::TimeToLive { field, given } => Self::TimeToLive {
                 field: below(field),

@@ -9,7 +9,7 @@ use std::fmt;
 macro_rules! part {
     (
         $(#[$outer:meta])*
-        pub struct $name:ident {
+        $vis:vis struct $name:ident {
             $(text { $($(#[$text_doc:meta])* $text:ident,)+ })?
             $(flag { $($(#[$flag_doc:meta])* $flag:ident,)+ })?
             $(time { $($(#[$time_doc:meta])* $time:ident,)+ })?
@@ -20,11 +20,11 @@ macro_rules! part {
             $(free { $(#[$free_doc:meta])* $free:ident, })?
         }
     ) => {
-        $(#[$outer])*
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(default)]
+        $(#[$outer])*
         #[must_use = "a part does nothing until it is put into a message"]
-        pub struct $name {
+        $vis struct $name {
             $($(#[serde(skip_serializing_if = "Option::is_none")] pub(crate) $text: Option<String>,)+)?
             $($(#[serde(skip_serializing_if = "Option::is_none")] pub(crate) $flag: Option<bool>,)+)?
             $($(

@@ -47,7 +47,10 @@ impl Timestamp {
                     _ => return None,
                 };
                 let (hours, minutes) = hours.split_once(':')?;
-                (clock, sign * (number(hours, 2, 23)? * 3600 + number(minutes, 2, 59)? * 60))
+                (
+                    clock,
+                    sign * (number(hours, 2, 23)? * 3600 + number(minutes, 2, 59)? * 60),
+                )
             }
         };
         let (day, time) = clock.split_once(['T', 't'])?;
@@ -144,7 +147,11 @@ fn date(days: i64) -> (i64, i64, i64) {
     let day_of_year = day - (365 * year + year / 4 - year / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day_of_month = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
     (era * 400 + year + i64::from(month <= 2), month, day_of_month)
 }
 
