@@ -83,7 +83,7 @@ impl Android {
             package: self.restricted_package_name.as_deref(),
             ttl: self.ttl,
             data: &self.data,
-            fcm_options: self.fcm_options.as_ref(),
+            label: self.fcm_options.as_ref(),
         };
         options.check(allow_reserved)?;
         match &self.notification {
@@ -156,7 +156,7 @@ impl AndroidV2 {
             package: self.restricted_package_name.as_deref(),
             ttl: self.ttl,
             data: &self.data,
-            fcm_options: self.fcm_options.as_ref(),
+            label: self.fcm_options.as_ref(),
         };
         options.check(allow_reserved)?;
         if self.background_sync.is_some() && self.remote_notification.is_some() {
@@ -221,7 +221,7 @@ struct Options<'a> {
     package: Option<&'a str>,
     ttl: Option<Time>,
     data: &'a BTreeMap<String, String>,
-    fcm_options: Option<&'a FcmOptions>,
+    label: Option<&'a FcmOptions>,
 }
 
 impl Options<'_> {
@@ -230,7 +230,7 @@ impl Options<'_> {
         check::not_empty("restricted_package_name", self.package)?;
         check::time_to_live("ttl", self.ttl.map(|time| time.0))?;
         check::data("data", self.data, allow_reserved)?;
-        FcmOptions::check(self.fcm_options)
+        FcmOptions::check(self.label)
     }
 }
 

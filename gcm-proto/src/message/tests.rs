@@ -1,5 +1,7 @@
 //! What a message may hold, by table, and its JSON form.
 
+mod parts;
+
 use super::{Message, MessageBuilder, MessageError, Notification, Priority};
 use serde_json::json;
 use std::collections::BTreeMap;

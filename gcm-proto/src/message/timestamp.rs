@@ -39,19 +39,7 @@ impl Timestamp {
     fn parse(text: &str) -> Option<Self> {
         let (clock, offset) = match text.strip_suffix(['Z', 'z']) {
             Some(clock) => (clock, 0),
-            None => {
-                let (clock, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
-                let (sign, hours) = match offset.split_at_checked(1)? {
-                    ("+", hours) => (1, hours),
-                    ("-", hours) => (-1, hours),
-                    _ => return None,
-                };
-                let (hours, minutes) = hours.split_once(':')?;
-                (
-                    clock,
-                    sign * (number(hours, 2, 23)? * 3600 + number(minutes, 2, 59)? * 60),
-                )
-            }
+            None => offset(text)?,
         };
         let (day, time) = clock.split_once(['T', 't'])?;
         let [year, month, day] = three(day, '-')?;
@@ -122,6 +110,21 @@ impl<'de> Deserialize<'de> for Timestamp {
 
         deserializer.deserialize_str(Text)
     }
+}
+
+/// What comes before an offset such as `+01:00`, and its seconds.
+fn offset(text: &str) -> Option<(&str, i64)> {
+    let (clock, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let (sign, hours) = match offset.split_at_checked(1)? {
+        ("+", hours) => (1, hours),
+        ("-", hours) => (-1, hours),
+        _ => return None,
+    };
+    let (hours, minutes) = hours.split_once(':')?;
+    Some((
+        clock,
+        sign * (number(hours, 2, 23)? * 3600 + number(minutes, 2, 59)? * 60),
+    ))
 }
 
 fn three(text: &str, separator: char) -> Option<[&str; 3]> {

@@ -8,6 +8,7 @@ use serde_json::json;
 use std::time::{Duration, SystemTime};
 
 /// `case` tells several inputs of one row apart: for durations, it is the number of seconds.
+#[allow(clippy::too_many_lines)] // a table
 pub(crate) fn built(id: &str, case: &str) -> Message {
     let builder = Message::builder();
     let builder = match id {

@@ -13,7 +13,6 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE,
 use http::response::Parts;
 use http::{Method, Request};
 use std::fmt;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -78,6 +77,30 @@ impl Route {
 /// A message encoded for this wire, once for all its recipients: the target is added to each request, and the date on which
 /// the message expires on iOS.
 ///
+/// A message written for the legacy wires goes out as it is: what it says itself is said to each platform by that platform's
+/// names (after Google's "Migrate from legacy FCM APIs to HTTP v1"). What a typed part sets wins, field by field; an alert or a
+/// sound is one field.
+///
+/// | the message's | Android | iOS | web |
+/// |---|---|---|---|
+/// | `collapse_key` | `collapse_key` | header `apns-collapse-id`, if it fits | header `Topic`, if it fits |
+/// | `priority` | `priority` | header `apns-priority` 5, 10 | header `Urgency` |
+/// | `time_to_live` | `ttl` | header `apns-expiration` | header `TTL` |
+/// | `restricted_package_name`, `direct_boot_ok` | same | | |
+/// | `content_available` | | `content-available`; without a notification also `apns-push-type` background, priority 5 | |
+/// | `mutable_content` | | `mutable-content` | |
+/// | notification: `title`, `body`, `image` | for all | for all | for all |
+/// | `icon` | `icon` | | `icon` |
+/// | `sound` | `sound` | `sound` | |
+/// | `click_action` | `click_action` | `category` | `link`, if it is https |
+/// | `tag`, `color`, `android_channel_id` | same | | |
+/// | `badge` | | `badge` | |
+/// | `subtitle` | | an `alert` with `title` and `body` | |
+/// | `title_loc_key`, `body_loc_key` and arguments | same | an `alert` with `title` and `body` | |
+///
+/// `data` and `analytics_label` are for all, and a dry run is `validate_only`. `delay_while_idle`, which the services ignore
+/// since 2016, is left out. `raw_data` is refused.
+///
 /// ```
 /// use gcm_proto::{Exchange, Message, Token, v1};
 /// use std::time::{Duration, SystemTime};
@@ -97,8 +120,9 @@ pub struct Encoded(Arc<EncodedOnce>);
 
 struct EncodedOnce {
     route: Route,
-    /// All but the access token, with a place for the length.
-    headers: HeaderMap,
+    /// Without an access token and with one. What differs from request to request has its place already: a map that was
+    /// cloned grows at a cost.
+    headers: [HeaderMap; 2],
     body: Body,
     payload: usize,
 }
@@ -127,8 +151,7 @@ pub struct Single {
 }
 
 impl Encoded {
-    /// Encodes a message. Its own options go to each platform by that platform's names (Google's "Migrate from legacy FCM
-    /// APIs to HTTP v1"), below what a typed part sets itself.
+    /// Encodes a message.
     ///
     /// # Errors
     ///
@@ -262,8 +285,7 @@ impl Single {
         string(&mut body, name, plain);
         body.extend_from_slice(head);
         if let Some((_, rest)) = expiring {
-            // Writing to memory does not fail.
-            let _ = write!(body, "{}", self.expiration);
+            body.extend_from_slice(Digits::of(self.expiration).as_bytes());
             body.extend_from_slice(rest);
         }
         body
@@ -278,13 +300,18 @@ impl Exchange for Single {
         let mut request = Request::new(self.body());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = once.route.endpoint.uri().clone();
-        *request.headers_mut() = once.headers.clone();
-        let length = HeaderValue::from(request.body().len());
-        request.headers_mut().insert(CONTENT_LENGTH, length);
-        if let Some(token) = &self.token {
-            request
-                .headers_mut()
-                .insert(AUTHORIZATION, token.authorization().clone());
+        let [bare, admitted] = &once.headers;
+        let length = Digits::of(request.body().len() as u64);
+        let headers = request.headers_mut();
+        match &self.token {
+            None => headers.clone_from(bare),
+            Some(token) => {
+                headers.clone_from(admitted);
+                headers.insert(AUTHORIZATION, token.authorization().clone());
+            }
+        }
+        if let Ok(length) = HeaderValue::from_bytes(length.as_bytes()) {
+            headers.insert(CONTENT_LENGTH, length);
         }
         request
     }
@@ -298,16 +325,18 @@ fn send_call(base: &Endpoint, project: &ProjectId) -> Endpoint {
     base.below(&format!("/v1/projects/{project}/messages:send"))
 }
 
-fn headers() -> HeaderMap {
+fn headers() -> [HeaderMap; 2] {
     /// Asks for errors with `details` (Google's own SDKs send it).
     const FORMAT_VERSION: HeaderName = HeaderName::from_static("x-goog-api-format-version");
-    let mut headers = HeaderMap::with_capacity(5);
+    let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Nothing here decodes a body, so a compressed one would be unreadable.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(FORMAT_VERSION, HeaderValue::from_static("2"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    headers
+    let mut admitted = headers.clone();
+    admitted.insert(AUTHORIZATION, HeaderValue::from_static(""));
+    [headers, admitted]
 }
 
 /// Seconds from 1970. 0 means now or never to APNs, so only a time to live of zero says that.
@@ -319,6 +348,35 @@ fn expiration(time: Duration, wall: SystemTime, until: Option<SystemTime>) -> u6
     let expires = since(wall).saturating_add(time);
     let expires = until.map_or(expires, |until| expires.min(since(until)));
     expires.as_secs().max(1)
+}
+
+/// A number in decimal, without the cost of `format!`, which shows at one for each recipient.
+struct Digits {
+    /// Filled from the end.
+    bytes: [u8; 20],
+    start: usize,
+}
+
+impl Digits {
+    fn of(mut number: u64) -> Self {
+        let mut digits = Self {
+            bytes: [b'0'; 20],
+            start: 20,
+        };
+        for byte in digits.bytes.iter_mut().rev() {
+            *byte += u8::try_from(number % 10).unwrap_or_default();
+            digits.start -= 1;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        digits
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
