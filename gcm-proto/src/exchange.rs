@@ -4,6 +4,7 @@
 
 pub mod json;
 pub mod plaintext;
+pub mod v1;
 
 mod legacy;
 mod refusal;

@@ -46,6 +46,13 @@ impl Prepared {
         let encoded = match gateway.settings().wire {
             Wire::Plaintext => Encoded::Plaintext(plaintext::Encoded::new(route, message)?),
             Wire::Json => Encoded::Json(json::Encoded::new(route, message)?),
+            // No gateway is made for it yet.
+            wire @ Wire::V1 => {
+                return Err(Undeliverable::Field {
+                    field: "a message of a gateway",
+                    wire,
+                });
+            }
         };
         message.payload_room(limits.payload_to_tokens.max(limits.payload_to_topics))?;
         Ok(Self {

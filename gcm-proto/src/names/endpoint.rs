@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// The URL requests go to: https, or http to a loopback address, or http by the explicit [`Endpoint::insecure`].
 ///
-/// For the legacy wires it is the whole URL of the send call. A query is kept but not shown; a user name or password in
+/// For the legacy wires it is the whole URL of the send call, for FCM HTTP v1 what its URLs begin with. A query is kept but not shown; a user name or password in
 /// the URL is refused, since it would reach logs.
 ///
 /// ```
@@ -49,6 +49,11 @@ impl Endpoint {
         Self(Uri::from_static("https://fcm.googleapis.com/fcm/send"))
     }
 
+    /// Where FCM HTTP v1 is served: the beginning of its URLs.
+    pub fn fcm() -> Self {
+        Self(Uri::from_static("https://fcm.googleapis.com"))
+    }
+
     /// An endpoint over plain http anywhere: whoever sits on the network reads the credential and the messages.
     ///
     /// # Errors
@@ -61,6 +66,18 @@ impl Endpoint {
     /// The URL as a request takes it.
     pub fn uri(&self) -> &Uri {
         &self.0
+    }
+
+    /// The endpoint at this path below it, a query kept.
+    ///
+    /// A URL that this makes longer than any may be (64 KiB) stays as it is: nothing is served there either way.
+    pub(crate) fn below(&self, path: &str) -> Self {
+        let scheme = self.0.scheme_str().unwrap_or_default();
+        let authority = self.0.authority().map_or("", |a| a.as_str());
+        let base = self.0.path().trim_end_matches('/');
+        let query = self.0.query().map_or(String::new(), |query| format!("?{query}"));
+        let url = format!("{scheme}://{authority}{base}{path}{query}");
+        url.parse().map_or_else(|_| self.clone(), Self)
     }
 
     fn check(url: &str, plain: bool) -> Result<Self, EndpointError> {

@@ -1,5 +1,6 @@
 //! Every public type with values that hold the key and the tokens, where it can hold them.
 
+use crate::parts;
 use crate::probe::{KEY, LONG, MIDDLE, Shown};
 use crate::replies;
 use crate::shown;
@@ -108,6 +109,23 @@ fn message_errors() -> Vec<MessageError> {
         Message::builder().raw_data(format!("{KEY}!")).build().unwrap_err(),
         Message::builder()
             .notification(Notification::new().body_loc_args([LONG]))
+            .build()
+            .unwrap_err(),
+        Message::builder()
+            .android(Android::new().data("from", KEY).analytics_label(LONG))
+            .build()
+            .unwrap_err(),
+        Message::builder()
+            .apns(Apns::new().live_activity_token(LONG).image(KEY))
+            .build()
+            .unwrap_err(),
+        Message::builder()
+            .android(Android::new())
+            .android_v2(AndroidV2::new().collapse_key(KEY))
+            .build()
+            .unwrap_err(),
+        Message::builder()
+            .apns(Apns::new().custom("aps", KEY))
             .build()
             .unwrap_err(),
     ]
@@ -289,13 +307,13 @@ fn names() -> Vec<Shown> {
 fn values() -> Vec<Shown> {
     let over = message().payload_room(0).unwrap_err();
     vec![
-        shown!("limits.rs" Limits, Limits, [Limits::LEGACY, Limits::GCM_2012]),
+        shown!("limits.rs" Limits, Limits, [Limits::LEGACY, Limits::GCM_2012, Limits::V1]),
         shown!("now.rs" Now, Now, [now()]),
         shown!("target.rs" Target, Target, targets()),
         shown!("transport.rs" TransportError, TransportError, transport_errors()),
-        shown!("message.rs" Message, Message, [message()]),
+        shown!("message.rs" Message, Message, [message(), parts::message(LONG), parts::message(MIDDLE)]),
         shown!("message.rs" MessageBuilder, MessageBuilder, [Message::builder().data_json("x", &f64::NAN)]),
-        shown!("message.rs" MessageError, MessageError, message_errors()),
+        shown!("message/error.rs" MessageError, MessageError, message_errors()),
         shown!("message.rs" PayloadTooLarge, PayloadTooLarge, [over]),
         shown!("message.rs" Priority, Priority, [Priority::Normal, Priority::High]),
         shown!("message/notification.rs" Notification, Notification, [Notification::new().title("Goal!")]),
@@ -329,7 +347,7 @@ fn exchanges() -> Vec<Shown> {
         .collect::<Vec<_>>();
     vec![
         shown!("exchange/route.rs" Route, Route, [route(), Route::without_key(route().endpoint().clone())]),
-        shown!("exchange/route.rs" Wire, Wire, [Wire::Json, Wire::Plaintext]),
+        shown!("exchange/route.rs" Wire, Wire, [Wire::Json, Wire::Plaintext, Wire::V1]),
         shown!("exchange/route.rs" Undeliverable, Undeliverable, undeliverables()),
         shown!("exchange/plaintext.rs" Encoded, plaintext::Encoded, [encoded]),
         shown!("exchange/plaintext.rs" Single, plaintext::Single, forms),
@@ -366,7 +384,7 @@ fn machine() -> Vec<Shown> {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Shown> {
-    [names(), values(), exchanges(), machine()]
+    [names(), values(), parts::all(), exchanges(), machine()]
         .into_iter()
         .flatten()
         .collect()
