@@ -3,5 +3,15 @@
 mod reply;
 mod request;
 
-pub use reply::Details;
+pub use crate::outcome::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
 pub use request::{Encoded, Route, Single};
+
+/// TEMPORARY
+pub fn read_reply(
+    project: &crate::ProjectId,
+    reply: http::Response<Vec<u8>>,
+    secret: Option<&str>,
+) -> Result<crate::Receipt, crate::Refusal> {
+    let (head, body) = reply.into_parts();
+    reply::read(project, &head, &body, secret)
+}
