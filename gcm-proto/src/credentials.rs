@@ -39,9 +39,18 @@ pub struct AccessToken {
     authorization: HeaderValue,
 }
 
+/// How a request names it (RFC 6750 section 2.1).
+const SCHEME: &str = "Bearer ";
+
 impl AccessToken {
     pub(crate) fn authorization(&self) -> &HeaderValue {
         &self.authorization
+    }
+
+    /// The token itself, for those who look for it in texts.
+    pub(crate) fn expose(&self) -> &str {
+        let header = self.authorization.to_str().unwrap_or_default();
+        header.strip_prefix(SCHEME).unwrap_or_default()
     }
 }
 
@@ -51,7 +60,7 @@ impl TryFrom<&str> for AccessToken {
     fn try_from(text: &str) -> Result<Self, NameError> {
         const WHAT: &str = "an access token";
         visible_ascii(WHAT, text)?;
-        let mut authorization = HeaderValue::try_from(format!("Bearer {text}"))
+        let mut authorization = HeaderValue::try_from(format!("{SCHEME}{text}"))
             .map_err(|_| NameError::new(WHAT, NameRule::Character { index: 0 }))?;
         authorization.set_sensitive(true);
         Ok(Self { authorization })

@@ -3,6 +3,7 @@
 //! It knows no time and no retries. Each wire has a file of its own.
 
 pub mod json;
+pub mod oauth;
 pub mod plaintext;
 pub mod v1;
 

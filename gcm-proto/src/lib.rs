@@ -23,7 +23,7 @@ pub use delivery::{Call, Delivery, Progress, Step, Ticket};
 #[doc(no_inline)]
 pub use exchange::{
     Exchange, MulticastId, Receipt, Refusal, Refused, RetryAfter, Route, Scope, Undeliverable, Unreadable, Wire, json,
-    plaintext, v1,
+    oauth, plaintext, v1,
 };
 pub use gateway::{Gateway, Prepared};
 pub use limits::Limits;

@@ -4,5 +4,5 @@ mod body;
 mod reply;
 mod request;
 
-pub use reply::Details;
+pub use crate::outcome::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
 pub use request::{Encoded, Route, Single};

@@ -76,6 +76,11 @@ impl Apns {
         self
     }
 
+    /// The token of a Live Activity, for those who look for it in texts.
+    pub(crate) fn activity(&self) -> Option<&str> {
+        self.live_activity_token.as_ref().map(|token| token.0.as_str())
+    }
+
     pub(super) fn check(&self) -> Checked {
         if self
             .live_activity_token

@@ -54,6 +54,20 @@ impl Endpoint {
         Self(Uri::from_static("https://fcm.googleapis.com"))
     }
 
+    /// Google's endpoint for access tokens.
+    pub fn google_token() -> Self {
+        Self(Uri::from_static("https://oauth2.googleapis.com/token"))
+    }
+
+    /// The metadata server of a machine in Google's cloud, asked for an access token that may send messages. It is
+    /// plain http, and no one but the machine itself reaches it ("Authenticate workloads to Google Cloud APIs").
+    pub fn metadata_token() -> Self {
+        Self(Uri::from_static(
+            "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token\
+             ?scopes=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Ffirebase.messaging",
+        ))
+    }
+
     /// An endpoint over plain http anywhere: whoever sits on the network reads the credential and the messages.
     ///
     /// # Errors
@@ -78,6 +92,16 @@ impl Endpoint {
         let query = self.0.query().map_or(String::new(), |query| format!("?{query}"));
         let url = format!("{scheme}://{authority}{base}{path}{query}");
         url.parse().map_or_else(|_| self.clone(), Self)
+    }
+
+    /// Whether it is Google's, or on this machine.
+    pub(crate) fn is_trusted(&self) -> bool {
+        const GOOGLE: &str = "googleapis.com";
+        let host = self.0.host().unwrap_or_default().to_ascii_lowercase();
+        let is_google = host
+            .strip_suffix(GOOGLE)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        is_loopback(&host) || (is_google && self.0.scheme_str() == Some("https"))
     }
 
     fn check(url: &str, plain: bool) -> Result<Self, EndpointError> {

@@ -48,6 +48,41 @@ fn singles() -> Vec<v1::Single> {
     encoded().into_iter().flat_map(each).collect()
 }
 
+/// What requests of this wire bring back when the service repeats all it was sent.
+fn details() -> Vec<v1::Details> {
+    refusals().iter().filter_map(|one| one.details().cloned()).collect()
+}
+
+pub(crate) fn refusals() -> Vec<Refusal> {
+    let kind = |name: &str| format!("type.googleapis.com/{name}");
+    let echo = |text: &str| {
+        let error = serde_json::json!({
+            "message": text, "status": text, "details": [
+                {"@type": kind("google.firebase.fcm.v1.FcmError"), "errorCode": text},
+                {"@type": kind("google.firebase.fcm.v1.ApnsError"), "statusCode": 400, "reason": text},
+                {"@type": kind("google.rpc.BadRequest"), "fieldViolations": [{"field": text, "description": text}]},
+                {"@type": kind("google.rpc.QuotaFailure"), "violations": [{"subject": text, "description": text}]},
+                {"@type": kind("google.rpc.ErrorInfo"), "reason": text, "domain": text, "metadata": {text: text}},
+                {"@type": kind("google.rpc.Help"), "links": [{"description": text, "url": text}]},
+            ]
+        });
+        serde_json::json!({ "error": error }).to_string()
+    };
+    let texts = [
+        KEY.to_owned(),
+        LONG.to_owned(),
+        MIDDLE.to_owned(),
+        format!("of {KEY}, {MIDDLE}/{LONG}"),
+    ];
+    let answer = |text: &String| http::Response::builder().status(400).body(echo(text)).unwrap();
+    let refuse = |single: &v1::Single| {
+        let refused = |text| single.read_response(answer(text)).unwrap_err();
+        texts.iter().map(refused).collect::<Vec<_>>()
+    };
+    let is_for_middle = |one: &&v1::Single| matches!(one.target(), Target::Token(token) if token.as_str() == MIDDLE);
+    singles().iter().filter(is_for_middle).flat_map(refuse).collect()
+}
+
 pub(crate) fn all() -> Vec<Shown> {
     let shown = AndroidNotification::new().title("Goal!").light_settings(light());
     let remote = RemoteNotification::new().notification(shown.clone());
@@ -72,7 +107,11 @@ pub(crate) fn all() -> Vec<Shown> {
         shown!("message/webpush/notification.rs" TextDirection, TextDirection, [TextDirection::Auto]),
         shown!("message/webpush/notification.rs" WebAction, WebAction, [WebAction::new().title("Show")]),
         shown!("message/webpush/notification.rs" WebNotification, WebNotification, [web]),
-        shown!("exchange/v1/reply.rs" Details, v1::Details, [v1::Details::default()]),
+        shown!("outcome/details.rs" Details, v1::Details, details()),
+        shown!("outcome/details.rs" ApnsError, v1::ApnsError, details().into_iter().filter_map(|one| one.apns).collect::<Vec<_>>()),
+        shown!("outcome/details.rs" ErrorInfo, v1::ErrorInfo, details().into_iter().filter_map(|one| one.info).collect::<Vec<_>>()),
+        shown!("outcome/details.rs" FieldViolation, v1::FieldViolation, details().into_iter().flat_map(|one| one.violations).collect::<Vec<_>>()),
+        shown!("outcome/details.rs" QuotaViolation, v1::QuotaViolation, details().into_iter().flat_map(|one| one.quota).collect::<Vec<_>>()),
         shown!("exchange/v1/request.rs" Route, v1::Route, [route()]),
         shown!("exchange/v1/request.rs" Encoded, v1::Encoded, encoded()),
         shown!("exchange/v1/request.rs" Single, v1::Single, singles()),

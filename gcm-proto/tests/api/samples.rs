@@ -330,6 +330,15 @@ fn values() -> Vec<Shown> {
     ]
 }
 
+fn mints() -> Vec<oauth::Mint> {
+    let endpoint = || Endpoint::try_from(format!("https://oauth2.googleapis.com/token?key={KEY}").as_str()).unwrap();
+    vec![
+        oauth::Mint::assertion(endpoint(), Secret::new(KEY)),
+        oauth::Mint::refresh(endpoint(), "id", Secret::new(KEY), Secret::new(LONG)),
+        oauth::Mint::metadata(endpoint()),
+    ]
+}
+
 fn exchanges() -> Vec<Shown> {
     let encoded = plaintext::Encoded::new(&route(), &plain_message()).unwrap();
     let forms: Vec<_> = tokens()
@@ -357,7 +366,8 @@ fn exchanges() -> Vec<Shown> {
         shown!("exchange/json.rs" Results, json::Results, replies::results()),
         shown!("exchange/legacy.rs" Receipt, Receipt, replies::receipts()),
         shown!("exchange/legacy.rs" MulticastId, MulticastId, ids),
-        shown!("exchange/refusal.rs" Refusal, Refusal, replies::refusals()),
+        shown!("exchange/oauth.rs" Mint, oauth::Mint, mints()),
+        shown!("exchange/refusal.rs" Refusal, Refusal, [replies::refusals(), parts::refusals()].concat()),
         shown!("exchange/refusal.rs" Refused, Refused, refused),
         shown!("exchange/refusal.rs" Unreadable, Unreadable, unreadable),
         shown!("exchange/refusal.rs" Scope, Scope, [Scope::Recipient, Scope::Message, Scope::Project]),

@@ -124,6 +124,8 @@ struct EncodedOnce {
     /// cloned grows at a cost.
     headers: [HeaderMap; 2],
     body: Body,
+    /// The token of a Live Activity, which is a device's.
+    activity: Option<Box<str>>,
     payload: usize,
 }
 
@@ -172,6 +174,7 @@ impl Encoded {
             route: route.clone(),
             headers: headers(),
             body: Body::new(fields),
+            activity: fields.apns.as_ref().and_then(|apns| apns.activity()).map(Box::from),
             payload: message.payload_len(),
         })))
     }
@@ -262,13 +265,16 @@ impl Single {
         }
     }
 
-    fn secret(&self) -> Option<&str> {
-        match &self.target {
-            Target::Token(token) => Some(token.as_str()),
-            Target::Group(key) => Some(key.as_str()),
-            Target::Fid(fid) => Some(fid.as_str()),
-            Target::Topic(_) | Target::Condition(_) => None,
-        }
+    fn secrets(&self) -> reply::Secrets<'_> {
+        let target = match &self.target {
+            Target::Token(token) => token.as_str(),
+            Target::Group(key) => key.as_str(),
+            Target::Fid(fid) => fid.as_str(),
+            Target::Topic(_) | Target::Condition(_) => "",
+        };
+        let activity = self.encoded.0.activity.as_deref().unwrap_or_default();
+        let access = self.token.as_ref().map_or("", AccessToken::expose);
+        [target, activity, access]
     }
 
     fn body(&self) -> Vec<u8> {
@@ -317,7 +323,7 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        reply::read(&self.encoded.0.route, head, body, self.secret())
+        reply::read(self.encoded.0.route.project(), head, body, self.secrets())
     }
 }
 
