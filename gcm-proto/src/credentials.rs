@@ -3,16 +3,101 @@
 use crate::exchange::Exchange;
 use crate::names::{NameError, NameRule, visible_ascii};
 use http::HeaderValue;
+use std::error::Error;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// A source of access tokens.
 ///
-/// It makes the exchange that asks for one, from the wall clock, and must not block: whoever has to ask a remote signer
-/// does that outside and [grants](crate::Gateway::grant) the token to the gateway.
+/// It must not block: whoever has to ask a signer or a keeper of tokens over the network does that outside, and hands the
+/// token over by [`TokenSource`], or [grants](crate::Gateway::grant) it to the gateway.
 pub trait Credential: Send + Sync {
-    /// The request for a token as of `wall`.
-    fn mint(&self, wall: SystemTime) -> Box<dyn Exchange<Reply = Grant> + Send + Sync>;
+    /// A token as of `wall`, or the request for one.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError`], when neither can be had here. The delivery that needed it halts, and those that waited with it.
+    fn mint(&self, wall: SystemTime) -> Result<Minting, CredentialError>;
+}
+
+/// How a [`Credential`] comes by a token.
+#[non_exhaustive]
+pub enum Minting {
+    /// By this exchange, which the delivery makes like any other.
+    Exchange(Box<dyn Exchange<Reply = Grant> + Send + Sync>),
+    /// It has one.
+    Granted(Grant),
+}
+
+/// No access token could be asked for, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("no access token can be had")]
+pub struct CredentialError {
+    #[source]
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// A caller's own source of access tokens: a closure that says which token there is, and for how long.
+///
+/// It is called when a delivery needs one that it does not have: at first, some minutes before the last one ends, and when
+/// the service refused it. It must not block.
+///
+/// ```
+/// use gcm_proto::{AccessToken, Gateway, Grant, Route, TokenSource};
+///
+/// let source = TokenSource::new(|_wall| Ok(Grant::new(AccessToken::try_from("ya29.from-elsewhere")?, None)));
+/// let route = Route::without_key("https://push.example.org/gcm/send".parse()?);
+/// let gateway = Gateway::json(route).with_credential(source);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct TokenSource<F>(F);
+
+impl<F> TokenSource<F>
+where
+    F: Fn(SystemTime) -> Result<Grant, Box<dyn Error + Send + Sync>> + Send + Sync,
+{
+    /// Asks this closure, with the wall clock.
+    pub fn new(source: F) -> Self {
+        Self(source)
+    }
+}
+
+impl<F> Credential for TokenSource<F>
+where
+    F: Fn(SystemTime) -> Result<Grant, Box<dyn Error + Send + Sync>> + Send + Sync,
+{
+    fn mint(&self, wall: SystemTime) -> Result<Minting, CredentialError> {
+        (self.0)(wall).map(Minting::Granted).map_err(CredentialError::new)
+    }
+}
+
+impl<F> fmt::Debug for TokenSource<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenSource(…)")
+    }
+}
+
+impl Minting {
+    /// By this exchange.
+    pub fn exchange(exchange: impl Exchange<Reply = Grant> + Send + Sync + 'static) -> Self {
+        Self::Exchange(Box::new(exchange))
+    }
+}
+
+impl fmt::Debug for Minting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exchange(_) => f.write_str("Exchange(…)"),
+            Self::Granted(grant) => f.debug_tuple("Granted").field(grant).finish(),
+        }
+    }
+}
+
+impl CredentialError {
+    /// For this reason, whose text must hold no secret: it is shown.
+    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: source.into() }
+    }
 }
 
 /// A token and how long it lives.

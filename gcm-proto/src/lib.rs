@@ -18,7 +18,7 @@ mod transport;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 
-pub use credentials::{AccessToken, Credential, Grant};
+pub use credentials::{AccessToken, Credential, CredentialError, Grant, Minting, TokenSource};
 pub use delivery::{Call, Delivery, Progress, Step, Ticket};
 #[doc(no_inline)]
 pub use exchange::{

@@ -414,7 +414,7 @@ fn transport_failure(error: &TransportError) -> Failure {
 }
 
 /// The error and its causes on one line, bounded: a foreign error's text may hold anything.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     const KEPT: usize = 512;
     let mut text = error.to_string();
     let mut source = error.source();

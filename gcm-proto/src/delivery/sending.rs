@@ -1,12 +1,13 @@
 //! Which request leaves next, and whether it may, is decided here.
 
 use super::flights::Flight;
+use super::landing::chain;
 use super::recipients::{Key, State};
 use super::{Call, Delivery};
-use crate::credentials::Credential;
+use crate::credentials::{AccessToken, Credential, Minting};
 use crate::exchange::Undeliverable;
 use crate::gateway::{Admission, Flying, MintStep};
-use crate::outcome::Failure;
+use crate::outcome::{Code, Failure, Sent};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use std::time::Duration;
@@ -119,8 +120,8 @@ impl Delivery {
         drop(gate);
         self.mint.waits_for = None;
         match step {
-            MintStep::Use(token, generation) => Ok(Pass::Token(token.authorization().clone(), generation)),
-            MintStep::Mint(session) => Ok(Pass::Mint(self.mint(credential.as_ref(), session))),
+            MintStep::Use(token, generation) => Ok(Pass::Token(token, generation)),
+            MintStep::Mint(session) => self.mint(credential.as_ref(), session),
             MintStep::Wait(session, delay) => {
                 self.mint.waits_for = Some(session);
                 Err(Some(now.saturating_add(delay)))
@@ -154,7 +155,7 @@ impl Delivery {
         }
     }
 
-    fn depart(&mut self, members: Vec<Key>, exchange: Flying, token: Option<(HeaderValue, u64)>) -> Call {
+    fn depart(&mut self, members: Vec<Key>, exchange: Flying, token: Option<(AccessToken, u64)>) -> Call {
         let place = self.flights.next_place();
         let mut first = false;
         for &key in &members {
@@ -168,8 +169,10 @@ impl Delivery {
         self.progress.attempts += members.len() as u64;
         self.progress.requests += 1;
         let mut request = exchange.request();
-        if let Some((authorization, _)) = &token {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        if let Some((token, _)) = &token {
+            request
+                .headers_mut()
+                .insert(AUTHORIZATION, token.authorization().clone());
             request
                 .headers_mut()
                 .insert("access_token_auth", HeaderValue::from_static("true"));
@@ -184,24 +187,54 @@ impl Delivery {
         Call { ticket, request }
     }
 
-    fn mint(&mut self, credential: &dyn Credential, session: u64) -> Call {
+    /// Asks for a token, or takes the one there is.
+    fn mint(&mut self, credential: &dyn Credential, session: u64) -> Result<Pass, Option<Duration>> {
         // One that was lost is not waited for any more.
         if let Some(place) = self.mint.place.take() {
             self.flights.abandon(place);
         }
         let now = self.now;
-        let exchange = credential.mint(now.wall);
-        let request = exchange.request();
-        self.mint.session = Some(session);
-        self.mint.place = Some(self.flights.next_place());
-        self.progress.requests += 1;
-        let flight = Flight::Mint {
-            exchange,
-            session,
-            asked: now.mono,
-        };
-        let ticket = self.flights.insert(&self.identity, flight);
-        Call { ticket, request }
+        match credential.mint(now.wall) {
+            Ok(Minting::Exchange(exchange)) => {
+                let request = exchange.request();
+                self.mint.session = Some(session);
+                self.mint.place = Some(self.flights.next_place());
+                self.progress.requests += 1;
+                let flight = Flight::Mint {
+                    exchange,
+                    session,
+                    asked: now.mono,
+                };
+                let ticket = self.flights.insert(&self.identity, flight);
+                Ok(Pass::Mint(Call { ticket, request }))
+            }
+            Ok(Minting::Granted(grant)) => {
+                self.mint.session = None;
+                let (token, generation) = self.gateway().gate().granted(grant, Some(session), now.mono, now.mono);
+                Ok(Pass::Token(token, generation))
+            }
+            Err(error) => {
+                self.mint.session = None;
+                let failure = Failure::new(Code::NoAccessToken, Sent::NotSent).with_detail(chain(&error));
+                let is_final = self
+                    .gateway()
+                    .gate()
+                    .mint_failed(session, None, failure.clone(), now.mono);
+                if is_final {
+                    self.halt(failure);
+                    return Err(None);
+                }
+                // The old token lives, and no other is asked for just now.
+                match self.gateway().gate().token(now.mono, None) {
+                    MintStep::Use(token, generation) => Ok(Pass::Token(token, generation)),
+                    MintStep::Mint(session) => {
+                        self.gateway().gate().give_back(session);
+                        Err(None)
+                    }
+                    MintStep::Wait(_, delay) => Err(Some(now.mono.saturating_add(delay))),
+                }
+            }
+        }
     }
 }
 
@@ -209,6 +242,6 @@ impl Delivery {
 #[allow(clippy::large_enum_variant)] // moved once, at once
 enum Pass {
     Free,
-    Token(HeaderValue, u64),
+    Token(AccessToken, u64),
     Mint(Call),
 }

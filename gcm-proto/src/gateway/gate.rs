@@ -210,13 +210,19 @@ impl Gate {
     }
 
     /// A token came, from the mint of a session or from elsewhere. It was asked for at `asked`, from where its life counts.
-    pub(crate) fn granted(&mut self, grant: Grant, session: Option<u64>, asked: Duration, now: Duration) {
+    pub(crate) fn granted(
+        &mut self,
+        grant: Grant,
+        session: Option<u64>,
+        asked: Duration,
+        now: Duration,
+    ) -> (AccessToken, u64) {
         self.generations += 1;
         let life = grant.lifetime.map(|life| life.min(Self::LONGEST_LIFE));
         let after = |span: Duration| asked.saturating_add(span);
         let least = now.saturating_add(Self::SHORTEST_LIFE);
         self.token = Some(Live {
-            token: grant.token,
+            token: grant.token.clone(),
             generation: self.generations,
             refresh_at: life.map(|life| after(life.saturating_sub(Self::MARGIN.min(life / 2)))),
             dies_at: life.map(|life| after(life).max(least)),
@@ -230,6 +236,7 @@ impl Gate {
             self.give_back(session);
         }
         self.failed = None;
+        (grant.token, self.generations)
     }
 
     /// A mint failed. True when that is final for those who need it.

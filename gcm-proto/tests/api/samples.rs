@@ -301,6 +301,9 @@ fn names() -> Vec<Shown> {
         shown!("secret.rs" Secret, Secret, [Secret::new(KEY)]),
         shown!("credentials.rs" AccessToken, AccessToken, [KEY.parse_token()]),
         shown!("credentials.rs" Grant, Grant, grants()),
+        shown!("credentials.rs" Minting, Minting, [minting()]),
+        shown!("credentials.rs" CredentialError, CredentialError, [CredentialError::new("no token today")]),
+        shown!("credentials.rs" TokenSource, TokenSource<Source>, [token_source()]),
     ]
 }
 
@@ -328,6 +331,16 @@ fn values() -> Vec<Shown> {
         shown!("outcome/report.rs" Settled, Settled, settled()),
         shown!("outcome/report.rs" Report, Report, [report()]),
     ]
+}
+
+type Source = fn(SystemTime) -> Result<Grant, Box<dyn std::error::Error + Send + Sync>>;
+
+fn token_source() -> TokenSource<Source> {
+    TokenSource::new(|_| Ok(Grant::new(KEY.parse_token(), None)))
+}
+
+fn minting() -> Minting {
+    Minting::Granted(Grant::new(KEY.parse_token(), None))
 }
 
 fn mints() -> Vec<oauth::Mint> {
