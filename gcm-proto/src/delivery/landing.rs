@@ -180,12 +180,13 @@ impl Delivery {
     /// The service refused the request, or its reply cannot be read.
     fn refused(&mut self, members: Vec<Key>, refusal: &Refusal, token: Option<u64>) {
         let failure = refusal.to_failure(self.now.wall);
-        let status = refusal.status();
         self.unreadable_in_a_row = match refusal {
             Refusal::Unreadable(_) => self.unreadable_in_a_row + 1,
             Refusal::Refused(_) => 0,
         };
-        if let (Some(generation), StatusCode::UNAUTHORIZED) = (token, status) {
+        // By the code, which comes before the status: a 401 may be about Apple's key, too.
+        let of_token = *refusal.code() == Code::Unauthorized && refusal.scope() == Scope::Project;
+        if let Some(generation) = token.filter(|_| of_token) {
             return self.token_refused(members, failure, generation);
         }
         if failure.sent() == Sent::NotSent {
@@ -213,7 +214,9 @@ impl Delivery {
         let draw = self.draws.draw();
         let rate_limited = failure.code().is_rate_limit();
         let policy = &self.gateway().settings().policy;
-        let whole = refusal.scope() == Scope::Project && status != StatusCode::OK;
+        // A 502 is about one way to the service, which has others: what it asks for is asked of those who met it.
+        let of_way = status == StatusCode::BAD_GATEWAY;
+        let whole = refusal.scope() == Scope::Project && status != StatusCode::OK && !of_way;
         let wait = asked.or_else(|| rate_limited.then(|| policy.backoff(1, true)));
         if let Some(wait) = wait.filter(|_| whole) {
             let until = self.now.mono.saturating_add(capped(wait, policy));

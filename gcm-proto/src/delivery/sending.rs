@@ -8,9 +8,7 @@ use crate::credentials::{AccessToken, Credential, Minting};
 use crate::exchange::Undeliverable;
 use crate::gateway::{Admission, Flying, MintStep};
 use crate::outcome::{Code, Failure, Sent};
-use http::HeaderValue;
-use http::header::AUTHORIZATION;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What could leave now.
 enum Next {
@@ -136,7 +134,10 @@ impl Delivery {
             Next::Single(key) => {
                 self.ready.pop_single();
                 let target = recipients.get(*key).map(|recipient| recipient.target.clone());
-                let exchange = target.map_or(Err(Undeliverable::NoRecipients), |target| self.prepared.single(target));
+                let (wall, until) = (self.now.wall, self.expires_by_wall());
+                let exchange = target.map_or(Err(Undeliverable::NoRecipients), |target| {
+                    self.prepared.single(target, wall, until)
+                });
                 (vec![*key], exchange)
             }
             Next::Batch => {
@@ -155,7 +156,13 @@ impl Delivery {
         }
     }
 
-    fn depart(&mut self, members: Vec<Key>, exchange: Flying, token: Option<(AccessToken, u64)>) -> Call {
+    /// When the delivery ends, by the wall clock as it is now.
+    fn expires_by_wall(&self) -> Option<SystemTime> {
+        let left = self.expires_at?.saturating_sub(self.now.mono);
+        self.now.wall.checked_add(left)
+    }
+
+    fn depart(&mut self, members: Vec<Key>, mut exchange: Flying, token: Option<(AccessToken, u64)>) -> Call {
         let place = self.flights.next_place();
         let mut first = false;
         for &key in &members {
@@ -168,15 +175,7 @@ impl Delivery {
         self.gateway().gate().spend(self.now.mono, members.len(), first);
         self.progress.attempts += members.len() as u64;
         self.progress.requests += 1;
-        let mut request = exchange.request();
-        if let Some((token, _)) = &token {
-            request
-                .headers_mut()
-                .insert(AUTHORIZATION, token.authorization().clone());
-            request
-                .headers_mut()
-                .insert("access_token_auth", HeaderValue::from_static("true"));
-        }
+        let request = exchange.request(token.as_ref().map(|(token, _)| token));
         let flight = Flight::Message {
             exchange,
             live: members.len(),
@@ -194,7 +193,8 @@ impl Delivery {
             self.flights.abandon(place);
         }
         let now = self.now;
-        match credential.mint(now.wall) {
+        let wall = self.gateway().gate().wall(now.wall);
+        match credential.mint(wall) {
             Ok(Minting::Exchange(exchange)) => {
                 let request = exchange.request();
                 self.mint.session = Some(session);

@@ -7,7 +7,7 @@ use super::Settings;
 use crate::credentials::{AccessToken, Grant};
 use crate::outcome::{Code, Failure};
 use crate::policy::{Pace, RetryBudget, RetryPolicy};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The state that a gateway's clones share.
 pub(crate) struct Gate {
@@ -24,6 +24,8 @@ pub(crate) struct Gate {
     sessions: u64,
     /// How the last mint failed for good: for those who waited for it, and nobody after them.
     failed: Option<(u64, Failure)>,
+    /// How far the token endpoint's clock is from the one here, when that mattered.
+    skew: Skew,
     /// A mint is not begun before: after a refresh that failed while the old token lives.
     quiet_until: Duration,
 }
@@ -58,6 +60,15 @@ struct Lease {
     tries: u32,
     due: Duration,
     flying: bool,
+    /// The clock was corrected in this session: that is done once.
+    corrected: bool,
+}
+
+/// What another's clock shows, by the one here.
+#[derive(Clone, Copy)]
+enum Skew {
+    Ahead(Duration),
+    Behind(Duration),
 }
 
 /// Whether recipients may be sent now.
@@ -124,6 +135,7 @@ impl Gate {
             lease: None,
             sessions: 0,
             failed: None,
+            skew: Skew::Ahead(Duration::ZERO),
             quiet_until: Duration::ZERO,
         }
     }
@@ -239,6 +251,34 @@ impl Gate {
         (grant.token, self.generations)
     }
 
+    /// The token endpoint found the times of an assertion too far from its own, `sent` when it was `wall` here. True when the
+    /// mint may be tried again at once, with the clock corrected.
+    pub(crate) fn correct_clock(&mut self, session: u64, sent: SystemTime, wall: SystemTime, now: Duration) -> bool {
+        let Some(lease) = self.lease.as_mut().filter(|lease| lease.session == session) else {
+            return false;
+        };
+        if std::mem::replace(&mut lease.corrected, true) {
+            return false;
+        }
+        lease.flying = false;
+        lease.due = now;
+        lease.until = now.saturating_add(Self::LEASE);
+        self.skew = match sent.duration_since(wall) {
+            Ok(ahead) => Skew::Ahead(ahead),
+            Err(error) => Skew::Behind(error.duration()),
+        };
+        true
+    }
+
+    /// The wall clock as the token endpoint has it.
+    pub(crate) fn wall(&self, wall: SystemTime) -> SystemTime {
+        match self.skew {
+            Skew::Ahead(by) => wall.checked_add(by),
+            Skew::Behind(by) => wall.checked_sub(by),
+        }
+        .unwrap_or(wall)
+    }
+
     /// A mint failed. True when that is final for those who need it.
     pub(crate) fn mint_failed(
         &mut self,
@@ -335,6 +375,7 @@ impl Gate {
             tries: 0,
             due: now,
             flying: true,
+            corrected: false,
         });
         Ok(self.sessions)
     }

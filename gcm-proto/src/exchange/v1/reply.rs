@@ -25,26 +25,45 @@ const TOO_LARGE: [&str; 3] = [
     "iOS message is too big",
 ];
 
-/// What a request held that no text may show: the target's token or key, a Live Activity's, the access token. Empty ones are none.
+/// What a request held that no text may show: the target's token or key, a Live Activity's, the access token. Empty ones
+/// are none.
 pub(super) type Secrets<'a> = [&'a str; 3];
 
-/// Reads the reply to a request for one target of this project.
+/// Reads the reply to a request for one target of this project. The secrets are asked for only when something is to be
+/// shown.
 ///
 /// # Errors
 ///
 /// [`Refusal`], when the service refused, or somebody else answered.
-pub(super) fn read(project: &ProjectId, head: &Parts, body: &[u8], secrets: Secrets<'_>) -> Result<Receipt, Refusal> {
-    let reading = Reading {
-        head,
-        body,
-        secrets,
-        said: None,
-    };
+pub(super) fn read<'a>(
+    project: &ProjectId,
+    head: &Parts,
+    body: &[u8],
+    secrets: impl FnOnce() -> Secrets<'a>,
+) -> Result<Receipt, Refusal> {
     if head.status.is_success() {
-        return reading.accepted(project);
+        let name = body::name(body).unwrap_or_default();
+        let expected = if is_page(head) {
+            "a reply of the service, but a web page"
+        } else if is_foreign(&name, project) {
+            "a reply about this project"
+        } else {
+            return Ok(accepted(head, &name));
+        };
+        return Err(Reading::new(head, body, secrets()).unreadable(expected));
     }
-    let said = Said::read(body, secrets);
-    Err(Reading { said, ..reading }.refusal())
+    Err(Reading::new(head, body, secrets()).refusal())
+}
+
+/// Any 2xx accepts: with no id where the body has none (a group's has none), and never to be sent again.
+fn accepted(head: &Parts, name: &str) -> Receipt {
+    let start = name.bytes().rposition(|c| c == b'/').map_or(0, |slash| slash + 1);
+    let id = name.get(start..).filter(|id| !id.is_empty());
+    Receipt {
+        accepted: Accepted::new(id),
+        multicast_id: None,
+        retry_after: RetryAfter::read(&head.headers),
+    }
 }
 
 /// One reply under the eye of its reader.
@@ -55,22 +74,14 @@ struct Reading<'a> {
     said: Option<Said>,
 }
 
-impl Reading<'_> {
-    /// Any 2xx accepts: with no id where the body has none (a group's has none), and never to be sent again.
-    fn accepted(&self, project: &ProjectId) -> Result<Receipt, Refusal> {
-        if self.is_page() {
-            return Err(self.unreadable("a reply of the service, but a web page"));
+impl<'a> Reading<'a> {
+    fn new(head: &'a Parts, body: &'a [u8], secrets: Secrets<'a>) -> Self {
+        Self {
+            head,
+            body,
+            secrets,
+            said: Said::read(body, secrets),
         }
-        let name = body::name(self.body).unwrap_or_default();
-        if is_foreign(&name, project) {
-            return Err(self.unreadable("a reply about this project"));
-        }
-        let id = name.rsplit('/').next().filter(|id| !id.is_empty());
-        Ok(Receipt {
-            accepted: Accepted::new(id),
-            multicast_id: None,
-            retry_after: RetryAfter::read(&self.head.headers),
-        })
     }
 
     fn refusal(self) -> Refusal {
@@ -237,16 +248,6 @@ impl Reading<'_> {
         }
     }
 
-    fn is_page(&self) -> bool {
-        let kind = self
-            .head
-            .headers
-            .get(CONTENT_TYPE)
-            .map_or(&[][..], |kind| kind.as_bytes());
-        kind.get(..9)
-            .is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/html"))
-    }
-
     fn unreadable(&self, expected: &'static str) -> Refusal {
         Refusal::Unreadable(Unreadable {
             status: self.head.status,
@@ -260,6 +261,12 @@ impl Reading<'_> {
     fn excerpt(&self) -> Box<str> {
         scrub::excerpt(self.body, self.secrets.into_iter())
     }
+}
+
+fn is_page(head: &Parts) -> bool {
+    let kind = head.headers.get(CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
+    kind.get(..9)
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/html"))
 }
 
 /// Codes of `FcmError` that decide. `UNSPECIFIED_ERROR` says nothing, and neither does one that is not known here.

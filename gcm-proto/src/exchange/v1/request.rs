@@ -245,8 +245,12 @@ impl Single {
     /// Let in by this access token. Whoever sends a request without one adds its `Authorization` header.
     #[must_use]
     pub fn with_token(mut self, token: &AccessToken) -> Self {
-        self.token = Some(token.clone());
+        self.admit(token);
         self
+    }
+
+    pub(crate) fn admit(&mut self, token: &AccessToken) {
+        self.token = Some(token.clone());
     }
 
     /// Whom it is for.
@@ -323,7 +327,7 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        reply::read(self.encoded.0.route.project(), head, body, self.secrets())
+        reply::read(self.encoded.0.route.project(), head, body, || self.secrets())
     }
 }
 

@@ -8,6 +8,7 @@ use crate::outcome::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolati
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -27,14 +28,29 @@ pub(super) struct Said {
 }
 
 /// The name of an accepted message: `projects/…/messages/…`.
-pub(super) fn name(body: &[u8]) -> Option<String> {
+pub(super) fn name(body: &[u8]) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Good<'a> {
         #[serde(borrow)]
         name: Option<&'a RawValue>,
     }
 
-    text(object::<Good<'_>>(std::str::from_utf8(body).ok()?)?.name)
+    match usual_name(body) {
+        Some(name) => Some(Cow::Borrowed(name)),
+        None => text(object::<Good<'_>>(std::str::from_utf8(body).ok()?)?.name).map(Cow::Owned),
+    }
+}
+
+/// The name where it is all there is, written as the service writes it. Each recipient has such a reply, so this saves the
+/// full reader; what looks like anything else is left to that.
+fn usual_name(body: &[u8]) -> Option<&str> {
+    let inside = body.trim_ascii().strip_prefix(b"{")?.strip_suffix(b"}")?;
+    let value = inside.trim_ascii().strip_prefix(b"\"name\"")?;
+    let value = value.trim_ascii_start().strip_prefix(b":")?;
+    let name = value.trim_ascii().strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let is_plain = |c: u8| (b' '..0x7f).contains(&c) && c != b'"' && c != b'\\';
+    let plain = name.iter().fold(true, |plain, &c| plain & is_plain(c));
+    plain.then(|| std::str::from_utf8(name).ok()).flatten()
 }
 
 impl Said {
@@ -312,13 +328,37 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Said, compact, duration};
+    use super::{Said, compact, duration, name, usual_name};
     use std::time::Duration;
 
     #[test]
     fn white_space_goes_between_tokens_and_stays_in_texts() {
         let json = "{ \"a \\\" b\" :\n [1 , \"c\\\\\" ] }";
         assert_eq!(compact(json), r#"{"a \" b":[1,"c\\"]}"#);
+    }
+
+    #[test]
+    fn the_usual_reply_is_read_as_any_other_is() {
+        let usual = "{\n  \"name\": \"projects/p/messages/0:1%2\"\n}\n";
+        assert_eq!(usual_name(usual.as_bytes()), Some("projects/p/messages/0:1%2"));
+        let others = [
+            ("{\"name\":\"a\\u0062\"}", Some("ab")),
+            ("{\"name\":\"a\",\"b\":\"c\"}", Some("a")),
+            ("{\"b\":\"c\",\"name\":\"a\"}", Some("a")),
+            ("{\"name\":\"a\",\"name\":\"c\"}", None),
+            ("{\"name\":\"a\u{1}\"}", None),
+            ("{\"name\":\"\u{e9}\"}", Some("\u{e9}")),
+            ("{\u{c}\"name\":\"a\u{b}\"}", None),
+            ("{\"name\":\"a}", None),
+            ("{\"name\":\"}", None),
+            ("{\"name\" \"a\"}", None),
+            ("{\"name\":7}", None),
+            ("{}", None),
+        ];
+        for (json, expected) in others {
+            assert_eq!(usual_name(json.as_bytes()), None, "{json}");
+            assert_eq!(name(json.as_bytes()).as_deref(), expected, "{json}");
+        }
     }
 
     #[test]
