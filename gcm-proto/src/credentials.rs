@@ -5,6 +5,7 @@ use crate::names::{NameError, NameRule, visible_ascii};
 use http::HeaderValue;
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// A source of access tokens.
@@ -120,8 +121,8 @@ impl Grant {
 /// An OAuth access token: opaque visible ASCII. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct AccessToken {
-    /// `Bearer …`, marked sensitive: made once, cloned for each request.
-    authorization: HeaderValue,
+    /// `Bearer …`, marked sensitive: made once, cloned for each request. Behind a pointer, since one moves with each.
+    authorization: Arc<HeaderValue>,
 }
 
 /// How a request names it (RFC 6750 section 2.1).
@@ -148,7 +149,9 @@ impl TryFrom<&str> for AccessToken {
         let mut authorization = HeaderValue::try_from(format!("{SCHEME}{text}"))
             .map_err(|_| NameError::new(WHAT, NameRule::Character { index: 0 }))?;
         authorization.set_sensitive(true);
-        Ok(Self { authorization })
+        Ok(Self {
+            authorization: Arc::new(authorization),
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a reply, or its absence, means for the recipients of a request is decided here.
 
 use super::Delivery;
+use super::flights::Members;
 use super::recipients::{Key, State};
 use crate::credentials::Grant;
 use crate::exchange::{Exchange, Refusal, Scope};
@@ -30,7 +31,7 @@ impl Delivery {
     pub(super) fn land<B: AsRef<[u8]>>(
         &mut self,
         exchange: &Flying,
-        members: Vec<Key>,
+        members: Members,
         token: Option<u64>,
         result: Result<Response<B>, TransportError>,
     ) {
@@ -41,17 +42,18 @@ impl Delivery {
             }
             Err(error) => match error.head() {
                 Some(head) => exchange.read_head(head),
-                None => return self.lost(members, &error),
+                None => return self.lost(members.into_vec(), &error),
             },
         };
         match read {
             Ok(Returned::One(receipt)) => {
                 self.unreadable_in_a_row = 0;
-                for key in members {
+                // It answers for the one it was sent for.
+                if let Some(&key) = members.as_slice().first() {
                     if let Some(recipient) = self.recipients.get_mut(key) {
-                        recipient.multicast_id.clone_from(&receipt.multicast_id);
+                        recipient.multicast_id = receipt.multicast_id;
                     }
-                    self.settle(key, Outcome::Accepted(receipt.accepted.clone()));
+                    self.settle(key, Outcome::Accepted(receipt.accepted));
                 }
                 self.accepted(token);
             }
@@ -59,9 +61,9 @@ impl Delivery {
                 self.unreadable_in_a_row = 0;
                 let asked = results.retry_after().map(|after| after.delay(self.now.wall));
                 let id = results.multicast_id().cloned();
-                self.take_results(members, results.into_outcomes(), id.as_ref(), asked, token);
+                self.take_results(members.into_vec(), results.into_outcomes(), id.as_ref(), asked, token);
             }
-            Err(refusal) => self.refused(members, &refusal, token),
+            Err(refusal) => self.refused(members.into_vec(), &refusal, token),
         }
     }
 

@@ -1,10 +1,10 @@
 //! Which request leaves next, and whether it may, is decided here.
 
-use super::flights::Flight;
+use super::flights::{Flight, Members};
 use super::landing::chain;
 use super::recipients::{Key, State};
 use super::{Call, Delivery};
-use crate::credentials::{AccessToken, Credential, Minting};
+use crate::credentials::{AccessToken, Minting};
 use crate::exchange::Undeliverable;
 use crate::gateway::{Admission, Flying, MintStep};
 use crate::outcome::{Code, Failure, Sent};
@@ -28,14 +28,14 @@ impl Delivery {
             let token = match token {
                 Pass::Free => None,
                 Pass::Token(token, generation) => Some((token, generation)),
-                Pass::Mint(call) => return Ok(call),
+                Pass::Mint(call) => return Ok(*call),
             };
             let (members, exchange) = self.load(&next);
             match exchange {
                 Ok(exchange) => return Ok(self.depart(members, exchange, token)),
                 Err(undeliverable) => {
                     let failure = Failure::from(&undeliverable);
-                    for key in members {
+                    for key in members.into_vec() {
                         self.settle_failed(key, failure.clone());
                     }
                 }
@@ -106,9 +106,9 @@ impl Delivery {
             }
             Admission::Paced(at) => return Err(Some(at)),
         }
-        let Some(credential) = self.prepared.gateway().settings().credential.clone() else {
+        if self.prepared.gateway().settings().credential.is_none() {
             return Ok(Pass::Free);
-        };
+        }
         if let Some(failure) = self.mint.waits_for.and_then(|session| gate.mint_failure(session)) {
             drop(gate);
             self.halt(failure);
@@ -119,7 +119,7 @@ impl Delivery {
         self.mint.waits_for = None;
         match step {
             MintStep::Use(token, generation) => Ok(Pass::Token(token, generation)),
-            MintStep::Mint(session) => self.mint(credential.as_ref(), session),
+            MintStep::Mint(session) => self.mint(session),
             MintStep::Wait(session, delay) => {
                 self.mint.waits_for = Some(session);
                 Err(Some(now.saturating_add(delay)))
@@ -128,7 +128,7 @@ impl Delivery {
     }
 
     /// Takes those who leave out of the queues, and makes their exchange.
-    fn load(&mut self, next: &Next) -> (Vec<Key>, Result<Flying, Undeliverable>) {
+    fn load(&mut self, next: &Next) -> (Members, Result<Flying, Undeliverable>) {
         let recipients = &self.recipients;
         match next {
             Next::Single(key) => {
@@ -138,7 +138,7 @@ impl Delivery {
                 let exchange = target.map_or(Err(Undeliverable::NoRecipients), |target| {
                     self.prepared.single(target, wall, until)
                 });
-                (vec![*key], exchange)
+                (Members::One(*key), exchange)
             }
             Next::Batch => {
                 let lives = |key| {
@@ -151,7 +151,7 @@ impl Delivery {
                     .iter()
                     .filter_map(|key| recipients.get(*key)?.target.as_token().cloned())
                     .collect();
-                (members, self.prepared.multicast(tokens))
+                (Members::Many(members), self.prepared.multicast(tokens))
             }
         }
     }
@@ -162,32 +162,38 @@ impl Delivery {
         self.now.wall.checked_add(left)
     }
 
-    fn depart(&mut self, members: Vec<Key>, mut exchange: Flying, token: Option<(AccessToken, u64)>) -> Call {
+    fn depart(&mut self, members: Members, mut exchange: Flying, token: Option<(AccessToken, u64)>) -> Call {
         let place = self.flights.next_place();
+        let keys = members.as_slice();
+        let live = keys.len();
         let mut first = false;
-        for &key in &members {
+        for &key in keys {
             if let Some(recipient) = self.recipients.get_mut(key) {
                 first |= !std::mem::replace(&mut recipient.tried, true);
                 recipient.attempts += 1;
             }
             self.recipients.enter(key, State::Flying(place));
         }
-        self.gateway().gate().spend(self.now.mono, members.len(), first);
-        self.progress.attempts += members.len() as u64;
+        self.gateway().gate().spend(self.now.mono, live, first);
+        self.progress.attempts += live as u64;
         self.progress.requests += 1;
-        let request = exchange.request(token.as_ref().map(|(token, _)| token));
+        let (token, generation) = token.unzip();
+        let request = exchange.request(token);
         let flight = Flight::Message {
             exchange,
-            live: members.len(),
+            live,
             members,
-            token: token.map(|(_, generation)| generation),
+            token: generation,
         };
         let ticket = self.flights.insert(&self.identity, flight);
         Call { ticket, request }
     }
 
     /// Asks for a token, or takes the one there is.
-    fn mint(&mut self, credential: &dyn Credential, session: u64) -> Result<Pass, Option<Duration>> {
+    fn mint(&mut self, session: u64) -> Result<Pass, Option<Duration>> {
+        let Some(credential) = self.gateway().settings().credential.clone() else {
+            return Ok(Pass::Free);
+        };
         // One that was lost is not waited for any more.
         if let Some(place) = self.mint.place.take() {
             self.flights.abandon(place);
@@ -206,7 +212,7 @@ impl Delivery {
                     asked: now.mono,
                 };
                 let ticket = self.flights.insert(&self.identity, flight);
-                Ok(Pass::Mint(Call { ticket, request }))
+                Ok(Pass::Mint(Box::new(Call { ticket, request })))
             }
             Ok(Minting::Granted(grant)) => {
                 self.mint.session = None;
@@ -239,9 +245,8 @@ impl Delivery {
 }
 
 /// How a message passes the gate.
-#[allow(clippy::large_enum_variant)] // moved once, at once
 enum Pass {
     Free,
     Token(AccessToken, u64),
-    Mint(Call),
+    Mint(Box<Call>),
 }

@@ -23,6 +23,10 @@ impl RetryAfter {
     /// Reads the header; of several, the one that waits longest. What is neither whole seconds nor a date is ignored: it
     /// must not turn a passing failure into a final one.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
+        // Most replies have none, and need no date read.
+        if !headers.contains_key(RETRY_AFTER) {
+            return None;
+        }
         let sent = sent_at(headers);
         let mut longest: Option<Self> = None;
         for value in headers.get_all(RETRY_AFTER) {

@@ -119,7 +119,7 @@ impl Prepared {
 
 impl Flying {
     /// The request, let in by this access token.
-    pub(crate) fn request(&mut self, token: Option<&AccessToken>) -> Request<Vec<u8>> {
+    pub(crate) fn request(&mut self, token: Option<AccessToken>) -> Request<Vec<u8>> {
         let mut request = match self {
             Self::V1(exchange) => {
                 if let Some(token) = token {

@@ -245,12 +245,12 @@ impl Single {
     /// Let in by this access token. Whoever sends a request without one adds its `Authorization` header.
     #[must_use]
     pub fn with_token(mut self, token: &AccessToken) -> Self {
-        self.admit(token);
+        self.token = Some(token.clone());
         self
     }
 
-    pub(crate) fn admit(&mut self, token: &AccessToken) {
-        self.token = Some(token.clone());
+    pub(crate) fn admit(&mut self, token: AccessToken) {
+        self.token = Some(token);
     }
 
     /// Whom it is for.
@@ -295,7 +295,7 @@ impl Single {
         string(&mut body, name, plain);
         body.extend_from_slice(head);
         if let Some((_, rest)) = expiring {
-            body.extend_from_slice(Digits::of(self.expiration).as_bytes());
+            write_decimal(&mut body, self.expiration);
             body.extend_from_slice(rest);
         }
         body
@@ -311,7 +311,7 @@ impl Exchange for Single {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = once.route.endpoint.uri().clone();
         let [bare, admitted] = &once.headers;
-        let length = Digits::of(request.body().len() as u64);
+        let length = HeaderValue::from(request.body().len());
         let headers = request.headers_mut();
         match &self.token {
             None => headers.clone_from(bare),
@@ -320,9 +320,7 @@ impl Exchange for Single {
                 headers.insert(AUTHORIZATION, token.authorization().clone());
             }
         }
-        if let Ok(length) = HeaderValue::from_bytes(length.as_bytes()) {
-            headers.insert(CONTENT_LENGTH, length);
-        }
+        headers.insert(CONTENT_LENGTH, length);
         request
     }
 
@@ -360,32 +358,19 @@ fn expiration(time: Duration, wall: SystemTime, until: Option<SystemTime>) -> u6
     expires.as_secs().max(1)
 }
 
-/// A number in decimal, without the cost of `format!`, which shows at one for each recipient.
-struct Digits {
-    /// Filled from the end.
-    bytes: [u8; 20],
-    start: usize,
-}
-
-impl Digits {
-    fn of(mut number: u64) -> Self {
-        let mut digits = Self {
-            bytes: [b'0'; 20],
-            start: 20,
-        };
-        for byte in digits.bytes.iter_mut().rev() {
-            *byte += u8::try_from(number % 10).unwrap_or_default();
-            digits.start -= 1;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
+/// Writes a number in decimal, without the cost of `format!`, which shows at one for each recipient.
+fn write_decimal(out: &mut Vec<u8>, number: u64) {
+    let start = out.len();
+    let mut rest = number;
+    loop {
+        out.push(b'0' + u8::try_from(rest % 10).unwrap_or_default());
+        rest /= 10;
+        if rest == 0 {
+            break;
         }
-        digits
     }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(self.start..).unwrap_or_default()
+    if let Some(digits) = out.get_mut(start..) {
+        digits.reverse();
     }
 }
 
