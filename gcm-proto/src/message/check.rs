@@ -81,8 +81,9 @@ pub(super) fn link(field: &str, url: Option<&str>) -> Checked {
     }
 }
 
+/// An empty key is none: to the wires, an empty text is as good as one that is left out.
 pub(super) fn arguments(arguments: (&str, &[String]), key: (&str, Option<&String>)) -> Checked {
-    if arguments.1.is_empty() || key.1.is_some() {
+    if arguments.1.is_empty() || key.1.is_some_and(|key| !key.is_empty()) {
         return Ok(());
     }
     Err(MessageError::ArgumentsWithoutKey {

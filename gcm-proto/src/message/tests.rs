@@ -340,6 +340,12 @@ fn a_notification_has_its_forms() {
             "notification.title_loc_args",
             "notification.title_loc_key",
         ),
+        // An empty key is none.
+        (
+            Notification::new().title_loc_args(["a"]).title_loc_key(""),
+            "notification.title_loc_args",
+            "notification.title_loc_key",
+        ),
     ] {
         assert_eq!(
             refused(with(notification)),
