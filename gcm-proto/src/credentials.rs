@@ -1,5 +1,20 @@
 //! What an access token is, and how one is asked for, is decided here; when to ask is the gateway's affair.
 
+mod assertion;
+mod authorized_user;
+mod key_file;
+mod metadata_server;
+#[cfg(feature = "ring")]
+mod pem;
+mod service_account;
+mod signer;
+
+pub use authorized_user::AuthorizedUser;
+pub use key_file::KeyFileError;
+pub use metadata_server::MetadataServer;
+pub use service_account::ServiceAccount;
+pub use signer::{SignError, Signer};
+
 use crate::exchange::Exchange;
 use crate::names::{NameError, NameRule, visible_ascii};
 use http::HeaderValue;
@@ -168,3 +183,6 @@ impl fmt::Debug for AccessToken {
         f.write_str("AccessToken(…)")
     }
 }
+
+#[cfg(all(test, feature = "ring"))]
+mod tests;

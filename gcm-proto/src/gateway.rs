@@ -7,7 +7,7 @@ pub(crate) use gate::{Admission, Gate, MintStep, Refused401, capped};
 pub use prepared::Prepared;
 pub(crate) use prepared::{Flying, Returned};
 
-use crate::credentials::{Credential, Grant};
+use crate::credentials::{Credential, Grant, ServiceAccount};
 use crate::exchange::{Route, Undeliverable, Wire, v1};
 use crate::limits::Limits;
 use crate::message::Message;
@@ -83,6 +83,13 @@ impl Gateway {
 
     /// How long a part batch waits for company unless set.
     pub const LINGER: Duration = Duration::from_millis(20);
+
+    /// A gateway over FCM HTTP v1 to the devices of this account's project, [`RetryPolicy::V1`]: one target a request.
+    ///
+    /// For another project or another server: [`v1_with`](Self::v1_with), which takes any [`Credential`].
+    pub fn v1(account: ServiceAccount) -> Self {
+        Self::v1_with(v1::Route::new(account.project().clone()), account)
+    }
 
     /// A gateway over FCM HTTP v1 with access tokens from this source, [`RetryPolicy::V1`]: one target a request.
     pub fn v1_with(route: v1::Route, credential: impl Credential + 'static) -> Self {

@@ -18,7 +18,10 @@ mod transport;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 
-pub use credentials::{AccessToken, Credential, CredentialError, Grant, Minting, TokenSource};
+pub use credentials::{
+    AccessToken, AuthorizedUser, Credential, CredentialError, Grant, KeyFileError, MetadataServer, Minting,
+    ServiceAccount, SignError, Signer, TokenSource,
+};
 pub use delivery::{Call, Delivery, Progress, Step, Ticket};
 #[doc(no_inline)]
 pub use exchange::{

@@ -336,7 +336,7 @@ impl fmt::Display for Failure {
         if let Some(cause) = &self.0.cause {
             write!(f, " because of {cause}")?;
         }
-        let said = self.0.details.as_ref().map(|details| details.to_string());
+        let said = self.0.details.as_ref().map(ToString::to_string);
         let said = said.filter(|said| !said.is_empty());
         match (self.0.status.filter(|status| *status != 200), said) {
             (Some(status), Some(said)) => write!(f, " (HTTP {status}, {said})")?,

@@ -87,6 +87,9 @@ impl Delivery {
                         return;
                     }
                     Err(refusal) => {
+                        if self.corrects_clock(&refusal, session, now) {
+                            return;
+                        }
                         let passing = refusal.is_retriable();
                         let wait = refusal
                             .retry_after()
@@ -115,6 +118,15 @@ impl Delivery {
             self.mint.session = None;
             self.halt(failure);
         }
+    }
+
+    /// Whether the refusal of a mint is mended by asking again with the clock that it came with.
+    fn corrects_clock(&self, refusal: &Refusal, session: u64, now: Now) -> bool {
+        let sent = refusal.date().filter(|_| *refusal.code() == Code::ClockSkew);
+        sent.is_some_and(|sent| {
+            let mut gate = self.gateway().gate();
+            gate.correct_clock(session, sent, now.wall, now.mono)
+        })
     }
 
     /// The service has accepted the message for somebody.

@@ -5,6 +5,7 @@
 mod body;
 
 use super::refusal::of_status;
+use super::retry_after::sent_at;
 use super::route::Route;
 use super::scrub;
 use super::{Refusal, Refused, RetryAfter, Scope, Unreadable};
@@ -247,6 +248,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
             retry_after: self.retry_after(),
             details: None,
             hint: "",
+            date: sent_at(&self.head.headers),
         })
     }
 

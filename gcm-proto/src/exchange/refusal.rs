@@ -51,6 +51,8 @@ pub struct Refused {
     pub details: Option<Box<Details>>,
     /// What to do about it, where that is known; else empty.
     pub hint: &'static str,
+    /// When the reply was sent, by the clock of who sent it (its `Date` header).
+    pub date: Option<SystemTime>,
 }
 
 /// The reply is not one this exchange can have.
@@ -81,6 +83,7 @@ impl Refusal {
             retry_after: None,
             details: None,
             hint: "",
+            date: None,
         })
     }
 
@@ -148,6 +151,14 @@ impl Refusal {
         match self {
             Self::Refused(refused) => refused.hint,
             Self::Unreadable(_) => "",
+        }
+    }
+
+    /// When the reply was sent, by the clock of who sent it.
+    pub fn date(&self) -> Option<SystemTime> {
+        match self {
+            Self::Refused(refused) => refused.date,
+            Self::Unreadable(_) => None,
         }
     }
 

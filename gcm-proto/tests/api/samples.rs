@@ -303,6 +303,11 @@ fn names() -> Vec<Shown> {
         shown!("credentials.rs" Grant, Grant, grants()),
         shown!("credentials.rs" Minting, Minting, [minting()]),
         shown!("credentials.rs" CredentialError, CredentialError, [CredentialError::new("no token today")]),
+        shown!("credentials/service_account.rs" ServiceAccount, ServiceAccount, accounts()),
+        shown!("credentials/authorized_user.rs" AuthorizedUser, AuthorizedUser, [user()]),
+        shown!("credentials/metadata_server.rs" MetadataServer, MetadataServer, [MetadataServer::new()]),
+        shown!("credentials/signer.rs" SignError, SignError, [SignError::new("the HSM is away")]),
+        shown!("credentials/key_file.rs" KeyFileError, KeyFileError, key_file_errors()),
         shown!("credentials.rs" TokenSource, TokenSource<Source>, [token_source()]),
     ]
 }
@@ -331,6 +336,47 @@ fn values() -> Vec<Shown> {
         shown!("outcome/report.rs" Settled, Settled, settled()),
         shown!("outcome/report.rs" Report, Report, [report()]),
     ]
+}
+
+struct Keyed(&'static str);
+
+impl Signer for Keyed {
+    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, SignError> {
+        Ok(self.0.as_bytes().to_vec())
+    }
+}
+
+fn accounts() -> Vec<ServiceAccount> {
+    let endpoint = format!("https://oauth2.googleapis.com/token?key={KEY}")
+        .parse()
+        .unwrap();
+    let account = ServiceAccount::new("my-project".parse().unwrap(), "push@example.org", Keyed(KEY));
+    vec![account.clone(), account.with_token_endpoint(endpoint)]
+}
+
+fn user() -> AuthorizedUser {
+    let file = format!(r#"{{"client_id": "a", "client_secret": "{KEY}", "refresh_token": "{LONG}"}}"#);
+    AuthorizedUser::from_json(file).unwrap()
+}
+
+fn key_file_errors() -> Vec<KeyFileError> {
+    let files = [
+        format!(r#""{KEY}""#),
+        format!(r#"{{"client_id": "{KEY}""#),
+        format!(r#"{{"client_id": ["{KEY}"]}}"#),
+        format!(r#"{{"type": "{KEY}"}}"#),
+        format!(r#"{{"quota_project_id": "{KEY}/"}}"#),
+        format!(
+            r#"{{"client_id": "a", "client_secret": "b", "refresh_token": "c", "token_uri": "https://{MIDDLE}@{KEY}"}}"#
+        ),
+        format!(
+            r#"{{"client_id": "a", "client_secret": "b", "refresh_token": "c", "token_uri": "https://example.org/{KEY}"}}"#
+        ),
+    ];
+    files
+        .iter()
+        .map(|file| AuthorizedUser::from_json(file).unwrap_err())
+        .collect()
 }
 
 type Source = fn(SystemTime) -> Result<Grant, Box<dyn std::error::Error + Send + Sync>>;

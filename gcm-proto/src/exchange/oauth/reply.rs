@@ -2,6 +2,7 @@
 
 use crate::credentials::{AccessToken, Grant};
 use crate::exchange::refusal::of_status;
+use crate::exchange::retry_after::sent_at;
 use crate::exchange::{Refusal, Refused, RetryAfter, Scope, Unreadable, scrub};
 use crate::outcome::Code;
 use http::response::Parts;
@@ -78,6 +79,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
                 retry_after: None,
                 details: None,
                 hint: "a scope that was asked for does not exist",
+                date: sent_at(&self.head.headers),
             }));
         };
         let token = AccessToken::try_from(token)
@@ -110,6 +112,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             retry_after: RetryAfter::read(&self.head.headers),
             details: None,
             hint,
+            date: sent_at(&self.head.headers),
         })
     }
 

@@ -3,6 +3,7 @@
 mod body;
 
 use crate::exchange::refusal::of_status;
+use crate::exchange::retry_after::sent_at;
 use crate::exchange::{Receipt, Refusal, Refused, RetryAfter, Scope, Unreadable, scrub};
 use crate::names::ProjectId;
 use crate::outcome::{Accepted, Code, Details};
@@ -108,6 +109,7 @@ impl<'a> Reading<'a> {
                 .filter(|details| *details != Details::default())
                 .map(Box::new),
             hint,
+            date: sent_at(&self.head.headers),
         })
     }
 

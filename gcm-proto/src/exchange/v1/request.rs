@@ -32,6 +32,7 @@ pub struct Route {
     /// The whole URL of the send call.
     endpoint: Endpoint,
     limits: Limits,
+    quota_project: Option<ProjectId>,
 }
 
 impl Route {
@@ -41,6 +42,7 @@ impl Route {
             endpoint: send_call(&Endpoint::fcm(), &project),
             project,
             limits: Limits::V1,
+            quota_project: None,
         }
     }
 
@@ -55,6 +57,13 @@ impl Route {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Counted for this project's quota, which a user's own login needs: see [`AuthorizedUser`](crate::AuthorizedUser).
+    #[must_use]
+    pub fn with_quota_project(mut self, project: &ProjectId) -> Self {
+        self.quota_project = Some(project.clone());
         self
     }
 
@@ -172,7 +181,7 @@ impl Encoded {
         }
         Ok(Self(Arc::new(EncodedOnce {
             route: route.clone(),
-            headers: headers(),
+            headers: headers(route.quota_project.as_ref()),
             body: Body::new(fields),
             activity: fields.apns.as_ref().and_then(|apns| apns.activity()).map(Box::from),
             payload: message.payload_len(),
@@ -333,14 +342,19 @@ fn send_call(base: &Endpoint, project: &ProjectId) -> Endpoint {
     base.below(&format!("/v1/projects/{project}/messages:send"))
 }
 
-fn headers() -> [HeaderMap; 2] {
+fn headers(quota_project: Option<&ProjectId>) -> [HeaderMap; 2] {
     /// Asks for errors with `details` (Google's own SDKs send it).
     const FORMAT_VERSION: HeaderName = HeaderName::from_static("x-goog-api-format-version");
+    /// Google's "System parameters".
+    const QUOTA_PROJECT: HeaderName = HeaderName::from_static("x-goog-user-project");
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Nothing here decodes a body, so a compressed one would be unreadable.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(FORMAT_VERSION, HeaderValue::from_static("2"));
+    if let Some(project) = quota_project.and_then(|project| HeaderValue::try_from(project.as_str()).ok()) {
+        headers.insert(QUOTA_PROJECT, project);
+    }
     headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     let mut admitted = headers.clone();
     admitted.insert(AUTHORIZATION, HeaderValue::from_static(""));
