@@ -2,7 +2,14 @@
 //!
 //! The rows of replies are data, `oauth/*.json`; several may share an id. A failure names the row.
 #![cfg(feature = "ring")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods
+)] // whether a test is where a row says is looked up in the sources
 
 mod common;
 

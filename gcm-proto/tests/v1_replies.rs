@@ -1,7 +1,13 @@
 //! Replies of FCM HTTP v1 as Google's documents, other libraries' tests and captured exchanges have them.
 //!
 //! The rows are data, `v1_replies/*.json`; several rows may share an id. A failure names the row.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 mod common;
 

@@ -1,6 +1,5 @@
 //! What a credential's file says, and why one cannot be used, is decided here.
 
-use super::pem::PemError;
 use crate::names::{Endpoint, EndpointError, NameError};
 use serde_json::{Map, Value};
 
@@ -60,17 +59,6 @@ pub enum KeyFileError {
     /// The account is of another cloud than Google's public one.
     #[error("the account is of the universe_domain of another cloud: mint its tokens outside, and hand them in")]
     OtherUniverse,
-}
-
-impl From<PemError> for KeyFileError {
-    fn from(error: PemError) -> Self {
-        match error {
-            PemError::NoPem => Self::NoPem,
-            PemError::Encrypted => Self::LockedKey,
-            PemError::NoRsaKey => Self::NoRsaKey,
-            PemError::NoBase64 => Self::DamagedKey,
-        }
-    }
 }
 
 /// The fields of a file.

@@ -1,6 +1,7 @@
 //! A service account's access tokens are decided here: which assertion asks for them, and where.
 
 use super::assertion::Assertion;
+#[cfg(feature = "ring")]
 use super::key_file::{KeyFile, KeyFileError};
 use super::signer::Signer;
 use super::{Credential, CredentialError, Minting};

@@ -159,12 +159,10 @@ fn fault_f10_no_error_shows_a_part_of_the_file() {
     ];
     errors.push(AuthorizedUser::from_json(with("type", "authorized_user".into())).unwrap_err());
     for error in errors {
-        let mut text = format!("{error} {error:?} {error:#?}");
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text += &format!(" {cause} {cause:?}");
-            source = cause.source();
-        }
+        let cause = error
+            .source()
+            .map_or(String::new(), |cause| format!("{cause} {cause:?}"));
+        let text = format!("{error} {error:?} {error:#?} {cause}");
         assert!(!text.contains(secret) && !text.contains("PRIVATE KEY-----\n"), "{text}");
     }
 }

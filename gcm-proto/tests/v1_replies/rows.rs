@@ -1,4 +1,5 @@
 //! Rows of replies: status, headers and body in, what they mean for the recipient out.
+#![allow(clippy::option_option, clippy::needless_pass_by_value)] // null is not the same as nothing said; values are compared
 
 use crate::ask;
 use crate::common::{advice_name, reply, scope_name};
@@ -170,8 +171,9 @@ fn same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Result<(), S
 }
 
 fn holds(what: &str, text: &str, part: &str) -> Result<(), String> {
-    match text.contains(part) {
-        true => Ok(()),
-        false => Err(format!("{what} is {text:?}, without {part:?}")),
+    if text.contains(part) {
+        Ok(())
+    } else {
+        Err(format!("{what} is {text:?}, without {part:?}"))
     }
 }
