@@ -14,7 +14,9 @@
     clippy::cast_precision_loss
 )] // a bench reads the clock
 
-use gcm_proto::{Gateway, Message, Now, Outcome, Route, Step, Target, Token};
+use gcm_proto::{
+    AccessToken, Delivery, Gateway, Grant, Message, Now, Outcome, Route, Step, Target, Ticket, Token, TokenSource, v1,
+};
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::hint::black_box;
@@ -25,22 +27,61 @@ const LARGE: usize = 1_000_000;
 const BATCH: usize = 1000;
 /// As long as the shortest keys were: 39 characters.
 const KEY: &str = "AIzaSyD-0123456789-abcdefghijklmnopqrst";
-/// Requests in the air at once.
-const FLIGHTS: usize = 8;
+/// What the v1 wire answers, with an id as it gives them.
+const NAME: &str = "{\n  \"name\": \"projects/my-project/messages/0:1485319787476913%c8d9d7b3f9fd7ecd\"\n}\n";
+/// How a wire is driven.
+struct Drive {
+    name: &'static str,
+    gateway: Gateway,
+    reply: String,
+    /// Requests in the air at once.
+    flights: usize,
+    /// Recipients that come in at once, when there is nothing else to do.
+    batch: usize,
+}
 
 fn main() {
-    // For counting instructions under callgrind: one run of so many recipients, and nothing timed.
+    // For counting instructions under callgrind: one run of so many recipients, and nothing timed. `BENCH_WIRE` picks a wire.
     let counted = std::env::var("BENCH_RECIPIENTS")
         .ok()
         .map(|n| n.parse().expect("BENCH_RECIPIENTS is a number"));
     let tokens: Vec<Token> = (0..counted.unwrap_or(LARGE)).map(token).collect();
-    let reply = reply();
-    let gateway = Gateway::json(Route::new(
-        "https://push.example.org/gcm/send".parse().unwrap(),
-        KEY.parse().unwrap(),
-    ));
-    run(&gateway, &tokens, &reply); // warm
-    if counted.is_some() {
+    let legacy = Drive {
+        name: "legacy multicast",
+        gateway: Gateway::json(Route::new(
+            "https://push.example.org/gcm/send".parse().unwrap(),
+            KEY.parse().unwrap(),
+        )),
+        reply: results(),
+        flights: 8,
+        batch: BATCH,
+    };
+    // A token that lives longer than the bench: minting once an hour costs a recipient nothing.
+    let access = || Ok(Grant::new(AccessToken::try_from("ya29.c.c0ASRK0Ga".repeat(64))?, None));
+    let v1 = Drive {
+        name: "v1",
+        gateway: Gateway::v1_with(
+            v1::Route::new("my-project".parse().unwrap()),
+            TokenSource::new(move |_| access()),
+        ),
+        reply: NAME.to_owned(),
+        // The streams that the service allows on one connection.
+        flights: 100,
+        batch: 100,
+    };
+    let wire = std::env::var("BENCH_WIRE").unwrap_or_default();
+    if wire != "v1" {
+        compare(&legacy, &tokens, counted.is_some());
+    }
+    if wire != "legacy" {
+        compare(&v1, &tokens, counted.is_some());
+    }
+}
+
+/// Times both sizes in turns.
+fn compare(drive: &Drive, tokens: &[Token], counted: bool) {
+    run(drive, tokens); // warm
+    if counted {
         return;
     }
     let (mut small, mut large) = (Vec::new(), Vec::new());
@@ -48,35 +89,46 @@ fn main() {
         let repeats = LARGE / SMALL;
         let start = Instant::now();
         for chunk in tokens.chunks(SMALL).take(repeats) {
-            run(&gateway, chunk, &reply);
+            run(drive, chunk);
         }
         small.push(start.elapsed().as_nanos() as f64 / LARGE as f64);
         let start = Instant::now();
-        run(&gateway, &tokens, &reply);
+        run(drive, tokens);
         large.push(start.elapsed().as_nanos() as f64 / LARGE as f64);
     }
     let mut ratios: Vec<f64> = large.iter().zip(&small).map(|(large, small)| large / small).collect();
-    println!("legacy multicast, push to settled: ns per recipient, median of 7 (least, most)");
+    println!(
+        "{}, push to settled: ns per recipient, median of 7 (least, most)",
+        drive.name
+    );
     println!("  {SMALL:>9} recipients: {}", summary(&mut small));
     println!("  {LARGE:>9} recipients: {}", summary(&mut large));
     println!("  ratio large/small, paired: {}", summary(&mut ratios));
 }
 
-fn run(gateway: &Gateway, tokens: &[Token], reply: &str) {
+fn run(drive: &Drive, tokens: &[Token]) {
     let message = Message::builder()
         .data("score", "4x8")
         .collapse_key("scores")
+        .time_to_live(Duration::from_secs(3600))
         .build()
         .unwrap();
     let now = Now {
         mono: Duration::from_secs(1),
         wall: SystemTime::UNIX_EPOCH,
     };
-    let mut delivery = gateway.prepare(&message).unwrap().open(now, 7);
+    let mut delivery = drive.gateway.prepare(&message).unwrap().open(now, 7);
     let mut input = tokens.iter();
     let mut flights = VecDeque::new();
     let mut settled = 0;
+    let land = |delivery: &mut Delivery, flights: &mut VecDeque<Ticket>| {
+        let ticket = flights.pop_front().expect("a wait with nothing in the air");
+        delivery.handle(ticket, Ok(http::Response::new(drive.reply.as_str())), now);
+    };
     loop {
+        if flights.len() >= drive.flights {
+            land(&mut delivery, &mut flights);
+        }
         match delivery.poll(now) {
             Step::Send(call) => {
                 black_box(call.request.body());
@@ -87,18 +139,15 @@ fn run(gateway: &Gateway, tokens: &[Token], reply: &str) {
                 settled += 1;
             }
             // Nothing to do: one more batch comes in, or the oldest reply.
-            Step::Wait(_) if flights.len() < FLIGHTS && input.len() > 0 => {
-                for token in input.by_ref().take(BATCH) {
+            Step::Wait(_) if input.len() > 0 => {
+                for token in input.by_ref().take(drive.batch) {
                     delivery.push(Target::Token(token.clone()), now).unwrap();
                 }
                 if input.len() == 0 {
                     delivery.close();
                 }
             }
-            Step::Wait(_) => {
-                let ticket = flights.pop_front().expect("a wait with nothing in the air");
-                delivery.handle(ticket, Ok(http::Response::new(reply)), now);
-            }
+            Step::Wait(_) => land(&mut delivery, &mut flights),
             Step::Finish => break,
         }
     }
@@ -116,7 +165,7 @@ fn token(n: usize) -> Token {
 }
 
 /// A thousand accepted, with ids as the service gave them.
-fn reply() -> String {
+fn results() -> String {
     let mut body =
         String::from(r#"{"multicast_id":6782339717028231855,"success":1000,"failure":0,"canonical_ids":0,"results":["#);
     for n in 0..BATCH {

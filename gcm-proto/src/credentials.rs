@@ -1,18 +1,119 @@
 //! What an access token is, and how one is asked for, is decided here; when to ask is the gateway's affair.
 
+mod assertion;
+mod authorized_user;
+mod key_file;
+mod metadata_server;
+#[cfg(feature = "ring")]
+mod pem;
+mod service_account;
+mod signer;
+
+pub use authorized_user::AuthorizedUser;
+pub use key_file::KeyFileError;
+pub use metadata_server::MetadataServer;
+pub use service_account::ServiceAccount;
+pub use signer::{SignError, Signer};
+
 use crate::exchange::Exchange;
 use crate::names::{NameError, NameRule, visible_ascii};
 use http::HeaderValue;
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// A source of access tokens.
 ///
-/// It makes the exchange that asks for one, from the wall clock, and must not block: whoever has to ask a remote signer
-/// does that outside and [grants](crate::Gateway::grant) the token to the gateway.
+/// It must not block: whoever has to ask a signer or a keeper of tokens over the network does that outside, and hands the
+/// token over by [`TokenSource`], or [grants](crate::Gateway::grant) it to the gateway.
 pub trait Credential: Send + Sync {
-    /// The request for a token as of `wall`.
-    fn mint(&self, wall: SystemTime) -> Box<dyn Exchange<Reply = Grant> + Send + Sync>;
+    /// A token as of `wall`, or the request for one.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError`], when neither can be had here. The delivery that needed it halts, and those that waited with it.
+    fn mint(&self, wall: SystemTime) -> Result<Minting, CredentialError>;
+}
+
+/// How a [`Credential`] comes by a token.
+#[non_exhaustive]
+pub enum Minting {
+    /// By this exchange, which the delivery makes like any other.
+    Exchange(Box<dyn Exchange<Reply = Grant> + Send + Sync>),
+    /// It has one.
+    Granted(Grant),
+}
+
+/// No access token could be asked for, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("no access token can be had")]
+pub struct CredentialError {
+    #[source]
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// A caller's own source of access tokens: a closure that says which token there is, and for how long.
+///
+/// It is called when a delivery needs one that it does not have: at first, some minutes before the last one ends, and when
+/// the service refused it. It must not block.
+///
+/// ```
+/// use gcm_proto::{AccessToken, Gateway, Grant, Route, TokenSource};
+///
+/// let source = TokenSource::new(|_wall| Ok(Grant::new(AccessToken::try_from("ya29.from-elsewhere")?, None)));
+/// let route = Route::without_key("https://push.example.org/gcm/send".parse()?);
+/// let gateway = Gateway::json(route).with_credential(source);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct TokenSource<F>(F);
+
+impl<F> TokenSource<F>
+where
+    F: Fn(SystemTime) -> Result<Grant, Box<dyn Error + Send + Sync>> + Send + Sync,
+{
+    /// Asks this closure, with the wall clock.
+    pub fn new(source: F) -> Self {
+        Self(source)
+    }
+}
+
+impl<F> Credential for TokenSource<F>
+where
+    F: Fn(SystemTime) -> Result<Grant, Box<dyn Error + Send + Sync>> + Send + Sync,
+{
+    fn mint(&self, wall: SystemTime) -> Result<Minting, CredentialError> {
+        (self.0)(wall).map(Minting::Granted).map_err(CredentialError::new)
+    }
+}
+
+impl<F> fmt::Debug for TokenSource<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenSource(…)")
+    }
+}
+
+impl Minting {
+    /// By this exchange.
+    pub fn exchange(exchange: impl Exchange<Reply = Grant> + Send + Sync + 'static) -> Self {
+        Self::Exchange(Box::new(exchange))
+    }
+}
+
+impl fmt::Debug for Minting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exchange(_) => f.write_str("Exchange(…)"),
+            Self::Granted(grant) => f.debug_tuple("Granted").field(grant).finish(),
+        }
+    }
+}
+
+impl CredentialError {
+    /// For this reason, whose text must hold no secret: it is shown.
+    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: source.into() }
+    }
 }
 
 /// A token and how long it lives.
@@ -35,13 +136,22 @@ impl Grant {
 /// An OAuth access token: opaque visible ASCII. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct AccessToken {
-    /// `Bearer …`, marked sensitive: made once, cloned for each request.
-    authorization: HeaderValue,
+    /// `Bearer …`, marked sensitive: made once, cloned for each request. Behind a pointer, since one moves with each.
+    authorization: Arc<HeaderValue>,
 }
+
+/// How a request names it (RFC 6750 section 2.1).
+const SCHEME: &str = "Bearer ";
 
 impl AccessToken {
     pub(crate) fn authorization(&self) -> &HeaderValue {
         &self.authorization
+    }
+
+    /// The token itself, for those who look for it in texts.
+    pub(crate) fn expose(&self) -> &str {
+        let header = self.authorization.to_str().unwrap_or_default();
+        header.strip_prefix(SCHEME).unwrap_or_default()
     }
 }
 
@@ -51,10 +161,12 @@ impl TryFrom<&str> for AccessToken {
     fn try_from(text: &str) -> Result<Self, NameError> {
         const WHAT: &str = "an access token";
         visible_ascii(WHAT, text)?;
-        let mut authorization = HeaderValue::try_from(format!("Bearer {text}"))
+        let mut authorization = HeaderValue::try_from(format!("{SCHEME}{text}"))
             .map_err(|_| NameError::new(WHAT, NameRule::Character { index: 0 }))?;
         authorization.set_sensitive(true);
-        Ok(Self { authorization })
+        Ok(Self {
+            authorization: Arc::new(authorization),
+        })
     }
 }
 
@@ -71,3 +183,6 @@ impl fmt::Debug for AccessToken {
         f.write_str("AccessToken(…)")
     }
 }
+
+#[cfg(all(test, feature = "ring"))]
+mod tests;

@@ -3,7 +3,9 @@
 //! It knows no time and no retries. Each wire has a file of its own.
 
 pub mod json;
+pub mod oauth;
 pub mod plaintext;
+pub mod v1;
 
 mod legacy;
 mod refusal;

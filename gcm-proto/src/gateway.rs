@@ -7,8 +7,9 @@ pub(crate) use gate::{Admission, Gate, MintStep, Refused401, capped};
 pub use prepared::Prepared;
 pub(crate) use prepared::{Flying, Returned};
 
-use crate::credentials::{Credential, Grant};
-use crate::exchange::{Route, Undeliverable, Wire};
+use crate::credentials::{Credential, Grant, ServiceAccount};
+use crate::exchange::{Route, Undeliverable, Wire, v1};
+use crate::limits::Limits;
 use crate::message::Message;
 use crate::now::Now;
 use crate::policy::{Pace, RetryPolicy};
@@ -58,14 +59,21 @@ pub(crate) struct Shared {
 
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) wire: Wire,
-    pub(crate) route: Route,
+    pub(crate) way: Way,
     pub(crate) credential: Option<Arc<dyn Credential>>,
     pub(crate) policy: RetryPolicy,
     pub(crate) pace: Option<Pace>,
     pub(crate) window: usize,
     pub(crate) batch: usize,
     pub(crate) linger: Duration,
+}
+
+/// The wire, and where it leads.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    Plaintext(Route),
+    Json(Route),
+    V1(v1::Route),
 }
 
 impl Gateway {
@@ -76,18 +84,29 @@ impl Gateway {
     /// How long a part batch waits for company unless set.
     pub const LINGER: Duration = Duration::from_millis(20);
 
+    /// A gateway over FCM HTTP v1 to the devices of this account's project, [`RetryPolicy::V1`]: one target a request.
+    ///
+    /// For another project or another server: [`v1_with`](Self::v1_with), which takes any [`Credential`].
+    pub fn v1(account: ServiceAccount) -> Self {
+        Self::v1_with(v1::Route::new(account.project().clone()), account)
+    }
+
+    /// A gateway over FCM HTTP v1 with access tokens from this source, [`RetryPolicy::V1`]: one target a request.
+    pub fn v1_with(route: v1::Route, credential: impl Credential + 'static) -> Self {
+        Self::new(Way::V1(route), RetryPolicy::V1).with_credential(credential)
+    }
+
     /// A gateway over the legacy JSON wire, [`RetryPolicy::LEGACY`].
     pub fn json(route: Route) -> Self {
-        let batch = route.limits().ids_per_request;
-        Self::new(Wire::Json, route, batch)
+        Self::new(Way::Json(route), RetryPolicy::LEGACY)
     }
 
     /// A gateway over the plaintext wire, [`RetryPolicy::LEGACY`]: one token a request.
     pub fn plaintext(route: Route) -> Self {
-        Self::new(Wire::Plaintext, route, 1)
+        Self::new(Way::Plaintext(route), RetryPolicy::LEGACY)
     }
 
-    /// With access tokens from this source in place of a key: see [`Route::without_key`].
+    /// With access tokens from this source. On a legacy wire they take the place of a key: see [`Route::without_key`].
     #[must_use]
     pub fn with_credential(self, credential: impl Credential + 'static) -> Self {
         self.with(|settings| settings.credential = Some(Arc::new(credential)))
@@ -117,9 +136,7 @@ impl Gateway {
     #[must_use]
     pub fn with_batch(self, recipients: usize) -> Self {
         self.with(|settings| {
-            if settings.wire == Wire::Json {
-                settings.batch = recipients.clamp(1, settings.route.limits().ids_per_request.max(1));
-            }
+            settings.batch = recipients.clamp(1, settings.way.largest_batch());
         })
     }
 
@@ -138,6 +155,15 @@ impl Gateway {
         Prepared::new(self.clone(), message)
     }
 
+    /// The wire it speaks.
+    pub fn wire(&self) -> Wire {
+        match self.settings().way {
+            Way::Plaintext(_) => Wire::Plaintext,
+            Way::Json(_) => Wire::Json,
+            Way::V1(_) => Wire::V1,
+        }
+    }
+
     /// Hands in an access token that was minted elsewhere, for instance with a remote signer.
     pub fn grant(&self, grant: Grant, now: Now) {
         self.gate().granted(grant, None, now.mono, now.mono);
@@ -152,15 +178,14 @@ impl Gateway {
         self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn new(wire: Wire, route: Route, batch: usize) -> Self {
+    fn new(way: Way, policy: RetryPolicy) -> Self {
         Self::from_settings(Settings {
-            wire,
-            route,
+            batch: way.largest_batch(),
+            way,
             credential: None,
-            policy: RetryPolicy::LEGACY,
+            policy,
             pace: None,
             window: Self::WINDOW,
-            batch: batch.max(1),
             linger: Self::LINGER,
         })
     }
@@ -179,14 +204,28 @@ impl Gateway {
     }
 }
 
+impl Way {
+    pub(crate) fn limits(&self) -> &Limits {
+        match self {
+            Self::Plaintext(route) | Self::Json(route) => route.limits(),
+            Self::V1(route) => route.limits(),
+        }
+    }
+
+    /// Recipients that one request may have, at most.
+    fn largest_batch(&self) -> usize {
+        match self {
+            Self::Json(route) => route.limits().ids_per_request.max(1),
+            Self::Plaintext(_) | Self::V1(_) => 1,
+        }
+    }
+}
+
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings {
-            wire, route, policy, ..
-        } = self.settings();
+        let Settings { way, policy, .. } = self.settings();
         f.debug_struct("Gateway")
-            .field("wire", wire)
-            .field("route", route)
+            .field("way", way)
             .field("policy", policy)
             .finish_non_exhaustive()
     }

@@ -18,16 +18,23 @@ mod transport;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 
-pub use credentials::{AccessToken, Credential, Grant};
+pub use credentials::{
+    AccessToken, AuthorizedUser, Credential, CredentialError, Grant, KeyFileError, MetadataServer, Minting,
+    ServiceAccount, SignError, Signer, TokenSource,
+};
 pub use delivery::{Call, Delivery, Progress, Step, Ticket};
 #[doc(no_inline)]
 pub use exchange::{
     Exchange, MulticastId, Receipt, Refusal, Refused, RetryAfter, Route, Scope, Undeliverable, Unreadable, Wire, json,
-    plaintext,
+    oauth, plaintext, v1,
 };
 pub use gateway::{Gateway, Prepared};
 pub use limits::Limits;
-pub use message::{Message, MessageBuilder, MessageError, Notification, PayloadTooLarge, Priority};
+pub use message::{
+    Alert, Android, AndroidNotification, AndroidV2, Apns, Aps, ApsAlert, Color, CriticalSound, LightSettings, Message,
+    MessageBuilder, MessageError, Notification, NotificationPriority, NotificationProxy, PayloadTooLarge, Priority,
+    RemoteNotification, Sound, TextDirection, Visibility, WebAction, WebNotification, Webpush,
+};
 #[doc(no_inline)]
 pub use names::{
     ApiKey, Condition, ConditionError, Endpoint, EndpointError, Fid, GroupKey, NameError, NameRule, ProjectId, Token,

@@ -2,11 +2,33 @@
 //!
 //! It does not know who receives it, nor which wire it leaves by: a wire that cannot carry a field refuses it by name.
 
+mod android;
+mod apns;
+mod check;
+mod color;
 mod duration;
+mod error;
 mod notification;
+mod part;
+mod timestamp;
+mod webpush;
 
+pub(crate) use android::Urgency;
+pub use android::{
+    Android, AndroidNotification, AndroidV2, LightSettings, NotificationPriority, NotificationProxy,
+    RemoteNotification, Visibility,
+};
+pub(crate) use apns::{ActivityToken, ApnsOptions, Payload};
+pub use apns::{Alert, Apns, Aps, ApsAlert, CriticalSound, Sound};
+pub(crate) use check::is_https;
+pub use color::Color;
+pub(crate) use duration::Time;
+pub use error::MessageError;
 pub use notification::Notification;
+pub(crate) use part::Flag;
+pub use webpush::{TextDirection, WebAction, WebNotification, Webpush};
 
+use check::Checked;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +60,8 @@ use std::time::Duration;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// `time_to_live` is a number of whole seconds, or a text such as `"1.5s"`.
+/// `time_to_live` is a number of whole seconds, or a text such as `"1.5s"`. The parts for one platform, `android`,
+/// `android_v2`, `apns` and `webpush`, have the form and the names of the FCM v1 reference.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Message {
@@ -62,46 +85,6 @@ pub enum Priority {
     Normal,
     /// At once. APNs priority 10.
     High,
-}
-
-/// Why a message was not built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum MessageError {
-    /// The time to live is longer than the services keep a message.
-    #[error("time_to_live is {} seconds, {} at most are allowed", given.as_secs(), Message::MAX_TIME_TO_LIVE.as_secs())]
-    TimeToLive {
-        /// What was asked.
-        given: Duration,
-    },
-    /// A data key that the services keep for themselves (`InvalidDataKey`).
-    #[error("data key {key:?} is reserved: from, message_type and all that begins with google or gcm")]
-    ReservedKey {
-        /// The key.
-        key: String,
-    },
-    /// A data value that has no text: `null`, a number that is not finite, or a map whose keys are no strings.
-    #[error("data key {key:?} has a value that is not to be written as JSON text")]
-    NoText {
-        /// The key.
-        key: String,
-    },
-    /// A field has a value that it cannot have.
-    #[error("{field} must be {expected}")]
-    Field {
-        /// The field.
-        field: &'static str,
-        /// What it may be.
-        expected: &'static str,
-    },
-    /// Arguments of a localised text without the key of the text.
-    #[error("{arguments} is set without {key}")]
-    ArgumentsWithoutKey {
-        /// The field with the arguments.
-        arguments: &'static str,
-        /// The field that is missing.
-        key: &'static str,
-    },
 }
 
 /// A payload larger than its limit, by a count that leaves out separators: the service's own count is larger.
@@ -148,6 +131,69 @@ pub(crate) struct Fields {
     pub(crate) raw_data: Option<String>,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) allow_reserved_keys: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) android: Option<Box<Android>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) android_v2: Option<Box<AndroidV2>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) apns: Option<Box<Apns>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) webpush: Option<Box<Webpush>>,
+}
+
+impl Fields {
+    fn check(&self) -> Checked {
+        let allow_reserved = self.allow_reserved_keys;
+        check::time_to_live("time_to_live", self.time_to_live)?;
+        check::data("data", &self.data, allow_reserved)?;
+        check::not_empty("collapse_key", self.collapse_key.as_deref())?;
+        check::not_empty("restricted_package_name", self.restricted_package_name.as_deref())?;
+        check::label("analytics_label", self.analytics_label.as_deref())?;
+        check::base64("raw_data", self.raw_data.as_deref())?;
+        if let Some(notification) = &self.notification {
+            notification.check().map_err(|error| error.within("notification"))?;
+        }
+        if self.android.is_some() && self.android_v2.is_some() {
+            return Err(MessageError::Both {
+                one: "android".to_owned(),
+                other: "android_v2".to_owned(),
+            });
+        }
+        if let Some(part) = &self.android {
+            part.check(allow_reserved).map_err(|error| error.within("android"))?;
+        }
+        if let Some(part) = &self.android_v2 {
+            part.check(allow_reserved).map_err(|error| error.within("android_v2"))?;
+        }
+        if let Some(part) = &self.apns {
+            part.check().map_err(|error| error.within("apns"))?;
+        }
+        if let Some(part) = &self.webpush {
+            part.check(allow_reserved).map_err(|error| error.within("webpush"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The label that analytics count by, where `fcm_options` hold nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FcmOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analytics_label: Option<String>,
+}
+
+impl FcmOptions {
+    pub(crate) fn label(label: impl Into<String>) -> Self {
+        Self {
+            analytics_label: Some(label.into()),
+        }
+    }
+
+    fn check(options: Option<&Self>) -> Checked {
+        let label = options.and_then(|options| options.analytics_label.as_deref());
+        check::label("fcm_options.analytics_label", label)
+    }
 }
 
 impl Message {
@@ -190,12 +236,21 @@ impl Message {
         self.fields.dry_run
     }
 
-    /// The bytes that count against a payload limit: data keys, data values and the texts of the notification, in UTF-8.
+    /// The bytes that count against a payload limit: data keys, data values and the texts of the notification, in UTF-8;
+    /// or the data that a platform gets instead, where that is more.
     ///
     /// The services do not publish their count, which includes more; this is never above it.
     pub fn payload_len(&self) -> usize {
-        let data: usize = self.fields.data.iter().map(|(k, v)| k.len() + v.len()).sum();
-        data + self.fields.notification.as_ref().map_or(0, Notification::text_len)
+        let length = |data: &BTreeMap<String, String>| data.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
+        let fields = &self.fields;
+        let texts = fields.notification.as_ref().map_or(0, Notification::text_len);
+        let instead = [
+            fields.android.as_ref().map(|part| length(&part.data)),
+            fields.android_v2.as_ref().map(|part| length(&part.data)),
+            fields.webpush.as_ref().map(|part| length(&part.data)),
+        ];
+        let own = length(&fields.data) + texts;
+        instead.into_iter().flatten().fold(own, usize::max)
     }
 
     /// The bytes left under `limit` (see [`Limits`](crate::Limits)).
@@ -244,12 +299,18 @@ impl MessageBuilder {
     }
 
     /// Lets later messages with the same key replace this one while it waits. A service keeps at most four keys a device.
+    ///
+    /// Over FCM HTTP v1 it is left out for iOS when it is longer than the 64 bytes that APNs takes or not ASCII, and for the
+    /// web when it is not 1 to 32 of `a-z A-Z 0-9 - _` (RFC 8030, section 5.4).
     pub fn collapse_key(mut self, key: impl Into<String>) -> Self {
         self.fields.collapse_key = Some(key.into());
         self
     }
 
     /// Sets how urgent it is. Unset, notifications are high and data messages normal.
+    ///
+    /// A push that only wakes an app on iOS ([`content_available`](Self::content_available) without a notification) goes out
+    /// with APNs priority 5 whatever is set here: APNs takes no other.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.fields.priority = Some(priority);
         self
@@ -257,7 +318,8 @@ impl MessageBuilder {
 
     /// How long the service keeps it for a device that is away, up to [`Message::MAX_TIME_TO_LIVE`]. Zero: now or never.
     ///
-    /// The legacy wires carry whole seconds only.
+    /// The legacy wires carry whole seconds only; over FCM HTTP v1, iOS and the web get them rounded down. iOS is told a
+    /// date, counted from when a request is made.
     pub fn time_to_live(mut self, time: Duration) -> Self {
         self.fields.time_to_live = Some(time);
         self
@@ -281,7 +343,7 @@ impl MessageBuilder {
         self
     }
 
-    /// Waits for the device to become active. Ignored by Google since about the end of 2016, and absent from v1.
+    /// Waits for the device to become active. Ignored by Google since about the end of 2016, and left out over FCM HTTP v1.
     pub fn delay_while_idle(mut self, yes: bool) -> Self {
         self.fields.delay_while_idle = yes;
         self
@@ -317,6 +379,33 @@ impl MessageBuilder {
         self
     }
 
+    /// Sets what Android gets in place of these options, or beside them. FCM HTTP v1 only.
+    pub fn android(mut self, android: Android) -> Self {
+        self.fields.android = Some(Box::new(android));
+        self
+    }
+
+    /// Sets what Android gets, in its newer form, which excludes [`android`](Self::android). FCM HTTP v1 only.
+    ///
+    /// [`priority`](Self::priority) is then for iOS and the web only. Of the notification, Android gets what is its own
+    /// unless the part is a [background sync](AndroidV2::background_sync).
+    pub fn android_v2(mut self, android: AndroidV2) -> Self {
+        self.fields.android_v2 = Some(Box::new(android));
+        self
+    }
+
+    /// Sets what iOS gets in place of these options, or beside them. FCM HTTP v1 only.
+    pub fn apns(mut self, apns: Apns) -> Self {
+        self.fields.apns = Some(Box::new(apns));
+        self
+    }
+
+    /// Sets what browsers get in place of these options, or beside them. FCM HTTP v1 only.
+    pub fn webpush(mut self, webpush: Webpush) -> Self {
+        self.fields.webpush = Some(Box::new(webpush));
+        self
+    }
+
     /// Checks it all and makes the message.
     ///
     /// # Errors
@@ -334,30 +423,7 @@ impl TryFrom<Fields> for Message {
     type Error = MessageError;
 
     fn try_from(fields: Fields) -> Result<Self, MessageError> {
-        if let Some(given) = fields.time_to_live.filter(|&t| t > Self::MAX_TIME_TO_LIVE) {
-            return Err(MessageError::TimeToLive { given });
-        }
-        if !fields.allow_reserved_keys {
-            if let Some(key) = fields.data.keys().find(|key| is_reserved(key)) {
-                return Err(MessageError::ReservedKey { key: key.clone() });
-            }
-        }
-        let refuse = |field, expected| Err(MessageError::Field { field, expected });
-        if fields.collapse_key.as_deref() == Some("") {
-            return refuse("collapse_key", "a text that is not empty");
-        }
-        if fields.restricted_package_name.as_deref() == Some("") {
-            return refuse("restricted_package_name", "a text that is not empty");
-        }
-        if fields.analytics_label.as_deref().is_some_and(|label| !is_label(label)) {
-            return refuse("analytics_label", "1 to 50 of the characters a-z A-Z 0-9 - _ . ~ %");
-        }
-        if fields.raw_data.as_deref().is_some_and(|data| !is_base64(data)) {
-            return refuse("raw_data", "standard base64");
-        }
-        if let Some(notification) = &fields.notification {
-            notification.check()?;
-        }
+        fields.check()?;
         Ok(Self { fields })
     }
 }
@@ -366,28 +432,6 @@ impl From<Message> for Fields {
     fn from(message: Message) -> Self {
         message.fields
     }
-}
-
-/// Google's reference of the legacy HTTP protocol, `data`: `from`, `message_type`, or beginning with `google` or `gcm`.
-fn is_reserved(key: &str) -> bool {
-    matches!(key, "from" | "message_type") || key.starts_with("google") || key.starts_with("gcm")
-}
-
-fn is_label(label: &str) -> bool {
-    (1..=50).contains(&label.len())
-        && label
-            .bytes()
-            .all(|c| c.is_ascii_alphanumeric() || b"-_.~%".contains(&c))
-}
-
-/// RFC 4648 section 4, padded.
-fn is_base64(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
-    text.len() % 4 == 0
-        && text.len() - body.len() <= 2
-        && body
-            .bytes()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/'))
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde hands out a reference

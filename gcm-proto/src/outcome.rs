@@ -3,11 +3,13 @@
 //! It does not know which wire the answer came by.
 
 mod code;
+mod details;
 mod one_line;
 mod report;
 mod short_text;
 
 pub use code::Code;
+pub use details::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
 pub use report::{Position, Report, Settled};
 
 use crate::names::Token;
@@ -208,6 +210,8 @@ struct Particulars {
     retry_after: Option<Duration>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     detail: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    details: Option<Box<Details>>,
 }
 
 impl Failure {
@@ -221,6 +225,7 @@ impl Failure {
             status: None,
             retry_after: None,
             detail: None,
+            details: None,
         }))
     }
 
@@ -259,6 +264,13 @@ impl Failure {
         self
     }
 
+    /// With what an FCM v1 reply said beside its verdict.
+    #[must_use]
+    pub fn with_details(mut self, details: Details) -> Self {
+        self.0.details = Some(Box::new(details));
+        self
+    }
+
     /// What went wrong.
     pub fn code(&self) -> &Code {
         &self.0.code
@@ -289,9 +301,15 @@ impl Failure {
         self.0.retry_after
     }
 
-    /// What the service or the transport said: bounded, control characters escaped, keys and tokens masked.
+    /// What the service or the transport said, and what to do about it where that is known: bounded, control characters
+    /// escaped, keys and tokens masked.
     pub fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
+    }
+
+    /// What an FCM v1 reply said beside its verdict: the wrong fields, the exceeded quotas, the reason, APNs' answer.
+    pub fn details(&self) -> Option<&Details> {
+        self.0.details.as_deref()
     }
 
     /// Whether sending the same message to the same recipient later can help.
@@ -318,8 +336,13 @@ impl fmt::Display for Failure {
         if let Some(cause) = &self.0.cause {
             write!(f, " because of {cause}")?;
         }
-        if let Some(status) = self.0.status.filter(|status| *status != 200) {
-            write!(f, " (HTTP {status})")?;
+        let said = self.0.details.as_ref().map(ToString::to_string);
+        let said = said.filter(|said| !said.is_empty());
+        match (self.0.status.filter(|status| *status != 200), said) {
+            (Some(status), Some(said)) => write!(f, " (HTTP {status}, {said})")?,
+            (Some(status), None) => write!(f, " (HTTP {status})")?,
+            (None, Some(said)) => write!(f, " ({said})")?,
+            (None, None) => {}
         }
         if self.0.sent != Sent::Answered {
             write!(f, ", {}", self.0.sent)?;

@@ -108,6 +108,16 @@ impl RetryPolicy {
         budget: RetryBudget::DEFAULT,
     };
 
+    /// For FCM HTTP v1, after Google's guide "Best practices when sending FCM messages at scale": at least ten seconds before
+    /// the second attempt and a minute after a 429 without a delay, doubled each time, up to an hour. The guide would go on
+    /// for an hour; `give_up_after` ends it sooner.
+    pub const V1: Self = Self {
+        initial: Duration::from_secs(10),
+        max: Duration::from_secs(3600),
+        jitter: Jitter::Above,
+        ..Self::LEGACY
+    };
+
     /// One attempt each. (What was certainly not sent is replayed all the same, unless `replays` is 0 too.)
     pub const NONE: Self = Self {
         attempts: 1,

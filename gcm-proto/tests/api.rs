@@ -10,6 +10,8 @@
 )]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // the sources are files
 
+#[path = "api/parts.rs"]
+mod parts;
 #[path = "api/probe.rs"]
 mod probe;
 #[path = "api/replies.rs"]

@@ -39,6 +39,9 @@ impl Ending {
                 if let Some(detail) = cause.detail() {
                     failure = failure.with_detail(detail);
                 }
+                if let Some(details) = cause.details() {
+                    failure = failure.with_details(details.clone());
+                }
                 failure
             }
             Self::Expired => untried(Code::Expired),

@@ -23,7 +23,7 @@ pub struct Ticket {
 pub(super) enum Flight {
     Message {
         exchange: Flying,
-        members: Vec<Key>,
+        members: Members,
         /// Members not yet settled. With the last one the place is free, reply or not.
         live: usize,
         /// The generation of the access token it was sent with.
@@ -36,10 +36,32 @@ pub(super) enum Flight {
     },
 }
 
+/// Who is in a request. One, on most wires, which needs no list.
+pub(super) enum Members {
+    One(Key),
+    Many(Vec<Key>),
+}
+
 #[derive(Default)]
 pub(super) struct Flights {
     slots: Vec<(u32, Option<Flight>)>,
     free: Vec<u32>,
+}
+
+impl Members {
+    pub(super) fn as_slice(&self) -> &[Key] {
+        match self {
+            Self::One(key) => std::slice::from_ref(key),
+            Self::Many(keys) => keys,
+        }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Key> {
+        match self {
+            Self::One(key) => vec![key],
+            Self::Many(keys) => keys,
+        }
+    }
 }
 
 impl Flights {

@@ -1,6 +1,7 @@
 //! What a reply, or its absence, means for the recipients of a request is decided here.
 
 use super::Delivery;
+use super::flights::Members;
 use super::recipients::{Key, State};
 use crate::credentials::Grant;
 use crate::exchange::{Exchange, Refusal, Scope};
@@ -30,7 +31,7 @@ impl Delivery {
     pub(super) fn land<B: AsRef<[u8]>>(
         &mut self,
         exchange: &Flying,
-        members: Vec<Key>,
+        members: Members,
         token: Option<u64>,
         result: Result<Response<B>, TransportError>,
     ) {
@@ -41,17 +42,18 @@ impl Delivery {
             }
             Err(error) => match error.head() {
                 Some(head) => exchange.read_head(head),
-                None => return self.lost(members, &error),
+                None => return self.lost(members.into_vec(), &error),
             },
         };
         match read {
             Ok(Returned::One(receipt)) => {
                 self.unreadable_in_a_row = 0;
-                for key in members {
+                // It answers for the one it was sent for.
+                if let Some(&key) = members.as_slice().first() {
                     if let Some(recipient) = self.recipients.get_mut(key) {
-                        recipient.multicast_id.clone_from(&receipt.multicast_id);
+                        recipient.multicast_id = receipt.multicast_id;
                     }
-                    self.settle(key, Outcome::Accepted(receipt.accepted.clone()));
+                    self.settle(key, Outcome::Accepted(receipt.accepted));
                 }
                 self.accepted(token);
             }
@@ -59,9 +61,9 @@ impl Delivery {
                 self.unreadable_in_a_row = 0;
                 let asked = results.retry_after().map(|after| after.delay(self.now.wall));
                 let id = results.multicast_id().cloned();
-                self.take_results(members, results.into_outcomes(), id.as_ref(), asked, token);
+                self.take_results(members.into_vec(), results.into_outcomes(), id.as_ref(), asked, token);
             }
-            Err(refusal) => self.refused(members, &refusal, token),
+            Err(refusal) => self.refused(members.into_vec(), &refusal, token),
         }
     }
 
@@ -85,6 +87,9 @@ impl Delivery {
                         return;
                     }
                     Err(refusal) => {
+                        if self.corrects_clock(&refusal, session, now) {
+                            return;
+                        }
                         let passing = refusal.is_retriable();
                         let wait = refusal
                             .retry_after()
@@ -115,10 +120,21 @@ impl Delivery {
         }
     }
 
+    /// Whether the refusal of a mint is mended by asking again with the clock that it came with.
+    fn corrects_clock(&self, refusal: &Refusal, session: u64, now: Now) -> bool {
+        let sent = refusal.date().filter(|_| *refusal.code() == Code::ClockSkew);
+        sent.is_some_and(|sent| {
+            let mut gate = self.gateway().gate();
+            gate.correct_clock(session, sent, now.wall, now.mono)
+        })
+    }
+
     /// The service has accepted the message for somebody.
     fn accepted(&mut self, token: Option<u64>) {
         self.proven = true;
-        if let Some(generation) = token {
+        // Once for each token, so that the gate is not asked for every recipient.
+        if let Some(generation) = token.filter(|generation| self.mint.proven != Some(*generation)) {
+            self.mint.proven = Some(generation);
             self.gateway().gate().accepted(generation);
         }
     }
@@ -180,12 +196,13 @@ impl Delivery {
     /// The service refused the request, or its reply cannot be read.
     fn refused(&mut self, members: Vec<Key>, refusal: &Refusal, token: Option<u64>) {
         let failure = refusal.to_failure(self.now.wall);
-        let status = refusal.status();
         self.unreadable_in_a_row = match refusal {
             Refusal::Unreadable(_) => self.unreadable_in_a_row + 1,
             Refusal::Refused(_) => 0,
         };
-        if let (Some(generation), StatusCode::UNAUTHORIZED) = (token, status) {
+        // By the code, which comes before the status: a 401 may be about Apple's key, too.
+        let of_token = *refusal.code() == Code::Unauthorized && refusal.scope() == Scope::Project;
+        if let Some(generation) = token.filter(|_| of_token) {
             return self.token_refused(members, failure, generation);
         }
         if failure.sent() == Sent::NotSent {
@@ -213,7 +230,9 @@ impl Delivery {
         let draw = self.draws.draw();
         let rate_limited = failure.code().is_rate_limit();
         let policy = &self.gateway().settings().policy;
-        let whole = refusal.scope() == Scope::Project && status != StatusCode::OK;
+        // A 502 is about one way to the service, which has others: what it asks for is asked of those who met it.
+        let of_way = status == StatusCode::BAD_GATEWAY;
+        let whole = refusal.scope() == Scope::Project && status != StatusCode::OK && !of_way;
         let wait = asked.or_else(|| rate_limited.then(|| policy.backoff(1, true)));
         if let Some(wait) = wait.filter(|_| whole) {
             let until = self.now.mono.saturating_add(capped(wait, policy));
@@ -414,7 +433,7 @@ fn transport_failure(error: &TransportError) -> Failure {
 }
 
 /// The error and its causes on one line, bounded: a foreign error's text may hold anything.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     const KEPT: usize = 512;
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,15 +1,14 @@
 //! Which request leaves next, and whether it may, is decided here.
 
-use super::flights::Flight;
+use super::flights::{Flight, Members};
+use super::landing::chain;
 use super::recipients::{Key, State};
 use super::{Call, Delivery};
-use crate::credentials::Credential;
+use crate::credentials::{AccessToken, Minting};
 use crate::exchange::Undeliverable;
 use crate::gateway::{Admission, Flying, MintStep};
-use crate::outcome::Failure;
-use http::HeaderValue;
-use http::header::AUTHORIZATION;
-use std::time::Duration;
+use crate::outcome::{Code, Failure, Sent};
+use std::time::{Duration, SystemTime};
 
 /// What could leave now.
 enum Next {
@@ -29,14 +28,14 @@ impl Delivery {
             let token = match token {
                 Pass::Free => None,
                 Pass::Token(token, generation) => Some((token, generation)),
-                Pass::Mint(call) => return Ok(call),
+                Pass::Mint(call) => return Ok(*call),
             };
             let (members, exchange) = self.load(&next);
             match exchange {
                 Ok(exchange) => return Ok(self.depart(members, exchange, token)),
                 Err(undeliverable) => {
                     let failure = Failure::from(&undeliverable);
-                    for key in members {
+                    for key in members.into_vec() {
                         self.settle_failed(key, failure.clone());
                     }
                 }
@@ -107,9 +106,9 @@ impl Delivery {
             }
             Admission::Paced(at) => return Err(Some(at)),
         }
-        let Some(credential) = self.prepared.gateway().settings().credential.clone() else {
+        if self.prepared.gateway().settings().credential.is_none() {
             return Ok(Pass::Free);
-        };
+        }
         if let Some(failure) = self.mint.waits_for.and_then(|session| gate.mint_failure(session)) {
             drop(gate);
             self.halt(failure);
@@ -119,8 +118,8 @@ impl Delivery {
         drop(gate);
         self.mint.waits_for = None;
         match step {
-            MintStep::Use(token, generation) => Ok(Pass::Token(token.authorization().clone(), generation)),
-            MintStep::Mint(session) => Ok(Pass::Mint(self.mint(credential.as_ref(), session))),
+            MintStep::Use(token, generation) => Ok(Pass::Token(token, generation)),
+            MintStep::Mint(session) => self.mint(session),
             MintStep::Wait(session, delay) => {
                 self.mint.waits_for = Some(session);
                 Err(Some(now.saturating_add(delay)))
@@ -129,14 +128,17 @@ impl Delivery {
     }
 
     /// Takes those who leave out of the queues, and makes their exchange.
-    fn load(&mut self, next: &Next) -> (Vec<Key>, Result<Flying, Undeliverable>) {
+    fn load(&mut self, next: &Next) -> (Members, Result<Flying, Undeliverable>) {
         let recipients = &self.recipients;
         match next {
             Next::Single(key) => {
                 self.ready.pop_single();
                 let target = recipients.get(*key).map(|recipient| recipient.target.clone());
-                let exchange = target.map_or(Err(Undeliverable::NoRecipients), |target| self.prepared.single(target));
-                (vec![*key], exchange)
+                let (wall, until) = (self.now.wall, self.expires_by_wall());
+                let exchange = target.map_or(Err(Undeliverable::NoRecipients), |target| {
+                    self.prepared.single(target, wall, until)
+                });
+                (Members::One(*key), exchange)
             }
             Next::Batch => {
                 let lives = |key| {
@@ -149,66 +151,102 @@ impl Delivery {
                     .iter()
                     .filter_map(|key| recipients.get(*key)?.target.as_token().cloned())
                     .collect();
-                (members, self.prepared.multicast(tokens))
+                (Members::Many(members), self.prepared.multicast(tokens))
             }
         }
     }
 
-    fn depart(&mut self, members: Vec<Key>, exchange: Flying, token: Option<(HeaderValue, u64)>) -> Call {
+    /// When the delivery ends, by the wall clock as it is now.
+    fn expires_by_wall(&self) -> Option<SystemTime> {
+        let left = self.expires_at?.saturating_sub(self.now.mono);
+        self.now.wall.checked_add(left)
+    }
+
+    fn depart(&mut self, members: Members, mut exchange: Flying, token: Option<(AccessToken, u64)>) -> Call {
         let place = self.flights.next_place();
+        let keys = members.as_slice();
+        let live = keys.len();
         let mut first = false;
-        for &key in &members {
+        for &key in keys {
             if let Some(recipient) = self.recipients.get_mut(key) {
                 first |= !std::mem::replace(&mut recipient.tried, true);
                 recipient.attempts += 1;
             }
             self.recipients.enter(key, State::Flying(place));
         }
-        self.gateway().gate().spend(self.now.mono, members.len(), first);
-        self.progress.attempts += members.len() as u64;
+        self.gateway().gate().spend(self.now.mono, live, first);
+        self.progress.attempts += live as u64;
         self.progress.requests += 1;
-        let mut request = exchange.request();
-        if let Some((authorization, _)) = &token {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
-            request
-                .headers_mut()
-                .insert("access_token_auth", HeaderValue::from_static("true"));
-        }
+        let (token, generation) = token.unzip();
+        let request = exchange.request(token);
         let flight = Flight::Message {
             exchange,
-            live: members.len(),
+            live,
             members,
-            token: token.map(|(_, generation)| generation),
+            token: generation,
         };
         let ticket = self.flights.insert(&self.identity, flight);
         Call { ticket, request }
     }
 
-    fn mint(&mut self, credential: &dyn Credential, session: u64) -> Call {
+    /// Asks for a token, or takes the one there is.
+    fn mint(&mut self, session: u64) -> Result<Pass, Option<Duration>> {
+        let Some(credential) = self.gateway().settings().credential.clone() else {
+            return Ok(Pass::Free);
+        };
         // One that was lost is not waited for any more.
         if let Some(place) = self.mint.place.take() {
             self.flights.abandon(place);
         }
         let now = self.now;
-        let exchange = credential.mint(now.wall);
-        let request = exchange.request();
-        self.mint.session = Some(session);
-        self.mint.place = Some(self.flights.next_place());
-        self.progress.requests += 1;
-        let flight = Flight::Mint {
-            exchange,
-            session,
-            asked: now.mono,
-        };
-        let ticket = self.flights.insert(&self.identity, flight);
-        Call { ticket, request }
+        let wall = self.gateway().gate().wall(now.wall);
+        match credential.mint(wall) {
+            Ok(Minting::Exchange(exchange)) => {
+                let request = exchange.request();
+                self.mint.session = Some(session);
+                self.mint.place = Some(self.flights.next_place());
+                self.progress.requests += 1;
+                let flight = Flight::Mint {
+                    exchange,
+                    session,
+                    asked: now.mono,
+                };
+                let ticket = self.flights.insert(&self.identity, flight);
+                Ok(Pass::Mint(Box::new(Call { ticket, request })))
+            }
+            Ok(Minting::Granted(grant)) => {
+                self.mint.session = None;
+                let (token, generation) = self.gateway().gate().granted(grant, Some(session), now.mono, now.mono);
+                Ok(Pass::Token(token, generation))
+            }
+            Err(error) => {
+                self.mint.session = None;
+                let failure = Failure::new(Code::NoAccessToken, Sent::NotSent).with_detail(chain(&error));
+                let is_final = self
+                    .gateway()
+                    .gate()
+                    .mint_failed(session, None, failure.clone(), now.mono);
+                if is_final {
+                    self.halt(failure);
+                    return Err(None);
+                }
+                // The old token lives, and no other is asked for just now.
+                match self.gateway().gate().token(now.mono, None) {
+                    MintStep::Use(token, generation) => Ok(Pass::Token(token, generation)),
+                    MintStep::Mint(session) => {
+                        self.gateway().gate().give_back(session);
+                        Err(None)
+                    }
+                    MintStep::Wait(_, delay) => Err(Some(now.mono.saturating_add(delay))),
+                }
+            }
+        }
     }
 }
 
 /// How a message passes the gate.
-#[allow(clippy::large_enum_variant)] // moved once, at once
 enum Pass {
     Free,
-    Token(HeaderValue, u64),
-    Mint(Call),
+    Token(AccessToken, u64),
+    Mint(Box<Call>),
 }

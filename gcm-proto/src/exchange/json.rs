@@ -441,7 +441,7 @@ fn tail(fields: &Fields) -> Vec<u8> {
 }
 
 /// Appends a JSON string; `plain` says that no character of it needs an escape.
-fn string(body: &mut Vec<u8>, text: &str, plain: bool) {
+pub(super) fn string(body: &mut Vec<u8>, text: &str, plain: bool) {
     if plain {
         body.push(b'"');
         body.extend_from_slice(text.as_bytes());
@@ -452,7 +452,7 @@ fn string(body: &mut Vec<u8>, text: &str, plain: bool) {
 }
 
 #[allow(clippy::expect_used)]
-fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     // Writing to memory does not fail, and these types have string keys only.
     serde_json::to_vec(value).expect("text, numbers and maps of text are JSON")
 }

@@ -4,6 +4,8 @@
 
 mod body;
 
+use super::refusal::of_status;
+use super::retry_after::sent_at;
 use super::route::Route;
 use super::scrub;
 use super::{Refusal, Refused, RetryAfter, Scope, Unreadable};
@@ -219,18 +221,10 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
 
     /// What the status alone says.
     fn by_status(&self) -> Refusal {
-        let status = self.head.status;
-        let (code, scope) = match status.as_u16() {
-            401 => (Code::Unauthorized, Scope::Project),
-            403 => (Code::Forbidden, Scope::Project),
-            300..=399 | 404 | 410 | 501 | 505 | 511 => (Code::EndpointGone, Scope::Project),
-            405 | 411 | 413 => (Code::BadRequest, Scope::Message),
-            429 => (Code::QuotaExceeded, Scope::Project),
-            500 => (Code::InternalServerError, Scope::Project),
-            408 | 421 | 425 | 502..=599 => (Code::Unavailable, Scope::Project),
-            _ => return self.unreadable("a reply with a status of this protocol", None),
-        };
-        self.refused(code, scope)
+        match of_status(self.head.status) {
+            Some((code, scope)) => self.refused(code, scope),
+            None => self.unreadable("a reply with a status of this protocol", None),
+        }
     }
 
     /// A failed result in a reply to a single target.
@@ -252,6 +246,9 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
             scope,
             excerpt: self.excerpt(),
             retry_after: self.retry_after(),
+            details: None,
+            hint: "",
+            date: sent_at(&self.head.headers),
         })
     }
 
@@ -266,7 +263,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
     }
 
     fn excerpt(&self) -> Box<str> {
-        scrub::excerpt(self.body, self.route, self.secrets.clone())
+        scrub::excerpt(self.body, self.route.key().into_iter().chain(self.secrets.clone()))
     }
 
     fn retry_after(&self) -> Option<RetryAfter> {
@@ -305,7 +302,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         let repeats = |secret: &str| secret.len() >= scrub::WORTH_MASKING && accepted.id_contains(secret);
         if self.route.key().is_some_and(repeats) || repeats(token) {
             let id = accepted.id().unwrap_or_default();
-            let masked = scrub::code(id, self.route, std::iter::once(token));
+            let masked = scrub::code(id, self.route.key().into_iter().chain(std::iter::once(token)));
             *accepted = std::mem::take(accepted).with_id(&masked);
         }
     }
@@ -319,9 +316,12 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         self.masked(code, self.secrets.clone())
     }
 
-    fn masked<'s>(&self, code: Code, secrets: impl Iterator<Item = &'s str>) -> Code {
+    fn masked<'s>(&self, code: Code, secrets: impl Iterator<Item = &'s str>) -> Code
+    where
+        'a: 's,
+    {
         match code {
-            Code::Other(text) => Code::Other(scrub::code(&text, self.route, secrets)),
+            Code::Other(text) => Code::Other(scrub::code(&text, self.route.key().into_iter().chain(secrets))),
             known => known,
         }
     }

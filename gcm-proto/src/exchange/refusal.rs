@@ -1,7 +1,7 @@
 //! Why an exchange brought no good reply, and whom that concerns, is decided here: they refused, or it cannot be read.
 
 use super::RetryAfter;
-use crate::outcome::{Advice, Code, Failure, Sent};
+use crate::outcome::{Advice, Code, Details, Failure, Sent};
 use http::StatusCode;
 use std::time::SystemTime;
 
@@ -33,7 +33,8 @@ pub enum Scope {
 
 /// The service refused the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the service refused the request with {code} (HTTP {}{}){}", status.as_u16(), hint(code), after_colon(excerpt))]
+#[error("the service refused the request with {code} (HTTP {}{}{}){}{}", status.as_u16(), said(details.as_deref()),
+    transport_hint(code), after_colon(excerpt), after_semicolon(hint))]
 #[non_exhaustive]
 pub struct Refused {
     /// The HTTP status. 200 for a verdict in the body.
@@ -42,10 +43,16 @@ pub struct Refused {
     pub code: Code,
     /// Whom that concerns.
     pub scope: Scope,
-    /// The beginning of the reply's body.
+    /// The service's sentence, where the wire has one, else the beginning of the reply's body.
     pub excerpt: Box<str>,
     /// When it may be sent again, if the service said so.
     pub retry_after: Option<RetryAfter>,
+    /// What else an FCM v1 reply said.
+    pub details: Option<Box<Details>>,
+    /// What to do about it, where that is known; else empty.
+    pub hint: &'static str,
+    /// When the reply was sent, by the clock of who sent it (its `Date` header).
+    pub date: Option<SystemTime>,
 }
 
 /// The reply is not one this exchange can have.
@@ -74,6 +81,9 @@ impl Refusal {
             scope,
             excerpt: "".into(),
             retry_after: None,
+            details: None,
+            hint: "",
+            date: None,
         })
     }
 
@@ -120,11 +130,35 @@ impl Refusal {
         }
     }
 
-    /// The beginning of the reply's body, masked.
+    /// What the service said in words: its sentence, or the beginning of the reply's body. Masked.
     pub fn excerpt(&self) -> &str {
         match self {
             Self::Refused(refused) => &refused.excerpt,
             Self::Unreadable(unreadable) => &unreadable.excerpt,
+        }
+    }
+
+    /// What else an FCM v1 reply said.
+    pub fn details(&self) -> Option<&Details> {
+        match self {
+            Self::Refused(refused) => refused.details.as_deref(),
+            Self::Unreadable(_) => None,
+        }
+    }
+
+    /// What to do about it, where that is known; else empty.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Refused(refused) => refused.hint,
+            Self::Unreadable(_) => "",
+        }
+    }
+
+    /// When the reply was sent, by the clock of who sent it.
+    pub fn date(&self) -> Option<SystemTime> {
+        match self {
+            Self::Refused(refused) => refused.date,
+            Self::Unreadable(_) => None,
         }
     }
 
@@ -150,8 +184,16 @@ impl Refusal {
         if let Some(retry_after) = self.retry_after() {
             failure = failure.with_retry_after(retry_after.delay(wall));
         }
-        if !self.excerpt().is_empty() {
-            failure = failure.with_detail(self.excerpt());
+        let detail = match (self.excerpt(), self.hint()) {
+            (excerpt, "") => excerpt.to_owned(),
+            ("", hint) => hint.to_owned(),
+            (excerpt, hint) => format!("{excerpt}; {hint}"),
+        };
+        if !detail.is_empty() {
+            failure = failure.with_detail(detail);
+        }
+        if let Some(details) = self.details() {
+            failure = failure.with_details(details.clone());
         }
         failure
     }
@@ -170,8 +212,29 @@ impl Refusal {
     }
 }
 
+/// What an HTTP status alone says, the same on every wire, and whom it concerns.
+pub(super) fn of_status(status: StatusCode) -> Option<(Code, Scope)> {
+    Some(match status.as_u16() {
+        401 => (Code::Unauthorized, Scope::Project),
+        403 => (Code::Forbidden, Scope::Project),
+        300..=399 | 404 | 410 | 501 | 505 | 511 => (Code::EndpointGone, Scope::Project),
+        405 | 411 | 413 => (Code::BadRequest, Scope::Message),
+        429 => (Code::QuotaExceeded, Scope::Project),
+        500 => (Code::InternalServerError, Scope::Project),
+        408 | 421 | 425 | 502..=599 => (Code::Unavailable, Scope::Project),
+        _ => return None,
+    })
+}
+
+fn said(details: Option<&Details>) -> String {
+    match details.map(Details::to_string) {
+        Some(said) if !said.is_empty() => format!(", {said}"),
+        _ => String::new(),
+    }
+}
+
 /// Every request here has a recipient, so what the service misses was lost on the way: quickstart-js issue 87.
-fn hint(code: &Code) -> &'static str {
+fn transport_hint(code: &Code) -> &'static str {
     match code {
         Code::MissingRegistration => "; did the Content-Type header get through?",
         _ => "",
@@ -183,6 +246,14 @@ fn after_colon(excerpt: &str) -> String {
         String::new()
     } else {
         format!(": {excerpt}")
+    }
+}
+
+fn after_semicolon(hint: &str) -> String {
+    if hint.is_empty() {
+        String::new()
+    } else {
+        format!("; {hint}")
     }
 }
 

@@ -23,7 +23,11 @@ impl RetryAfter {
     /// Reads the header; of several, the one that waits longest. What is neither whole seconds nor a date is ignored: it
     /// must not turn a passing failure into a final one.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
-        let sent = headers.get(DATE).and_then(date);
+        // Most replies have none, and need no date read.
+        if !headers.contains_key(RETRY_AFTER) {
+            return None;
+        }
+        let sent = sent_at(headers);
         let mut longest: Option<Self> = None;
         for value in headers.get_all(RETRY_AFTER) {
             let one = match (seconds(value), date(value)) {
@@ -45,7 +49,7 @@ impl RetryAfter {
     }
 
     /// Seconds and a date can only be compared when the answer is dated; else the seconds stand, which need no clock.
-    fn longer(self, other: Self) -> Self {
+    pub(super) fn longer(self, other: Self) -> Self {
         match (self, other) {
             (Self::In(_), Self::At { sent: None, .. }) => self,
             (Self::At { sent: None, .. }, Self::In(_)) => other,
@@ -53,6 +57,11 @@ impl RetryAfter {
             _ => self,
         }
     }
+}
+
+/// The answer's own `Date`.
+pub(crate) fn sent_at(headers: &HeaderMap) -> Option<SystemTime> {
+    headers.get(DATE).and_then(date)
 }
 
 /// Digits only: Rust's own parser would take a plus sign.

@@ -24,6 +24,8 @@ pub enum Wire {
     Plaintext,
     /// The JSON wire of GCM and of FCM's legacy API.
     Json,
+    /// FCM HTTP v1.
+    V1,
 }
 
 /// Why a message cannot go out over a wire, to a target or through a gateway.
@@ -118,6 +120,16 @@ impl Route {
     /// The checks that every legacy wire makes of a message, before it is encoded.
     pub(super) fn check(&self, message: &Message, wire: Wire) -> Result<(), Undeliverable> {
         let fields = message.fields();
+        for (set, field) in [
+            (fields.android.is_some(), "android"),
+            (fields.android_v2.is_some(), "android_v2"),
+            (fields.apns.is_some(), "apns"),
+            (fields.webpush.is_some(), "webpush"),
+        ] {
+            if set {
+                return Err(Undeliverable::Field { field, wire });
+            }
+        }
         if fields.time_to_live.is_some_and(|time| time.subsec_nanos() != 0) {
             return Err(Undeliverable::Field {
                 field: "a time_to_live with a fraction of a second",
@@ -162,6 +174,7 @@ impl fmt::Display for Wire {
         f.write_str(match self {
             Self::Plaintext => "GCM plaintext",
             Self::Json => "legacy JSON",
+            Self::V1 => "FCM HTTP v1",
         })
     }
 }

@@ -1,11 +1,10 @@
 //! What of a peer's text may be shown is decided here: the beginning, on one line, without keys and tokens.
 
-use super::route::Route;
 use crate::outcome::Code;
 use std::fmt::Write;
 
 /// Bytes of a peer's text that are kept. Enough for every sentence the services were seen to send.
-const KEPT: usize = 512;
+pub(super) const KEPT: usize = 512;
 
 /// Bytes of a peer's text that are looked at, however much of them is masked.
 const SEEN: usize = 8192;
@@ -17,9 +16,13 @@ const TOKEN_LIKE: usize = 40;
 pub(super) const WORTH_MASKING: usize = 8;
 
 /// The beginning of a body as it may be shown.
-pub(super) fn excerpt<'a>(body: &[u8], route: &Route, tokens: impl Iterator<Item = &'a str>) -> Box<str> {
-    let text = String::from_utf8_lossy(body);
-    let (mut shown, whole) = masked(text.trim(), KEPT, route, tokens, |shown, c| {
+pub(super) fn excerpt<'a>(body: &[u8], secrets: impl Iterator<Item = &'a str>) -> Box<str> {
+    line(&String::from_utf8_lossy(body), KEPT, secrets)
+}
+
+/// The beginning of a text as it may be shown: at most `kept` bytes, on one line, and `…` when that is not all.
+pub(super) fn line<'a>(text: &str, kept: usize, secrets: impl Iterator<Item = &'a str>) -> Box<str> {
+    let (mut shown, whole) = masked(text.trim(), kept, secrets, |shown, c| {
         if c.is_control() {
             let _ = write!(shown, "{}", c.escape_default());
         } else {
@@ -33,20 +36,19 @@ pub(super) fn excerpt<'a>(body: &[u8], route: &Route, tokens: impl Iterator<Item
 }
 
 /// The beginning of a code that is not known, as it may be kept.
-pub(super) fn code<'a>(text: &str, route: &Route, tokens: impl Iterator<Item = &'a str>) -> Box<str> {
-    let (kept, _) = masked(text, Code::KEPT, route, tokens, String::push);
+pub(super) fn code<'a>(text: &str, secrets: impl Iterator<Item = &'a str>) -> Box<str> {
+    let (kept, _) = masked(text, Code::KEPT, secrets, String::push);
     kept.into()
 }
 
-/// The beginning of a text, up to `most` bytes, with the route's key, these tokens and everything that looks like a token
-/// masked; and whether that is all of it.
+/// The beginning of a text, up to `most` bytes, with these keys and tokens and everything that looks like one masked; and
+/// whether that is all of it.
 ///
 /// Secrets are matched against the whole text, not against what is kept of it: none is cut in two and missed.
 fn masked<'a>(
     text: &str,
     most: usize,
-    route: &Route,
-    tokens: impl Iterator<Item = &'a str>,
+    secrets: impl Iterator<Item = &'a str>,
     write: impl Fn(&mut String, char),
 ) -> (String, bool) {
     // A secret that begins where it is looked at and is longer than that again is not shown whole in any case.
@@ -55,10 +57,10 @@ fn masked<'a>(
         .find(|&end| text.is_char_boundary(end));
     let near = text.get(..end.unwrap_or_default()).unwrap_or_default();
     let is_present = |secret: &&str| secret.len() >= WORTH_MASKING && near.contains(*secret);
-    let mut present: Vec<&str> = route.key().into_iter().filter(is_present).collect();
-    for token in tokens.filter(|token| !is_token_like(token)).filter(is_present) {
-        present.push(token);
-    }
+    let mut present: Vec<&str> = secrets
+        .filter(|secret| !is_token_like(secret))
+        .filter(is_present)
+        .collect();
     // One may begin with another.
     present.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
     let mut shown = String::with_capacity(text.len().min(most));
@@ -104,30 +106,36 @@ fn is_of_token(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '%' | '.' | '~' | '+')
 }
 
+/// Whether it is a name of words with dots between, as methods and permissions have: longer than some tokens, and none.
+pub(super) fn is_name(text: &str) -> bool {
+    const WORD: usize = 24;
+    let is_word = |part: &str| {
+        part.len() <= WORD
+            && part.starts_with(|c: char| c.is_ascii_alphabetic())
+            && part.bytes().filter(u8::is_ascii_digit).count() <= 2
+            && part.bytes().all(|c| c.is_ascii_alphanumeric())
+    };
+    text.len() <= KEPT && text.split('.').all(is_word)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::excerpt;
-    use crate::exchange::Route;
+    use super::{excerpt, is_name};
 
-    fn route() -> Route {
-        Route::new(
-            "https://h/gcm/send".parse().unwrap(),
-            "AAAA-secret-key".parse().unwrap(),
-        )
-    }
+    const SECRETS: [&str; 2] = ["AAAA-secret-key", "device-token-1"];
 
     #[test]
     fn an_excerpt_masks_the_key_the_tokens_and_what_looks_like_one() {
         let foreign = "x".repeat(60);
         let body = format!("key AAAA-secret-key, device-token-1\nand \"{foreign}\"");
-        let shown = excerpt(body.as_bytes(), &route(), std::iter::once("device-token-1"));
+        let shown = excerpt(body.as_bytes(), SECRETS.into_iter());
         assert_eq!(&*shown, "key …, …\\nand \"…\"");
     }
 
     #[test]
     fn an_excerpt_is_bounded_and_holds_no_control_character() {
         let body = "a\u{0}\u{1b}é ".repeat(100_000);
-        let shown = excerpt(body.as_bytes(), &route(), std::iter::empty());
+        let shown = excerpt(body.as_bytes(), std::iter::empty());
         assert!(shown.len() <= 512 + '…'.len_utf8());
         assert!(!shown.contains(char::is_control));
     }
@@ -136,7 +144,7 @@ mod tests {
     fn a_secret_is_masked_whole_where_the_excerpt_ends() {
         for before in 480..520 {
             let body = format!("{}AAAA-secret-key device-token-1", "a ".repeat(before / 2));
-            let shown = excerpt(body.as_bytes(), &route(), std::iter::once("device-token-1"));
+            let shown = excerpt(body.as_bytes(), SECRETS.into_iter());
             assert!(!shown.contains("AAAA") && !shown.contains("device"), "{shown}");
         }
     }
@@ -144,6 +152,15 @@ mod tests {
     #[test]
     fn words_and_addresses_stay() {
         let text = "Deprecated endpoint, see https://firebase.google.com/docs/cloud-messaging/migrate-v1";
-        assert_eq!(&*excerpt(text.as_bytes(), &route(), std::iter::empty()), text);
+        assert_eq!(&*excerpt(text.as_bytes(), std::iter::empty()), text);
+    }
+
+    #[test]
+    fn a_method_is_a_name_and_a_token_is_none() {
+        assert!(is_name("google.firebase.fcm.v1.FcmService.SendMessage"));
+        let token = format!("bk3RNwTe3H0.{}", "APA91bHun4MxP5egoKMwt2KZFBaFUH".repeat(5));
+        assert!(!is_name(&token));
+        assert!(!is_name("ya29.c.c0ASRK0GaZ4xKq"));
+        assert!(!is_name("two words"));
     }
 }

@@ -7,7 +7,7 @@ use super::Settings;
 use crate::credentials::{AccessToken, Grant};
 use crate::outcome::{Code, Failure};
 use crate::policy::{Pace, RetryBudget, RetryPolicy};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The state that a gateway's clones share.
 pub(crate) struct Gate {
@@ -17,13 +17,15 @@ pub(crate) struct Gate {
     credits: f64,
     token: Option<Live>,
     generations: u64,
-    /// The youngest generation that the service refused, and whether it has accepted anything since.
+    /// The youngest generation that the service refused, and the youngest that it accepted something with.
     refused: Option<u64>,
-    accepted_since: bool,
+    accepted: u64,
     lease: Option<Lease>,
     sessions: u64,
     /// How the last mint failed for good: for those who waited for it, and nobody after them.
     failed: Option<(u64, Failure)>,
+    /// How far the token endpoint's clock is from the one here, when that mattered.
+    skew: Skew,
     /// A mint is not begun before: after a refresh that failed while the old token lives.
     quiet_until: Duration,
 }
@@ -58,6 +60,15 @@ struct Lease {
     tries: u32,
     due: Duration,
     flying: bool,
+    /// The clock was corrected in this session: that is done once.
+    corrected: bool,
+}
+
+/// What another's clock shows, by the one here.
+#[derive(Clone, Copy)]
+enum Skew {
+    Ahead(Duration),
+    Behind(Duration),
 }
 
 /// Whether recipients may be sent now.
@@ -120,10 +131,11 @@ impl Gate {
             token: None,
             generations: 0,
             refused: None,
-            accepted_since: false,
+            accepted: 0,
             lease: None,
             sessions: 0,
             failed: None,
+            skew: Skew::Ahead(Duration::ZERO),
             quiet_until: Duration::ZERO,
         }
     }
@@ -210,13 +222,19 @@ impl Gate {
     }
 
     /// A token came, from the mint of a session or from elsewhere. It was asked for at `asked`, from where its life counts.
-    pub(crate) fn granted(&mut self, grant: Grant, session: Option<u64>, asked: Duration, now: Duration) {
+    pub(crate) fn granted(
+        &mut self,
+        grant: Grant,
+        session: Option<u64>,
+        asked: Duration,
+        now: Duration,
+    ) -> (AccessToken, u64) {
         self.generations += 1;
         let life = grant.lifetime.map(|life| life.min(Self::LONGEST_LIFE));
         let after = |span: Duration| asked.saturating_add(span);
         let least = now.saturating_add(Self::SHORTEST_LIFE);
         self.token = Some(Live {
-            token: grant.token,
+            token: grant.token.clone(),
             generation: self.generations,
             refresh_at: life.map(|life| after(life.saturating_sub(Self::MARGIN.min(life / 2)))),
             dies_at: life.map(|life| after(life).max(least)),
@@ -230,6 +248,35 @@ impl Gate {
             self.give_back(session);
         }
         self.failed = None;
+        (grant.token, self.generations)
+    }
+
+    /// The token endpoint found the times of an assertion too far from its own, `sent` when it was `wall` here. True when the
+    /// mint may be tried again at once, with the clock corrected.
+    pub(crate) fn correct_clock(&mut self, session: u64, sent: SystemTime, wall: SystemTime, now: Duration) -> bool {
+        let Some(lease) = self.lease.as_mut().filter(|lease| lease.session == session) else {
+            return false;
+        };
+        if std::mem::replace(&mut lease.corrected, true) {
+            return false;
+        }
+        lease.flying = false;
+        lease.due = now;
+        lease.until = now.saturating_add(Self::LEASE);
+        self.skew = match sent.duration_since(wall) {
+            Ok(ahead) => Skew::Ahead(ahead),
+            Err(error) => Skew::Behind(error.duration()),
+        };
+        true
+    }
+
+    /// The wall clock as the token endpoint has it.
+    pub(crate) fn wall(&self, wall: SystemTime) -> SystemTime {
+        match self.skew {
+            Skew::Ahead(by) => wall.checked_add(by),
+            Skew::Behind(by) => wall.checked_sub(by),
+        }
+        .unwrap_or(wall)
     }
 
     /// A mint failed. True when that is final for those who need it.
@@ -285,23 +332,19 @@ impl Gate {
         }
         match self.refused {
             Some(refused) if generation <= refused => Refused401::Again,
-            Some(_) if !self.accepted_since => {
+            before => {
                 self.refused = Some(generation);
-                Refused401::Final
-            }
-            _ => {
-                self.refused = Some(generation);
-                self.accepted_since = false;
-                Refused401::Again
+                match before {
+                    Some(refused) if self.accepted <= refused => Refused401::Final,
+                    _ => Refused401::Again,
+                }
             }
         }
     }
 
     /// The service accepted something sent with the token of this generation.
     pub(crate) fn accepted(&mut self, generation: u64) {
-        if self.refused.is_some_and(|refused| generation > refused) {
-            self.accepted_since = true;
-        }
+        self.accepted = self.accepted.max(generation);
     }
 
     /// Takes or keeps the lease: the session to mint in, or whom to wait for and until when.
@@ -328,6 +371,7 @@ impl Gate {
             tries: 0,
             due: now,
             flying: true,
+            corrected: false,
         });
         Ok(self.sessions)
     }

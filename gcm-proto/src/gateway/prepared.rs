@@ -1,15 +1,17 @@
 //! A message checked and encoded for one gateway: `Prepared` decides which exchange carries which recipients.
 
-use super::Gateway;
+use super::{Gateway, Way};
+use crate::credentials::AccessToken;
 use crate::delivery::Delivery;
-use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire, json, plaintext};
+use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, json, plaintext, v1};
 use crate::message::Message;
 use crate::names::Token;
 use crate::now::Now;
 use crate::target::Target;
 use http::Request;
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::response::Parts;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A message that a gateway has checked and encoded. Cheap to clone, to start any number of deliveries.
 #[derive(Clone, Debug)]
@@ -24,6 +26,7 @@ pub struct Prepared {
 enum Encoded {
     Plaintext(plaintext::Encoded),
     Json(json::Encoded),
+    V1(v1::Encoded),
 }
 
 /// An exchange in the air.
@@ -31,6 +34,7 @@ pub(crate) enum Flying {
     Plaintext(plaintext::Single),
     Json(json::Single),
     Multicast(json::Multicast),
+    V1(v1::Single),
 }
 
 /// What it brought back.
@@ -41,11 +45,12 @@ pub(crate) enum Returned {
 
 impl Prepared {
     pub(super) fn new(gateway: Gateway, message: &Message) -> Result<Self, Undeliverable> {
-        let route = &gateway.settings().route;
-        let limits = route.limits();
-        let encoded = match gateway.settings().wire {
-            Wire::Plaintext => Encoded::Plaintext(plaintext::Encoded::new(route, message)?),
-            Wire::Json => Encoded::Json(json::Encoded::new(route, message)?),
+        let way = &gateway.settings().way;
+        let limits = way.limits();
+        let encoded = match way {
+            Way::Plaintext(route) => Encoded::Plaintext(plaintext::Encoded::new(route, message)?),
+            Way::Json(route) => Encoded::Json(json::Encoded::new(route, message)?),
+            Way::V1(route) => Encoded::V1(v1::Encoded::new(route, message)?),
         };
         message.payload_room(limits.payload_to_tokens.max(limits.payload_to_topics))?;
         Ok(Self {
@@ -93,12 +98,19 @@ impl Prepared {
     pub(crate) fn multicast(&self, tokens: Vec<Token>) -> Result<Flying, Undeliverable> {
         match &self.encoded {
             Encoded::Json(encoded) => encoded.multicast(tokens).map(Flying::Multicast),
-            Encoded::Plaintext(_) => Err(Undeliverable::NoRecipients),
+            Encoded::Plaintext(_) | Encoded::V1(_) => Err(Undeliverable::NoRecipients),
         }
     }
 
-    pub(crate) fn single(&self, target: Target) -> Result<Flying, Undeliverable> {
+    /// The exchange for one target, at this time; what expires does so by `until`.
+    pub(crate) fn single(
+        &self,
+        target: Target,
+        wall: SystemTime,
+        until: Option<SystemTime>,
+    ) -> Result<Flying, Undeliverable> {
         match &self.encoded {
+            Encoded::V1(encoded) => encoded.single(target, wall, until).map(Flying::V1),
             Encoded::Json(encoded) => encoded.single(target).map(Flying::Json),
             Encoded::Plaintext(encoded) => encoded.single(target).map(Flying::Plaintext),
         }
@@ -106,12 +118,27 @@ impl Prepared {
 }
 
 impl Flying {
-    pub(crate) fn request(&self) -> Request<Vec<u8>> {
-        match self {
+    /// The request, let in by this access token.
+    pub(crate) fn request(&mut self, token: Option<AccessToken>) -> Request<Vec<u8>> {
+        let mut request = match self {
+            Self::V1(exchange) => {
+                if let Some(token) = token {
+                    exchange.admit(token);
+                }
+                return exchange.request();
+            }
             Self::Plaintext(exchange) => exchange.request(),
             Self::Json(exchange) => exchange.request(),
             Self::Multicast(exchange) => exchange.request(),
+        };
+        if let Some(token) = token {
+            // It says that this is no legacy key (Firebase's "Manage topics from the server").
+            const IS_TOKEN: HeaderName = HeaderName::from_static("access_token_auth");
+            let headers = request.headers_mut();
+            headers.insert(AUTHORIZATION, token.authorization().clone());
+            headers.insert(IS_TOKEN, HeaderValue::from_static("true"));
         }
+        request
     }
 
     pub(crate) fn read(&self, head: &Parts, body: &[u8]) -> Result<Returned, Refusal> {
@@ -119,15 +146,18 @@ impl Flying {
             Self::Plaintext(exchange) => exchange.read(head, body).map(Returned::One),
             Self::Json(exchange) => exchange.read(head, body).map(Returned::One),
             Self::Multicast(exchange) => exchange.read(head, body).map(Returned::Many),
+            Self::V1(exchange) => exchange.read(head, body).map(Returned::One),
         }
     }
 
-    /// Reads a reply whose body was lost: only a refusal can be told by the status. (An empty 200 would mean something.)
+    /// Reads a reply whose body was lost. On the legacy wires only a refusal can be told by the status (an empty 200 would
+    /// mean something); on v1 a good status accepts, whatever the body was.
     pub(crate) fn read_head(&self, head: &Parts) -> Result<Returned, Refusal> {
-        if head.status.is_success() {
-            Err(Refusal::unreadable(head.status, "a whole body"))
-        } else {
+        let by_status = matches!(self, Self::V1(_)) || !head.status.is_success();
+        if by_status {
             self.read(head, b"")
+        } else {
+            Err(Refusal::unreadable(head.status, "a whole body"))
         }
     }
 }

@@ -1,9 +1,16 @@
 //! How a length of time is written in JSON is decided here: the `Duration` of protocol buffers' JSON mapping.
 
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
 use std::time::Duration;
 
+/// A length of time that is a text in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Duration);
+
 /// `"3s"`, or nine digits after the point.
-pub(crate) fn text(time: Duration) -> String {
+fn text(time: Duration) -> String {
     match time.subsec_nanos() {
         0 => format!("{}s", time.as_secs()),
         nanos => format!("{}.{nanos:09}s", time.as_secs()),
@@ -11,7 +18,7 @@ pub(crate) fn text(time: Duration) -> String {
 }
 
 /// `seconds[.1-9 digits]s`, not negative.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+fn parse(text: &str) -> Option<Duration> {
     let number = text.strip_suffix('s')?;
     let (seconds, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
@@ -20,6 +27,35 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
     }
     let nanos: u32 = format!("{fraction:0<9}").parse().ok()?;
     Some(Duration::new(seconds.parse().ok()?, nanos))
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time from 0, such as \"3s\" or \"1.5s\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
+                match parse(text) {
+                    Some(time) => Ok(Time(time)),
+                    None => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_str(Text)
+    }
 }
 
 /// For a field that is a number of whole seconds or such a text.

@@ -1,6 +1,6 @@
 //! What a device shows by itself is decided here.
 
-use super::MessageError;
+use super::check::{self, Checked};
 use serde::{Deserialize, Serialize};
 
 /// The visible part of a message. Which platform shows which field is the platform's affair; each method names them.
@@ -72,7 +72,7 @@ texts! {
     body,
     /// A second title. iOS.
     subtitle,
-    /// The URL of a picture, JPEG, PNG or BMP; on Android 1 MB at most. A field of v1 that some gateways take on the
+    /// The whole URL of a picture, JPEG, PNG or BMP; on Android 1 MB at most. A field of v1 that some gateways take on the
     /// legacy wire.
     image,
     /// A drawable resource on Android, a URL on the web.
@@ -85,7 +85,8 @@ texts! {
     tag,
     /// The icon's colour, `#rrggbb`. Android.
     color,
-    /// An intent action on Android, the APNs category on iOS, an https URL on the web.
+    /// An intent action on Android, the APNs category on iOS, an https URL on the web. Over FCM HTTP v1 the web gets it only
+    /// where it is such a URL.
     click_action,
     /// The key of a text in the app's own strings, in place of a body. Android, iOS.
     body_loc_key,
@@ -125,35 +126,16 @@ impl Notification {
         texts + arguments.map(String::len).sum::<usize>() + badge
     }
 
-    pub(super) fn check(&self) -> Result<(), MessageError> {
-        if self.color.as_deref().is_some_and(|color| !is_rgb(color)) {
-            return Err(MessageError::Field {
-                field: "notification.color",
-                expected: "#rrggbb",
-            });
-        }
-        for (given, arguments, key) in [
-            (
-                !self.body_loc_args.is_empty() && self.body_loc_key.is_none(),
-                "notification.body_loc_args",
-                "notification.body_loc_key",
-            ),
-            (
-                !self.title_loc_args.is_empty() && self.title_loc_key.is_none(),
-                "notification.title_loc_args",
-                "notification.title_loc_key",
-            ),
-        ] {
-            if given {
-                return Err(MessageError::ArgumentsWithoutKey { arguments, key });
-            }
-        }
-        Ok(())
+    pub(super) fn check(&self) -> Checked {
+        check::rgb("color", self.color.as_deref())?;
+        check::picture("image", self.image.as_deref())?;
+        check::arguments(
+            ("body_loc_args", &self.body_loc_args),
+            ("body_loc_key", self.body_loc_key.as_ref()),
+        )?;
+        check::arguments(
+            ("title_loc_args", &self.title_loc_args),
+            ("title_loc_key", self.title_loc_key.as_ref()),
+        )
     }
-}
-
-fn is_rgb(color: &str) -> bool {
-    color
-        .strip_prefix('#')
-        .is_some_and(|digits| digits.len() == 6 && digits.bytes().all(|c| c.is_ascii_hexdigit()))
 }

@@ -1,5 +1,7 @@
 //! What a message may hold, by table, and its JSON form.
 
+mod parts;
+
 use super::{Message, MessageBuilder, MessageError, Notification, Priority};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -9,7 +11,7 @@ fn refused(builder: MessageBuilder) -> MessageError {
     builder.build().unwrap_err()
 }
 
-fn field_of(error: MessageError) -> &'static str {
+fn field_of(error: MessageError) -> String {
     match error {
         MessageError::Field { field, .. } => field,
         other => panic!("{other}"),
@@ -192,7 +194,8 @@ fn a_time_to_live_is_at_most_four_weeks() {
         Duration::MAX,
     ] {
         let error = refused(Message::builder().time_to_live(given));
-        assert_eq!(error, MessageError::TimeToLive { given });
+        let field = "time_to_live".to_owned();
+        assert_eq!(error, MessageError::TimeToLive { field, given });
     }
     let error = refused(Message::builder().time_to_live(Duration::from_secs(2_419_201)));
     assert_eq!(
@@ -214,8 +217,12 @@ fn reserved_data_keys_are_refused_by_name() {
         "gcm_x",
     ] {
         let error = refused(Message::builder().data("ok", "1").data(key, "x"));
-        assert_eq!(error, MessageError::ReservedKey { key: key.to_owned() });
-        assert!(error.to_string().contains(key));
+        let expected = MessageError::ReservedKey {
+            field: "data".to_owned(),
+            key: key.to_owned(),
+        };
+        assert_eq!(error, expected);
+        assert!(error.to_string().contains(&format!("data key {key:?}")));
         let allowed = Message::builder().data(key, "x").allow_reserved_keys().build().unwrap();
         assert_eq!(allowed.data()[key], "x");
     }
@@ -333,10 +340,19 @@ fn a_notification_has_its_forms() {
             "notification.title_loc_args",
             "notification.title_loc_key",
         ),
+        // An empty key is none.
+        (
+            Notification::new().title_loc_args(["a"]).title_loc_key(""),
+            "notification.title_loc_args",
+            "notification.title_loc_key",
+        ),
     ] {
         assert_eq!(
             refused(with(notification)),
-            MessageError::ArgumentsWithoutKey { arguments, key }
+            MessageError::ArgumentsWithoutKey {
+                arguments: arguments.to_owned(),
+                key: key.to_owned(),
+            }
         );
     }
     assert!(with(Notification::new().body_loc_key("b")).build().is_ok());

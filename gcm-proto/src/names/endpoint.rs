@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// The URL requests go to: https, or http to a loopback address, or http by the explicit [`Endpoint::insecure`].
 ///
-/// For the legacy wires it is the whole URL of the send call. A query is kept but not shown; a user name or password in
+/// For the legacy wires it is the whole URL of the send call, for FCM HTTP v1 what its URLs begin with. A query is kept but not shown; a user name or password in
 /// the URL is refused, since it would reach logs.
 ///
 /// ```
@@ -49,6 +49,25 @@ impl Endpoint {
         Self(Uri::from_static("https://fcm.googleapis.com/fcm/send"))
     }
 
+    /// Where FCM HTTP v1 is served: the beginning of its URLs.
+    pub fn fcm() -> Self {
+        Self(Uri::from_static("https://fcm.googleapis.com"))
+    }
+
+    /// Google's endpoint for access tokens.
+    pub fn google_token() -> Self {
+        Self(Uri::from_static("https://oauth2.googleapis.com/token"))
+    }
+
+    /// The metadata server of a machine in Google's cloud, asked for an access token that may send messages. It is
+    /// plain http, and no one but the machine itself reaches it ("Authenticate workloads to Google Cloud APIs").
+    pub fn metadata_token() -> Self {
+        Self(Uri::from_static(
+            "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token\
+             ?scopes=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Ffirebase.messaging",
+        ))
+    }
+
     /// An endpoint over plain http anywhere: whoever sits on the network reads the credential and the messages.
     ///
     /// # Errors
@@ -61,6 +80,28 @@ impl Endpoint {
     /// The URL as a request takes it.
     pub fn uri(&self) -> &Uri {
         &self.0
+    }
+
+    /// The endpoint at this path below it, a query kept.
+    ///
+    /// A URL that this makes longer than any may be (64 KiB) stays as it is: nothing is served there either way.
+    pub(crate) fn below(&self, path: &str) -> Self {
+        let scheme = self.0.scheme_str().unwrap_or_default();
+        let authority = self.0.authority().map_or("", |a| a.as_str());
+        let base = self.0.path().trim_end_matches('/');
+        let query = self.0.query().map_or(String::new(), |query| format!("?{query}"));
+        let url = format!("{scheme}://{authority}{base}{path}{query}");
+        url.parse().map_or_else(|_| self.clone(), Self)
+    }
+
+    /// Whether it is Google's, or on this machine.
+    pub(crate) fn is_trusted(&self) -> bool {
+        const GOOGLE: &str = "googleapis.com";
+        let host = self.0.host().unwrap_or_default().to_ascii_lowercase();
+        let is_google = host
+            .strip_suffix(GOOGLE)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        is_loopback(&host) || (is_google && self.0.scheme_str() == Some("https"))
     }
 
     fn check(url: &str, plain: bool) -> Result<Self, EndpointError> {

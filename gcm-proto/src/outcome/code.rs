@@ -70,7 +70,11 @@ pub enum Code {
     DeprecatedApi,
     /// Nothing answers this protocol at this URL any more: 404, 410, any redirect, 501, 505, 511.
     EndpointGone,
-    /// The request was refused as a whole, without a code (400, 405, 411, 413).
+    /// The clock here is wrong: the token endpoint found the times of an assertion too far from its own.
+    ClockSkew,
+    /// No access token could be had here: the key could not sign, or the token source failed.
+    NoAccessToken,
+    /// The request was refused as a whole, without a code (400, 405, 411, 413 and whatever else of 4xx no code explains).
     BadRequest,
     /// The service could not parse the JSON it was sent.
     MalformedJson,
@@ -159,6 +163,8 @@ impl Code {
             | Self::InvalidApnsCredential
             | Self::Unauthorized
             | Self::Forbidden
+            | Self::ClockSkew
+            | Self::NoAccessToken
             | Self::Unreachable => Advice::FixCredentials,
             Self::DeprecatedApi | Self::EndpointGone => Advice::ServiceGone,
             Self::Unreadable | Self::Expired | Self::Other(_) => Advice::Keep,
@@ -193,6 +199,8 @@ const WIRE: &[(Code, &str)] = &[
 const OWN: &[(Code, &str)] = &[
     (Code::Forbidden, "Forbidden"),
     (Code::EndpointGone, "EndpointGone"),
+    (Code::ClockSkew, "ClockSkew"),
+    (Code::NoAccessToken, "NoAccessToken"),
     (Code::BadRequest, "BadRequest"),
     (Code::MalformedJson, "MalformedJson"),
     (Code::TooManyRegistrations, "TooManyRegistrations"),

@@ -4,8 +4,9 @@
 //! An operation is four bytes, so that a property test and a fuzzer run the same. [`run`] panics where a law breaks.
 
 use gcm_proto::{
-    AccessToken, Code, Credential, Delivery, Duplicates, Endpoint, Exchange, Failure, Gateway, Grant, Message, Now,
-    Outcome, Pace, Refusal, RetryPolicy, Route, Sent, Step, Target, Ticket, Token, TransportError,
+    AccessToken, Code, Credential, CredentialError, Delivery, Duplicates, Endpoint, Exchange, Failure, Gateway, Grant,
+    Message, Minting, Now, Outcome, Pace, Refusal, RetryPolicy, Route, Sent, Step, Target, Ticket, Token,
+    TransportError,
 };
 use http::{Request, Response, StatusCode};
 use std::collections::{BTreeMap, BTreeSet};
@@ -662,8 +663,8 @@ struct MadeUp;
 struct MadeUpMint;
 
 impl Credential for MadeUp {
-    fn mint(&self, _: SystemTime) -> Box<dyn Exchange<Reply = Grant> + Send + Sync> {
-        Box::new(MadeUpMint)
+    fn mint(&self, _: SystemTime) -> Result<Minting, CredentialError> {
+        Ok(Minting::exchange(MadeUpMint))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every public type with values that hold the key and the tokens, where it can hold them.
 
+use crate::parts;
 use crate::probe::{KEY, LONG, MIDDLE, Shown};
 use crate::replies;
 use crate::shown;
@@ -108,6 +109,23 @@ fn message_errors() -> Vec<MessageError> {
         Message::builder().raw_data(format!("{KEY}!")).build().unwrap_err(),
         Message::builder()
             .notification(Notification::new().body_loc_args([LONG]))
+            .build()
+            .unwrap_err(),
+        Message::builder()
+            .android(Android::new().data("from", KEY).analytics_label(LONG))
+            .build()
+            .unwrap_err(),
+        Message::builder()
+            .apns(Apns::new().live_activity_token(LONG).image(KEY))
+            .build()
+            .unwrap_err(),
+        Message::builder()
+            .android(Android::new())
+            .android_v2(AndroidV2::new().collapse_key(KEY))
+            .build()
+            .unwrap_err(),
+        Message::builder()
+            .apns(Apns::new().custom("aps", KEY))
             .build()
             .unwrap_err(),
     ]
@@ -283,19 +301,27 @@ fn names() -> Vec<Shown> {
         shown!("secret.rs" Secret, Secret, [Secret::new(KEY)]),
         shown!("credentials.rs" AccessToken, AccessToken, [KEY.parse_token()]),
         shown!("credentials.rs" Grant, Grant, grants()),
+        shown!("credentials.rs" Minting, Minting, [minting()]),
+        shown!("credentials.rs" CredentialError, CredentialError, [CredentialError::new("no token today")]),
+        shown!("credentials/service_account.rs" ServiceAccount, ServiceAccount, accounts()),
+        shown!("credentials/authorized_user.rs" AuthorizedUser, AuthorizedUser, [user()]),
+        shown!("credentials/metadata_server.rs" MetadataServer, MetadataServer, [MetadataServer::new()]),
+        shown!("credentials/signer.rs" SignError, SignError, [SignError::new("the HSM is away")]),
+        shown!("credentials/key_file.rs" KeyFileError, KeyFileError, key_file_errors()),
+        shown!("credentials.rs" TokenSource, TokenSource<Source>, [token_source()]),
     ]
 }
 
 fn values() -> Vec<Shown> {
     let over = message().payload_room(0).unwrap_err();
     vec![
-        shown!("limits.rs" Limits, Limits, [Limits::LEGACY, Limits::GCM_2012]),
+        shown!("limits.rs" Limits, Limits, [Limits::LEGACY, Limits::GCM_2012, Limits::V1]),
         shown!("now.rs" Now, Now, [now()]),
         shown!("target.rs" Target, Target, targets()),
         shown!("transport.rs" TransportError, TransportError, transport_errors()),
-        shown!("message.rs" Message, Message, [message()]),
+        shown!("message.rs" Message, Message, [message(), parts::message(LONG), parts::message(MIDDLE)]),
         shown!("message.rs" MessageBuilder, MessageBuilder, [Message::builder().data_json("x", &f64::NAN)]),
-        shown!("message.rs" MessageError, MessageError, message_errors()),
+        shown!("message/error.rs" MessageError, MessageError, message_errors()),
         shown!("message.rs" PayloadTooLarge, PayloadTooLarge, [over]),
         shown!("message.rs" Priority, Priority, [Priority::Normal, Priority::High]),
         shown!("message/notification.rs" Notification, Notification, [Notification::new().title("Goal!")]),
@@ -309,6 +335,66 @@ fn values() -> Vec<Shown> {
         shown!("outcome/report.rs" Position, Position, [Position::new(7)]),
         shown!("outcome/report.rs" Settled, Settled, settled()),
         shown!("outcome/report.rs" Report, Report, [report()]),
+    ]
+}
+
+struct Keyed(&'static str);
+
+impl Signer for Keyed {
+    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, SignError> {
+        Ok(self.0.as_bytes().to_vec())
+    }
+}
+
+fn accounts() -> Vec<ServiceAccount> {
+    let endpoint = format!("https://oauth2.googleapis.com/token?key={KEY}")
+        .parse()
+        .unwrap();
+    let account = ServiceAccount::new("my-project".parse().unwrap(), "push@example.org", Keyed(KEY));
+    vec![account.clone(), account.with_token_endpoint(endpoint)]
+}
+
+fn user() -> AuthorizedUser {
+    let file = format!(r#"{{"client_id": "a", "client_secret": "{KEY}", "refresh_token": "{LONG}"}}"#);
+    AuthorizedUser::from_json(file).unwrap()
+}
+
+fn key_file_errors() -> Vec<KeyFileError> {
+    let files = [
+        format!(r#""{KEY}""#),
+        format!(r#"{{"client_id": "{KEY}""#),
+        format!(r#"{{"client_id": ["{KEY}"]}}"#),
+        format!(r#"{{"type": "{KEY}"}}"#),
+        format!(r#"{{"quota_project_id": "{KEY}/"}}"#),
+        format!(
+            r#"{{"client_id": "a", "client_secret": "b", "refresh_token": "c", "token_uri": "https://{MIDDLE}@{KEY}"}}"#
+        ),
+        format!(
+            r#"{{"client_id": "a", "client_secret": "b", "refresh_token": "c", "token_uri": "https://example.org/{KEY}"}}"#
+        ),
+    ];
+    files
+        .iter()
+        .map(|file| AuthorizedUser::from_json(file).unwrap_err())
+        .collect()
+}
+
+type Source = fn(SystemTime) -> Result<Grant, Box<dyn std::error::Error + Send + Sync>>;
+
+fn token_source() -> TokenSource<Source> {
+    TokenSource::new(|_| Ok(Grant::new(KEY.parse_token(), None)))
+}
+
+fn minting() -> Minting {
+    Minting::Granted(Grant::new(KEY.parse_token(), None))
+}
+
+fn mints() -> Vec<oauth::Mint> {
+    let endpoint = || Endpoint::try_from(format!("https://oauth2.googleapis.com/token?key={KEY}").as_str()).unwrap();
+    vec![
+        oauth::Mint::assertion(endpoint(), Secret::new(KEY)),
+        oauth::Mint::refresh(endpoint(), "id", Secret::new(KEY), Secret::new(LONG)),
+        oauth::Mint::metadata(endpoint()),
     ]
 }
 
@@ -329,7 +415,7 @@ fn exchanges() -> Vec<Shown> {
         .collect::<Vec<_>>();
     vec![
         shown!("exchange/route.rs" Route, Route, [route(), Route::without_key(route().endpoint().clone())]),
-        shown!("exchange/route.rs" Wire, Wire, [Wire::Json, Wire::Plaintext]),
+        shown!("exchange/route.rs" Wire, Wire, [Wire::Json, Wire::Plaintext, Wire::V1]),
         shown!("exchange/route.rs" Undeliverable, Undeliverable, undeliverables()),
         shown!("exchange/plaintext.rs" Encoded, plaintext::Encoded, [encoded]),
         shown!("exchange/plaintext.rs" Single, plaintext::Single, forms),
@@ -339,7 +425,8 @@ fn exchanges() -> Vec<Shown> {
         shown!("exchange/json.rs" Results, json::Results, replies::results()),
         shown!("exchange/legacy.rs" Receipt, Receipt, replies::receipts()),
         shown!("exchange/legacy.rs" MulticastId, MulticastId, ids),
-        shown!("exchange/refusal.rs" Refusal, Refusal, replies::refusals()),
+        shown!("exchange/oauth.rs" Mint, oauth::Mint, mints()),
+        shown!("exchange/refusal.rs" Refusal, Refusal, [replies::refusals(), parts::refusals()].concat()),
         shown!("exchange/refusal.rs" Refused, Refused, refused),
         shown!("exchange/refusal.rs" Unreadable, Unreadable, unreadable),
         shown!("exchange/refusal.rs" Scope, Scope, [Scope::Recipient, Scope::Message, Scope::Project]),
@@ -366,7 +453,7 @@ fn machine() -> Vec<Shown> {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Shown> {
-    [names(), values(), exchanges(), machine()]
+    [names(), values(), parts::all(), exchanges(), machine()]
         .into_iter()
         .flatten()
         .collect()

@@ -252,7 +252,13 @@ fn seed_c2_40_a_misspelt_option_is_an_error() {
 fn seed_c2_41_reserved_keys_and_large_payloads_are_refused_here() {
     for key in ["from", "google.a", "gcm.x"] {
         let error = Message::builder().data(key, "1").build().unwrap_err();
-        assert_eq!(error, MessageError::ReservedKey { key: key.to_owned() });
+        assert_eq!(
+            error,
+            MessageError::ReservedKey {
+                field: "data".to_owned(),
+                key: key.to_owned(),
+            }
+        );
     }
     let large = Message::builder().data("k", "x".repeat(5000)).build().unwrap();
     match json::Multicast::new(&route(), &large, tokens(&["A"])).unwrap_err() {

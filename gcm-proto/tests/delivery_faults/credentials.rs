@@ -2,8 +2,8 @@
 
 use crate::common::{ENDPOINT, message, token};
 use gcm_proto::{
-    AccessToken, Code, Credential, Delivery, Exchange, Failure, Gateway, Grant, Now, Outcome, Refusal, Report,
-    RetryAfter, Route, Scope,
+    AccessToken, Code, Credential, CredentialError, Delivery, Exchange, Failure, Gateway, Grant, Minting, Now, Outcome,
+    Refusal, Report, RetryAfter, Route, Scope,
 };
 use gcm_testkit::replies::reply;
 use gcm_testkit::{Reply, Seen};
@@ -31,8 +31,8 @@ impl MadeUp {
 }
 
 impl Credential for MadeUp {
-    fn mint(&self, _: SystemTime) -> Box<dyn Exchange<Reply = Grant> + Send + Sync> {
-        Box::new(Mint(*self.name.lock().unwrap()))
+    fn mint(&self, _: SystemTime) -> Result<Minting, CredentialError> {
+        Ok(Minting::exchange(Mint(*self.name.lock().unwrap())))
     }
 }
 

@@ -1,0 +1,47 @@
+//! What a private key's text must look like is decided here, and which damage is repaired.
+
+use super::key_file::KeyFileError;
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// A key's bytes, by the structure they have.
+pub(super) enum Der {
+    /// RFC 5208, `PRIVATE KEY`: what Google's files hold.
+    Pkcs8(Vec<u8>),
+    /// RFC 8017 appendix A.1.2, `RSA PRIVATE KEY`: what some tools make of it.
+    Pkcs1(Vec<u8>),
+}
+
+/// Reads the first private key of a text (RFC 7468).
+///
+/// Repaired is what copying a key through shells, environment variables and editors does to it: backslash and `n` in place of
+/// line ends, carriage returns, lines of another length, spaces and quotes around it.
+pub(super) fn private_key(text: &str) -> Result<Der, KeyFileError> {
+    const BEGIN: &str = "-----BEGIN ";
+    const DASHES: &str = "-----";
+    // No character of a key is a backslash, so each is part of an escape that was not undone.
+    let text = text.replace("\\r", "\n").replace("\\n", "\n");
+    let (label, rest) = text
+        .split_once(BEGIN)
+        .and_then(|(_, rest)| rest.split_once(DASHES))
+        .ok_or(KeyFileError::NoPem)?;
+    let (inside, _) = rest.split_once("-----END ").ok_or(KeyFileError::NoPem)?;
+    let encoded: String = inside.chars().filter(|c| !c.is_whitespace() && *c != '\\').collect();
+    match label {
+        "PRIVATE KEY" => decode(&encoded).map(Der::Pkcs8),
+        // The old form has headers when it is locked (RFC 1421).
+        "RSA PRIVATE KEY" if inside.contains(':') => Err(KeyFileError::LockedKey),
+        "RSA PRIVATE KEY" => decode(&encoded).map(Der::Pkcs1),
+        "ENCRYPTED PRIVATE KEY" => Err(KeyFileError::LockedKey),
+        _ => Err(KeyFileError::NoRsaKey),
+    }
+}
+
+fn decode(encoded: &str) -> Result<Vec<u8>, KeyFileError> {
+    const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    ANY_PADDING.decode(encoded).map_err(|_| KeyFileError::DamagedKey)
+}

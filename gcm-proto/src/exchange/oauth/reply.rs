@@ -1,0 +1,231 @@
+//! What the reply of a token endpoint means is decided here: a token, a mistake to mend, or a failure that passes.
+
+use crate::credentials::{AccessToken, Grant};
+use crate::exchange::refusal::of_status;
+use crate::exchange::retry_after::sent_at;
+use crate::exchange::{Refusal, Refused, RetryAfter, Scope, Unreadable, scrub};
+use crate::outcome::Code;
+use http::response::Parts;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::time::Duration;
+
+/// The life of a token whose reply does not say it: that of all of Google's ("OAuth 2.0 for server to server
+/// applications", lifetime).
+const USUAL_LIFE: Duration = Duration::from_secs(3600);
+
+/// A token that lives no time at all would be asked for again without end.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
+/// The longest life a token is believed to have. Google allows twelve hours at most (`serviceAccountShortTermToken`).
+const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
+
+/// Codes that pass, in `error` or in `error_description` (google-auth-library-python, `_RETRYABLE_ERROR_DESCRIPTIONS`).
+const PASSING: [&str; 3] = ["internal_failure", "server_error", "temporarily_unavailable"];
+
+/// Reads the reply to a request for a token. `secrets` is what the request held.
+pub(super) fn read<'a>(
+    head: &Parts,
+    body: &[u8],
+    secrets: impl Iterator<Item = &'a str> + Clone,
+) -> Result<Grant, Refusal> {
+    let reading = Reading {
+        head,
+        said: Said::read(body),
+        body,
+        secrets,
+    };
+    if head.status.is_success() {
+        reading.grant()
+    } else {
+        Err(reading.refusal())
+    }
+}
+
+/// The texts of a reply.
+#[derive(Default)]
+struct Said {
+    access_token: Option<String>,
+    expires_in: Option<Duration>,
+    has_id_token: bool,
+    error: String,
+    description: String,
+}
+
+struct Reading<'a, I> {
+    head: &'a Parts,
+    body: &'a [u8],
+    said: Option<Said>,
+    secrets: I,
+}
+
+impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
+    /// A good reply. It is not shown if it is none: it may hold a token all the same.
+    fn grant(self) -> Result<Grant, Refusal> {
+        let status = self.head.status;
+        let Some(said) = self.said else {
+            return Err(Refusal::unreadable(status, "the JSON of a token endpoint"));
+        };
+        let Some(token) = said.access_token else {
+            if !said.has_id_token {
+                return Err(Refusal::unreadable(status, "a reply with an access_token"));
+            }
+            // Recorded against the live endpoint: a scope it does not know is answered with an id_token alone.
+            return Err(Refusal::Refused(Refused {
+                status,
+                code: Code::Forbidden,
+                scope: Scope::Project,
+                excerpt: "an id_token and no access_token".into(),
+                retry_after: None,
+                details: None,
+                hint: "a scope that was asked for does not exist",
+                date: sent_at(&self.head.headers),
+            }));
+        };
+        let token = AccessToken::try_from(token)
+            .map_err(|_| Refusal::unreadable(status, "an access_token of visible ASCII characters"))?;
+        Ok(Grant::new(token, Some(said.expires_in.unwrap_or(USUAL_LIFE))))
+    }
+
+    fn refusal(self) -> Refusal {
+        let Some((code, hint)) = self.verdict() else {
+            return Refusal::Unreadable(Unreadable {
+                status: self.head.status,
+                expected: "a reply of a token endpoint",
+                at: None,
+                excerpt: self.excerpt(),
+                retry_after: RetryAfter::read(&self.head.headers),
+            });
+        };
+        let excerpt = match &self.said {
+            Some(said) if !said.error.is_empty() && !said.description.is_empty() => {
+                self.line(&format!("{}: {}", said.error, said.description))
+            }
+            Some(said) if !said.error.is_empty() => self.line(&said.error),
+            _ => self.excerpt(),
+        };
+        Refusal::Refused(Refused {
+            status: self.head.status,
+            code,
+            scope: Scope::Project,
+            excerpt,
+            retry_after: RetryAfter::read(&self.head.headers),
+            details: None,
+            hint,
+            date: sent_at(&self.head.headers),
+        })
+    }
+
+    /// The code that counts, and what to do. None for a status that is none of this protocol.
+    fn verdict(&self) -> Option<(Code, &'static str)> {
+        let by_status = of_status(self.head.status).map(|(code, _)| code);
+        if let Some(passing) = by_status.clone().filter(Code::is_retriable) {
+            return Some((passing, ""));
+        }
+        let (error, description) = match &self.said {
+            Some(said) => (said.error.as_str(), said.description.as_str()),
+            None => ("", ""),
+        };
+        if PASSING.iter().any(|code| *code == error || *code == description) {
+            return Some((Code::Unavailable, ""));
+        }
+        Some(match error {
+            "invalid_grant" => invalid_grant(description),
+            "invalid_client" | "deleted_client" | "disabled_client" | "unauthorized_client" => (
+                Code::Unauthorized,
+                "this client may not ask for access tokens: is it the right file?",
+            ),
+            "invalid_scope" => (
+                Code::Forbidden,
+                "a scope that was asked for is missing or does not exist",
+            ),
+            "access_denied" | "admin_policy_enforced" => (
+                Code::Forbidden,
+                "the account's administrator must allow this, or another account be used",
+            ),
+            "unsupported_grant_type" | "invalid_request" => {
+                (Code::BadRequest, "is token_uri that of a token endpoint?")
+            }
+            "" => match by_status {
+                Some(Code::EndpointGone) => (Code::EndpointGone, "is token_uri right?"),
+                Some(code) => (code, ""),
+                None if self.head.status == http::StatusCode::BAD_REQUEST => {
+                    (Code::BadRequest, "is token_uri that of a token endpoint?")
+                }
+                None => return None,
+            },
+            unknown => (Code::from(&*self.line(unknown)), ""),
+        })
+    }
+
+    fn line(&self, text: &str) -> Box<str> {
+        scrub::line(text, scrub::KEPT, self.secrets.clone())
+    }
+
+    fn excerpt(&self) -> Box<str> {
+        scrub::excerpt(self.body, self.secrets.clone())
+    }
+}
+
+/// The sentences of Google's endpoint, recorded in 2026, and what each means for whoever set this up.
+fn invalid_grant(description: &str) -> (Code, &'static str) {
+    if description.contains("short-lived token") {
+        return (Code::ClockSkew, "check the clock of this machine");
+    }
+    let hint = if description.contains("Invalid JWT Signature") {
+        "the key was deleted or disabled, or the private key is not this account's: make a new one"
+    } else if description.contains("account not found") || description.contains("Not a valid email") {
+        "the service account was deleted, or client_email is wrong"
+    } else if description.contains("audience") {
+        "token_uri is not this endpoint's own address"
+    } else if description.contains("expired or revoked") {
+        "log in again: gcloud auth application-default login"
+    } else {
+        "the key was deleted or disabled, or the account is wrong"
+    };
+    (Code::Unauthorized, hint)
+}
+
+impl Said {
+    fn read(body: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Reply<'a> {
+            #[serde(borrow)]
+            access_token: Option<&'a RawValue>,
+            #[serde(borrow)]
+            expires_in: Option<&'a RawValue>,
+            #[serde(borrow)]
+            id_token: Option<&'a RawValue>,
+            #[serde(borrow)]
+            error: Option<&'a RawValue>,
+            #[serde(borrow)]
+            error_description: Option<&'a RawValue>,
+        }
+
+        let body = std::str::from_utf8(body).ok()?.trim_start();
+        // A derived type would read an array too, by position.
+        let reply: Reply<'_> = body
+            .starts_with('{')
+            .then(|| serde_json::from_str(body).ok())
+            .flatten()?;
+        let text = |raw: Option<&RawValue>| serde_json::from_str::<String>(raw?.get()).ok();
+        Some(Self {
+            access_token: text(reply.access_token),
+            expires_in: reply.expires_in.and_then(life),
+            has_id_token: reply.id_token.is_some(),
+            error: text(reply.error).unwrap_or_default(),
+            description: text(reply.error_description).unwrap_or_default(),
+        })
+    }
+}
+
+/// Seconds, as a number or as a text of one. What is neither, and what is negative, is not said.
+fn life(raw: &RawValue) -> Option<Duration> {
+    let text = raw.get().trim_matches('"');
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let seconds: f64 = text.parse().ok()?;
+    let life = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_LIFE);
+    Some(life.clamp(SHORTEST_LIFE, LONGEST_LIFE))
+}

@@ -1,0 +1,8 @@
+//! The FCM HTTP v1 wire is decided here: one target a request, and which reply belongs to it.
+
+mod body;
+mod reply;
+mod request;
+
+pub use crate::outcome::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
+pub use request::{Encoded, Route, Single};

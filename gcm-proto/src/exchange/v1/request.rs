@@ -1,0 +1,392 @@
+//! What a v1 request is decided here: encoded once a message, the target and the expiration spliced in.
+
+use super::body::Body;
+use super::reply;
+use crate::credentials::AccessToken;
+use crate::exchange::json::string;
+use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire};
+use crate::limits::Limits;
+use crate::message::{Message, PayloadTooLarge};
+use crate::names::{Endpoint, ProjectId, is_plain_json};
+use crate::target::Target;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::response::Parts;
+use http::{Method, Request};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The project, the endpoint and the limits that requests of the v1 wire share.
+///
+/// ```
+/// use gcm_proto::v1;
+///
+/// let route = v1::Route::new("my-project".parse()?);
+/// let url = "https://fcm.googleapis.com/v1/projects/my-project/messages:send";
+/// assert_eq!(route.endpoint().to_string(), url);
+/// # Ok::<(), gcm_proto::NameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    project: ProjectId,
+    /// The whole URL of the send call.
+    endpoint: Endpoint,
+    limits: Limits,
+    quota_project: Option<ProjectId>,
+}
+
+impl Route {
+    /// Requests to Google's endpoint for this project.
+    pub fn new(project: ProjectId) -> Self {
+        Self {
+            endpoint: send_call(&Endpoint::fcm(), &project),
+            project,
+            limits: Limits::V1,
+            quota_project: None,
+        }
+    }
+
+    /// To another server that speaks this wire: `base` is what its URLs begin with, up to `/v1/projects/…`.
+    #[must_use]
+    pub fn with_endpoint(mut self, base: &Endpoint) -> Self {
+        self.endpoint = send_call(base, &self.project);
+        self
+    }
+
+    /// With the limits of another gateway. There is one target a request, whatever they say.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Counted for this project's quota, which a user's own login needs: see [`AuthorizedUser`](crate::AuthorizedUser).
+    #[must_use]
+    pub fn with_quota_project(mut self, project: &ProjectId) -> Self {
+        self.quota_project = Some(project.clone());
+        self
+    }
+
+    /// Whose devices are reached.
+    pub fn project(&self) -> &ProjectId {
+        &self.project
+    }
+
+    /// Where requests go.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// What the gateway takes.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+/// A message encoded for this wire, once for all its recipients: the target is added to each request, and the date on which
+/// the message expires on iOS.
+///
+/// A message written for the legacy wires goes out as it is: what it says itself is said to each platform by that platform's
+/// names (after Google's "Migrate from legacy FCM APIs to HTTP v1"). What a typed part sets wins, field by field; an alert or a
+/// sound is one field.
+///
+/// | the message's | Android | iOS | web |
+/// |---|---|---|---|
+/// | `collapse_key` | `collapse_key` | header `apns-collapse-id`, if it fits | header `Topic`, if it fits |
+/// | `priority` | `priority` | header `apns-priority` 5, 10 | header `Urgency` |
+/// | `time_to_live` | `ttl` | header `apns-expiration` | header `TTL` |
+/// | `restricted_package_name`, `direct_boot_ok` | same | | |
+/// | `content_available` | | `content-available`; without a notification also `apns-push-type` background, priority 5 | |
+/// | `mutable_content` | | `mutable-content` | |
+/// | notification: `title`, `body`, `image` | for all | for all | for all |
+/// | `icon` | `icon` | | `icon` |
+/// | `sound` | `sound` | `sound` | |
+/// | `click_action` | `click_action` | `category` | `link`, if it is https |
+/// | `tag`, `color`, `android_channel_id` | same | | |
+/// | `badge` | | `badge` | |
+/// | `subtitle` | | an `alert` with `title` and `body` | |
+/// | `title_loc_key`, `body_loc_key` and arguments | same | an `alert` with `title` and `body` | |
+///
+/// `data` and `analytics_label` are for all, and a dry run is `validate_only`. `delay_while_idle`, which the services ignore
+/// since 2016, is left out. `raw_data` is refused.
+///
+/// ```
+/// use gcm_proto::{Exchange, Message, Token, v1};
+/// use std::time::{Duration, SystemTime};
+///
+/// let route = v1::Route::new("my-project".parse()?);
+/// let message = Message::builder().data("score", "4x8").build()?;
+/// let encoded = v1::Encoded::new(&route, &message)?;
+/// let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000); // now
+/// for token in ["4", "8"] {
+///     let request = encoded.single(Token::try_from(token)?, wall, None)?.request();
+///     assert_eq!(request.method(), "POST");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Encoded(Arc<EncodedOnce>);
+
+struct EncodedOnce {
+    route: Route,
+    /// Without an access token and with one. What differs from request to request has its place already: a map that was
+    /// cloned grows at a cost.
+    headers: [HeaderMap; 2],
+    body: Body,
+    /// The token of a Live Activity, which is a device's.
+    activity: Option<Box<str>>,
+    payload: usize,
+}
+
+/// One request to one target, and its reply.
+///
+/// ```
+/// use gcm_proto::{AccessToken, Exchange, Message, Topic, v1};
+/// use std::time::{Duration, SystemTime};
+///
+/// let route = v1::Route::new("my-project".parse()?);
+/// let message = Message::builder().data("score", "4x8").build()?;
+/// let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000); // now
+/// let access = AccessToken::try_from("ya29.token-of-the-token-endpoint")?;
+/// let single = v1::Single::new(&route, &message, Topic::try_from("news")?, wall)?.with_token(&access);
+/// assert_eq!(single.request().body(), br#"{"message":{"topic":"news","data":{"score":"4x8"}}}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Single {
+    encoded: Encoded,
+    target: Target,
+    /// When it expires, in seconds from 1970.
+    expiration: u64,
+    token: Option<AccessToken>,
+}
+
+impl Encoded {
+    /// Encodes a message.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] for `raw_data`, or when the route's limits forbid the message.
+    pub fn new(route: &Route, message: &Message) -> Result<Self, Undeliverable> {
+        let fields = message.fields();
+        if fields.raw_data.is_some() {
+            return Err(Undeliverable::Field {
+                field: "raw_data",
+                wire: Wire::V1,
+            });
+        }
+        let needs_key = route.limits.ttl_needs_collapse_key;
+        if needs_key && fields.time_to_live.is_some() && fields.collapse_key.is_none() {
+            return Err(Undeliverable::CollapseKeyMissing);
+        }
+        Ok(Self(Arc::new(EncodedOnce {
+            route: route.clone(),
+            headers: headers(route.quota_project.as_ref()),
+            body: Body::new(fields),
+            activity: fields.apns.as_ref().and_then(|apns| apns.activity()).map(Box::from),
+            payload: message.payload_len(),
+        })))
+    }
+
+    /// A request to one target at this time.
+    ///
+    /// A time to live of the message ends on iOS so long after `wall`, and not after `until`. Without one, neither counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] for a condition of too many topics, and for a payload over the limit.
+    pub fn single(
+        &self,
+        target: impl Into<Target>,
+        wall: SystemTime,
+        until: Option<SystemTime>,
+    ) -> Result<Single, Undeliverable> {
+        let target = target.into();
+        let limits = &self.0.route.limits;
+        let limit = match &target {
+            Target::Condition(condition) if condition.topics() > limits.topics_per_condition => {
+                return Err(Undeliverable::TooManyTopics {
+                    given: condition.topics(),
+                    limit: limits.topics_per_condition,
+                });
+            }
+            Target::Topic(_) | Target::Condition(_) => limits.payload_to_topics,
+            Target::Token(_) | Target::Fid(_) | Target::Group(_) => limits.payload_to_tokens,
+        };
+        let length = self.0.payload;
+        if length > limit {
+            return Err(PayloadTooLarge { length, limit }.into());
+        }
+        let expiring = self.0.body.expiring.as_ref();
+        Ok(Single {
+            encoded: self.clone(),
+            target,
+            expiration: expiring.map_or(0, |(time, _)| expiration(*time, wall, until)),
+            token: None,
+        })
+    }
+}
+
+impl fmt::Debug for Encoded {
+    /// Not the body: it can hold the token of a Live Activity.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoded")
+            .field("route", &self.0.route)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Single {
+    /// Encodes a message for this target, at this time.
+    ///
+    /// # Errors
+    ///
+    /// [`Undeliverable`] as [`Encoded::new`] and [`Encoded::single`].
+    pub fn new(
+        route: &Route,
+        message: &Message,
+        target: impl Into<Target>,
+        wall: SystemTime,
+    ) -> Result<Self, Undeliverable> {
+        Encoded::new(route, message)?.single(target, wall, None)
+    }
+
+    /// Let in by this access token. Whoever sends a request without one adds its `Authorization` header.
+    #[must_use]
+    pub fn with_token(mut self, token: &AccessToken) -> Self {
+        self.token = Some(token.clone());
+        self
+    }
+
+    pub(crate) fn admit(&mut self, token: AccessToken) {
+        self.token = Some(token);
+    }
+
+    /// Whom it is for.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The field, its value, and whether JSON takes that as it is.
+    fn field(&self) -> (&'static str, &str, bool) {
+        match &self.target {
+            Target::Token(token) => ("token", token.as_str(), token.is_plain()),
+            Target::Fid(fid) => ("fid", fid.as_str(), is_plain_json(fid.as_str().as_bytes())),
+            Target::Topic(topic) => ("topic", topic.as_str(), true),
+            Target::Condition(condition) => ("condition", condition.as_str(), true),
+            Target::Group(key) => ("token", key.as_str(), is_plain_json(key.as_str().as_bytes())),
+        }
+    }
+
+    fn secrets(&self) -> reply::Secrets<'_> {
+        let target = match &self.target {
+            Target::Token(token) => token.as_str(),
+            Target::Group(key) => key.as_str(),
+            Target::Fid(fid) => fid.as_str(),
+            Target::Topic(_) | Target::Condition(_) => "",
+        };
+        let activity = self.encoded.0.activity.as_deref().unwrap_or_default();
+        let access = self.token.as_ref().map_or("", AccessToken::expose);
+        [target, activity, access]
+    }
+
+    fn body(&self) -> Vec<u8> {
+        /// Quotes, a colon and a date, with something to spare for escapes.
+        const MORE: usize = 64;
+        const OPEN: &[u8] = b"{\"message\":{\"";
+        let (field, name, plain) = self.field();
+        let Body { head, expiring } = &self.encoded.0.body;
+        let rest = expiring.as_ref().map_or(0, |(_, rest)| rest.len());
+        let mut body = Vec::with_capacity(OPEN.len() + field.len() + name.len() + head.len() + rest + MORE);
+        body.extend_from_slice(OPEN);
+        body.extend_from_slice(field.as_bytes());
+        body.extend_from_slice(b"\":");
+        string(&mut body, name, plain);
+        body.extend_from_slice(head);
+        if let Some((_, rest)) = expiring {
+            write_decimal(&mut body, self.expiration);
+            body.extend_from_slice(rest);
+        }
+        body
+    }
+}
+
+impl Exchange for Single {
+    type Reply = Receipt;
+
+    fn request(&self) -> Request<Vec<u8>> {
+        let once = &*self.encoded.0;
+        let mut request = Request::new(self.body());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = once.route.endpoint.uri().clone();
+        let [bare, admitted] = &once.headers;
+        let length = HeaderValue::from(request.body().len());
+        let headers = request.headers_mut();
+        match &self.token {
+            None => headers.clone_from(bare),
+            Some(token) => {
+                headers.clone_from(admitted);
+                headers.insert(AUTHORIZATION, token.authorization().clone());
+            }
+        }
+        headers.insert(CONTENT_LENGTH, length);
+        request
+    }
+
+    fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
+        reply::read(self.encoded.0.route.project(), head, body, || self.secrets())
+    }
+}
+
+fn send_call(base: &Endpoint, project: &ProjectId) -> Endpoint {
+    base.below(&format!("/v1/projects/{project}/messages:send"))
+}
+
+fn headers(quota_project: Option<&ProjectId>) -> [HeaderMap; 2] {
+    /// Asks for errors with `details` (Google's own SDKs send it).
+    const FORMAT_VERSION: HeaderName = HeaderName::from_static("x-goog-api-format-version");
+    /// Google's "System parameters".
+    const QUOTA_PROJECT: HeaderName = HeaderName::from_static("x-goog-user-project");
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Nothing here decodes a body, so a compressed one would be unreadable.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(FORMAT_VERSION, HeaderValue::from_static("2"));
+    if let Some(project) = quota_project.and_then(|project| HeaderValue::try_from(project.as_str()).ok()) {
+        headers.insert(QUOTA_PROJECT, project);
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    let mut admitted = headers.clone();
+    admitted.insert(AUTHORIZATION, HeaderValue::from_static(""));
+    [headers, admitted]
+}
+
+/// Seconds from 1970. 0 means now or never to APNs, so only a time to live of zero says that.
+fn expiration(time: Duration, wall: SystemTime, until: Option<SystemTime>) -> u64 {
+    let since = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    if time.is_zero() {
+        return 0;
+    }
+    let expires = since(wall).saturating_add(time);
+    let expires = until.map_or(expires, |until| expires.min(since(until)));
+    expires.as_secs().max(1)
+}
+
+/// Writes a number in decimal, without the cost of `format!`, which shows at one for each recipient.
+fn write_decimal(out: &mut Vec<u8>, number: u64) {
+    let start = out.len();
+    let mut rest = number;
+    loop {
+        out.push(b'0' + u8::try_from(rest % 10).unwrap_or_default());
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if let Some(digits) = out.get_mut(start..) {
+        digits.reverse();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! What the fields of all parts may hold is decided here, once for each kind of field.
+
+use super::{Message, MessageError};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(super) type Checked = Result<(), MessageError>;
+
+pub(super) fn refuse(field: &str, expected: &'static str) -> Checked {
+    Err(MessageError::Field {
+        field: field.to_owned(),
+        expected,
+    })
+}
+
+pub(super) fn not_empty(field: &str, text: Option<&str>) -> Checked {
+    match text {
+        Some("") => refuse(field, "a text that is not empty"),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn time_to_live(field: &str, time: Option<Duration>) -> Checked {
+    match time {
+        Some(given) if given > Message::MAX_TIME_TO_LIVE => Err(MessageError::TimeToLive {
+            field: field.to_owned(),
+            given,
+        }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn data(field: &str, data: &BTreeMap<String, String>, allow_reserved: bool) -> Checked {
+    match data.keys().find(|key| is_reserved(key)) {
+        Some(key) if !allow_reserved => Err(MessageError::ReservedKey {
+            field: field.to_owned(),
+            key: key.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// FCM v1 reference, `FcmOptions.analytics_label`.
+pub(super) fn label(field: &str, label: Option<&str>) -> Checked {
+    let is_label = |label: &str| {
+        (1..=50).contains(&label.len())
+            && label
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || b"-_.~%".contains(&c))
+    };
+    match label {
+        Some(label) if !is_label(label) => refuse(field, "1 to 50 of the characters a-z A-Z 0-9 - _ . ~ %"),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn rgb(field: &str, color: Option<&str>) -> Checked {
+    let is_rgb = |color: &str| {
+        color
+            .strip_prefix('#')
+            .is_some_and(|digits| digits.len() == 6 && digits.bytes().all(|c| c.is_ascii_hexdigit()))
+    };
+    match color {
+        Some(color) if !is_rgb(color) => refuse(field, "#rrggbb"),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn picture(field: &str, url: Option<&str>) -> Checked {
+    match url {
+        Some(url) if !is_url(url, &["https", "http"]) => refuse(field, "a whole URL, https or http"),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn link(field: &str, url: Option<&str>) -> Checked {
+    match url {
+        Some(url) if !is_https(url) => refuse(field, "a whole URL, https"),
+        _ => Ok(()),
+    }
+}
+
+/// An empty key is none: to the wires, an empty text is as good as one that is left out.
+pub(super) fn arguments(arguments: (&str, &[String]), key: (&str, Option<&String>)) -> Checked {
+    if arguments.1.is_empty() || key.1.is_some_and(|key| !key.is_empty()) {
+        return Ok(());
+    }
+    Err(MessageError::ArgumentsWithoutKey {
+        arguments: arguments.0.to_owned(),
+        key: key.0.to_owned(),
+    })
+}
+
+/// `standard` are the keys that `field` has as fields of its own.
+pub(super) fn custom(field: &str, custom: &Map<String, Value>, standard: &[&str]) -> Checked {
+    match custom.keys().find(|key| standard.contains(&key.as_str())) {
+        Some(key) => Err(MessageError::StandardKey {
+            field: field.to_owned(),
+            key: key.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn is_https(url: &str) -> bool {
+    is_url(url, &["https"])
+}
+
+pub(super) fn base64(field: &str, text: Option<&str>) -> Checked {
+    match text {
+        Some(text) if !is_base64(text) => refuse(field, "standard base64"),
+        _ => Ok(()),
+    }
+}
+
+/// RFC 4648 section 4, padded.
+fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    text.len() % 4 == 0
+        && text.len() - body.len() <= 2
+        && body
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/'))
+}
+
+/// Google's reference of the legacy HTTP protocol, `data`: `from`, `message_type`, or beginning with `google` or `gcm`.
+/// That of FCM v1 words it more narrowly; its page of error codes does not.
+fn is_reserved(key: &str) -> bool {
+    matches!(key, "from" | "message_type") || key.starts_with("google") || key.starts_with("gcm")
+}
+
+/// A scheme of these and something like a host: whether it leads anywhere is the device's affair.
+fn is_url(url: &str, schemes: &[&str]) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return false;
+    };
+    schemes.iter().any(|known| scheme.eq_ignore_ascii_case(known))
+        && !rest.is_empty()
+        && !rest.starts_with(['/', '?', '#', ':'])
+        && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
+}

@@ -1,0 +1,90 @@
+//! What a colour is on the wire is decided here: four numbers from 0 to 1.
+
+use super::MessageError;
+use super::check::{Checked, refuse};
+use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+
+/// A colour of the light: its parts from 0 to 1, opaque unless said otherwise.
+///
+/// ```
+/// use gcm_proto::Color;
+///
+/// let color: Color = "#336699".parse()?;
+/// assert_eq!(color, Color::new(0.2, 0.4, 0.6));
+/// assert_eq!("#33669966".parse(), Ok(color.alpha(0.4)));
+/// # Ok::<(), gcm_proto::MessageError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Color {
+    red: f32,
+    green: f32,
+    blue: f32,
+    alpha: f32,
+}
+
+impl Color {
+    /// An opaque colour. Parts outside of 0 to 1 are an error when the message is built.
+    pub fn new(red: f32, green: f32, blue: f32) -> Self {
+        Self {
+            red,
+            green,
+            blue,
+            alpha: 1.0,
+        }
+    }
+
+    /// With this share of it covering what is below: 1 is opaque.
+    pub fn alpha(self, alpha: f32) -> Self {
+        Self { alpha, ..self }
+    }
+
+    pub(super) fn check(self) -> Checked {
+        for (field, part) in [
+            ("red", self.red),
+            ("green", self.green),
+            ("blue", self.blue),
+            ("alpha", self.alpha),
+        ] {
+            if !(0.0..=1.0).contains(&part) {
+                return refuse(field, "from 0 to 1");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opaque black, as the wire reads what is left out.
+impl Default for Color {
+    fn default() -> Self {
+        Self::new(0.0, 0.0, 0.0)
+    }
+}
+
+impl FromStr for Color {
+    type Err = MessageError;
+
+    /// Reads `#rrggbb` or `#rrggbbaa`.
+    fn from_str(text: &str) -> Result<Self, MessageError> {
+        let digits = text.strip_prefix('#').filter(|digits| matches!(digits.len(), 6 | 8));
+        let hex = digits.filter(|digits| digits.bytes().all(|c| c.is_ascii_hexdigit()));
+        let Some(Ok(number)) = hex.map(|hex| u32::from_str_radix(hex, 16)) else {
+            return Err(MessageError::Field {
+                field: "color".to_owned(),
+                expected: "#rrggbb or #rrggbbaa",
+            });
+        };
+        let number = if text.len() == 7 { number << 8 | 0xff } else { number };
+        let [red, green, blue, alpha] = number.to_be_bytes().map(|byte| f32::from(byte) / 255.0);
+        Ok(Self::new(red, green, blue).alpha(alpha))
+    }
+}
+
+impl TryFrom<&str> for Color {
+    type Error = MessageError;
+
+    fn try_from(text: &str) -> Result<Self, MessageError> {
+        text.parse()
+    }
+}

@@ -1,0 +1,83 @@
+//! What a message says to browsers alone is decided here: `WebpushConfig` of the FCM v1 reference.
+
+mod notification;
+
+pub use notification::{TextDirection, WebAction, WebNotification};
+
+use super::check::{self, Checked, refuse};
+use super::part::part;
+use serde::{Deserialize, Serialize};
+
+part! {
+    /// What browsers get in place of the message's own fields, or beside them. FCM HTTP v1 only.
+    ///
+    /// What is set here wins over the message's own option of the same meaning.
+    ///
+    /// ```
+    /// use gcm_proto::{Message, WebNotification, Webpush};
+    ///
+    /// let goal = WebNotification::new().title("Goal!").require_interaction(true);
+    /// let webpush = Webpush::new().header("TTL", "60").notification(goal).link("https://scores.example/4711");
+    /// let message = Message::builder().webpush(webpush).build()?;
+    /// # Ok::<(), gcm_proto::MessageError>(())
+    /// ```
+    #[serde(deny_unknown_fields)]
+    pub struct Webpush {
+        value {
+            /// What is shown, and how.
+            notification: WebNotification,
+        }
+        pairs {
+            /// Sets a header of the web push protocol: `TTL` (whole seconds), `Urgency` (`very-low`, `low`, `normal`,
+            /// `high`) or `Topic`. RFC 8030, section 5.
+            headers by header,
+            /// Adds a pair to what the app receives. One pair here replaces all data of the message.
+            data by data,
+        }
+        plain {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            fcm_options: Option<WebpushOptions>,
+        }
+    }
+}
+
+impl Webpush {
+    /// What a tap opens: a whole URL, https.
+    pub fn link(mut self, url: impl Into<String>) -> Self {
+        self.fcm_options.get_or_insert_default().link = Some(url.into());
+        self
+    }
+
+    /// Labels it for analytics: `[a-zA-Z0-9-_.~%]{1,50}`.
+    pub fn analytics_label(mut self, label: impl Into<String>) -> Self {
+        self.fcm_options.get_or_insert_default().analytics_label = Some(label.into());
+        self
+    }
+
+    pub(super) fn check(&self, allow_reserved: bool) -> Checked {
+        check::data("data", &self.data, allow_reserved)?;
+        for (name, value) in &self.headers {
+            let is_ttl = name.eq_ignore_ascii_case("ttl");
+            if is_ttl && (value.is_empty() || !value.bytes().all(|c| c.is_ascii_digit())) {
+                return refuse("headers.TTL", "a whole number of seconds from 0");
+            }
+        }
+        if let Some(options) = &self.fcm_options {
+            check::link("fcm_options.link", options.link.as_deref())?;
+            check::label("fcm_options.analytics_label", options.analytics_label.as_deref())?;
+        }
+        match &self.notification {
+            Some(notification) => notification.check().map_err(|error| error.within("notification")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WebpushOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) link: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analytics_label: Option<String>,
+}

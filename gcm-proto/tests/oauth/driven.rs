@@ -1,0 +1,171 @@
+//! When tokens are asked for, in virtual time: by a service account, at the emulator's token endpoint or a scripted one.
+
+use crate::FILE;
+use crate::common::{message, token};
+use gcm_proto::{Code, Delivery, Gateway, Now, ServiceAccount};
+use gcm_testkit::replies::reply;
+use gcm_testkit::{Driver, Reply, Seen};
+use http::Request;
+use std::time::{Duration, UNIX_EPOCH};
+
+fn gateway() -> Gateway {
+    Gateway::v1(ServiceAccount::from_json(FILE).unwrap())
+}
+
+fn deliver(gateway: &Gateway, recipients: usize, now: Now) -> Delivery {
+    let targets: Vec<_> = (0..recipients).map(|n| token(&format!("t{n}"))).collect();
+    gateway.prepare(&message()).unwrap().deliver(targets, now, 7)
+}
+
+fn is_mint(request: &Request<Vec<u8>>) -> bool {
+    request.uri().path() == "/token"
+}
+
+fn granted(seconds: u64) -> Reply {
+    reply(
+        200,
+        &[],
+        &format!(r#"{{"access_token":"ya29.x","expires_in":{seconds},"token_type":"Bearer"}}"#),
+    )
+}
+
+fn accepted() -> Reply {
+    reply(200, &[], r#"{"name":"projects/demo-project/messages/1"}"#)
+}
+
+/// When each mint left, in seconds after the first request.
+fn mints(seen: &[Seen]) -> Vec<u64> {
+    let start = seen[0].at.mono;
+    let mints = seen.iter().filter(|seen| is_mint(&seen.request));
+    mints
+        .map(|seen| seen.at.mono.checked_sub(start).unwrap().as_secs())
+        .collect()
+}
+
+/// The `iat` of the assertion in a request for a token.
+fn issued(request: &Request<Vec<u8>>) -> u64 {
+    let form = std::str::from_utf8(request.body()).unwrap();
+    let claims = form.split("assertion=").nth(1).unwrap().split('.').nth(1).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&base64url(claims)).unwrap();
+    claims["iat"].as_u64().unwrap()
+}
+
+/// RFC 4648 section 5, for the claims of these tests.
+fn base64url(text: &str) -> Vec<u8> {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let (mut bits, mut held, mut bytes) = (0u32, 0, Vec::new());
+    for c in text.chars() {
+        bits = bits << 6 | u32::try_from(ALPHABET.find(c).unwrap()).unwrap();
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push(u8::try_from(bits >> held & 0xff).unwrap());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn v1_o03_a_token_is_refreshed_225_seconds_before_its_end() {
+    let gateway = gateway();
+    let mut minted = 0;
+    let mut driver = Driver::new(move |request: &Request<Vec<u8>>, _| {
+        if !is_mint(request) {
+            return accepted();
+        }
+        minted += 1;
+        // The first is granted; when it has to be refreshed, the endpoint is out of order.
+        if minted == 1 {
+            granted(3599)
+        } else {
+            reply(503, &[], "")
+        }
+    });
+    let mut at = Duration::ZERO;
+    let start = driver.now().mono;
+    let mut sends = |driver: &mut Driver<_>, seconds: u64| {
+        driver.pass(Duration::from_secs(seconds).checked_sub(at).unwrap());
+        at = Duration::from_secs(seconds);
+        let mut delivery = deliver(&gateway, 1, driver.now());
+        let report = driver.run(&mut delivery);
+        at = driver.now().mono.checked_sub(start).unwrap();
+        report.accepted().count()
+    };
+    assert_eq!(sends(&mut driver, 0), 1);
+    assert_eq!(sends(&mut driver, 3373), 1);
+    assert_eq!(mints(driver.requests()), [0], "usable, and not yet to be refreshed");
+    assert_eq!(sends(&mut driver, 3374), 1);
+    assert_eq!(
+        mints(driver.requests())[1],
+        3374,
+        "refreshed in time, and used while it lives"
+    );
+    assert_eq!(sends(&mut driver, 3598), 1, "it lives to the last second");
+    assert_eq!(sends(&mut driver, 3700), 0, "and is dead after it");
+}
+
+#[test]
+fn v1_o10_a_failure_that_passes_is_tried_three_times_from_a_second() {
+    let gateway = gateway();
+    let mut driver = Driver::new(|request: &Request<Vec<u8>>, _| {
+        assert!(is_mint(request), "no message leaves without a token");
+        reply(
+            400,
+            &[],
+            r#"{"error":"internal_failure","error_description":"Backend Error"}"#,
+        )
+    });
+    let mut delivery = deliver(&gateway, 2, driver.now());
+    let report = driver.run(&mut delivery);
+    assert_eq!(mints(driver.requests()), [0, 1, 3]);
+    assert_eq!(report.failed().count(), 2);
+    for (_, failure) in report.failed() {
+        assert_eq!(
+            (failure.code(), failure.cause()),
+            (&Code::NotAttempted, Some(&Code::Unavailable))
+        );
+    }
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_corrected_once_by_the_replys_date() {
+    const SKEW: &str = r#"{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."}"#;
+    // The clock here shows 23:57:59 when the test begins.
+    const AHEAD: (&str, u64) = ("Fri, 31 Dec 1999 23:59:59 GMT", 946_684_799);
+    const BEHIND: (&str, u64) = ("Fri, 31 Dec 1999 20:00:00 GMT", 946_670_400);
+    for ((date, there), helps) in [(AHEAD, true), (BEHIND, true), (AHEAD, false)] {
+        let gateway = gateway();
+        let mut minted = 0;
+        let mut driver = Driver::new(move |request: &Request<Vec<u8>>, _| {
+            if !is_mint(request) {
+                return accepted();
+            }
+            minted += 1;
+            if helps && minted > 1 {
+                granted(3599)
+            } else {
+                reply(400, &[("date", date)], SKEW)
+            }
+        });
+        let mut delivery = deliver(&gateway, 1, driver.now());
+        let report = driver.run(&mut delivery);
+        assert_eq!(report.accepted().count(), usize::from(helps));
+        let asked: Vec<u64> = driver
+            .requests()
+            .iter()
+            .map(|seen| &seen.request)
+            .filter(|r| is_mint(r))
+            .map(issued)
+            .collect();
+        let here = driver.now().wall.duration_since(UNIX_EPOCH).unwrap().as_secs();
+        assert_eq!(asked, [here - 60, there - 60]);
+        assert_eq!(mints(driver.requests()), [0, 0], "at once");
+        if let Some((_, failure)) = report.failed().next() {
+            assert_eq!(failure.cause(), Some(&Code::ClockSkew));
+            assert_eq!(
+                failure.detail().unwrap().rsplit("; ").next(),
+                Some("check the clock of this machine")
+            );
+        }
+    }
+}

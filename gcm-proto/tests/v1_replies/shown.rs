@@ -1,0 +1,167 @@
+//! What a refusal shows of a reply, and what it must not; and that no reply, whatever it holds, is too much.
+
+use crate::common::{is_unreadable, refusal, reply};
+use crate::{TOKEN, ask};
+use gcm_proto::{Advice, Code, Failure, Refusal, v1};
+use std::time::{Duration, SystemTime};
+
+/// The refusal of a 400 with this error.
+fn refused(error: &serde_json::Value) -> Refusal {
+    let body = serde_json::json!({ "error": error }).to_string();
+    refusal(ask("test-project", reply(400, &[], body)))
+}
+
+/// A reply that repeats `text` wherever it can.
+fn echo(text: &str) -> serde_json::Value {
+    let kind = |name: &str| format!("type.googleapis.com/{name}");
+    serde_json::json!({
+        "message": text, "status": text, "details": [
+            {"@type": kind("google.firebase.fcm.v1.FcmError"), "errorCode": text},
+            {"@type": kind("google.firebase.fcm.v1.ApnsError"), "statusCode": 400, "reason": text},
+            {"@type": kind("google.rpc.BadRequest"), "fieldViolations": [{"field": text, "description": text}]},
+            {"@type": kind("google.rpc.QuotaFailure"), "violations": [{"subject": text, "description": text}]},
+            {"@type": kind("google.rpc.ErrorInfo"), "reason": text, "domain": text, "metadata": {text: text}},
+            {"@type": kind("google.rpc.Help"), "links": [{"description": text, "url": text}]},
+            [text],
+        ]
+    })
+}
+
+/// All that can be seen of a refusal, and how much there is to see.
+fn seen(refusal: &Refusal) -> String {
+    let failure = refusal.to_failure(SystemTime::UNIX_EPOCH);
+    let details = refusal.details().unwrap();
+    let stored = serde_json::to_string(&failure).unwrap();
+    format!("{refusal} {refusal:?} {refusal:#?} {failure} {failure:?} {failure:#?} {details} {details:?} {stored}")
+}
+
+#[test]
+fn the_token_of_the_request_is_masked_everywhere() {
+    for text in [TOKEN.to_owned(), format!("of {TOKEN}, ok"), format!("x.{TOKEN}.y")] {
+        let refusal = refused(&echo(&text));
+        let seen = seen(&refusal);
+        assert!(!seen.contains(TOKEN), "{seen}");
+        // Each place is there, and masked.
+        let details = refusal.details().unwrap();
+        assert!(details.fcm_code.as_ref().unwrap().contains('…'));
+        assert!(details.violations[0].description.contains('…'));
+        assert_eq!((details.quota.len(), details.other.len()), (1, 2));
+    }
+}
+
+#[test]
+fn a_foreign_token_is_masked_everywhere() {
+    let foreign = format!("f0rE1gn:APA91b{}", "Zk3-_9".repeat(20));
+    let seen = seen(&refused(&echo(&format!("see {foreign}"))));
+    assert!(!seen.contains(&foreign[..40]), "{seen}");
+}
+
+#[test]
+fn control_characters_are_escaped_everywhere() {
+    let refusal = refused(&echo("a\r\n\u{1b}[31mb\u{0}c\u{85}d"));
+    let failure = refusal.to_failure(SystemTime::UNIX_EPOCH);
+    let details = refusal.details().unwrap();
+    for text in [refusal.to_string(), failure.to_string(), details.to_string()] {
+        assert!(text.contains("\\u{1b}[31mb"), "{text}");
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+    assert!(!details.other.concat().contains(char::is_control));
+    assert!(!details.violations[0].field.contains(char::is_control));
+}
+
+#[test]
+fn what_is_kept_of_a_megabyte_is_small() {
+    let refusal = refused(&echo(&"word ".repeat(200_000)));
+    let stored = serde_json::to_string(&refusal.to_failure(SystemTime::UNIX_EPOCH)).unwrap();
+    assert!(stored.len() < 16 * 1024, "{} bytes", stored.len());
+    assert!(refusal.to_string().len() < 3 * 1024);
+    assert!(refusal.excerpt().starts_with("word word "));
+}
+
+#[test]
+fn nesting_is_read_over_however_deep() {
+    for depth in [100, 1_000, 100_000] {
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        for body in [
+            open.clone(),
+            format!("{open}{close}"),
+            format!(r#"{{"error":{open}{close}}}"#),
+            format!(r#"{{"error":{{"message":"deep","details":[{open}{close}]}}}}"#),
+            format!(r#"{{"error":{{"message":"deep","details":{open}{close}}}}}"#),
+            format!(r#"{{"name":{open}{close}}}"#),
+        ] {
+            let refusal = refusal(ask("test-project", reply(404, &[], &body)));
+            assert_eq!(refusal.code(), &Code::EndpointGone);
+            assert_eq!(ask("test-project", reply(200, &[], &body)).unwrap().accepted.id(), None);
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_say_nothing() {
+    let bytes: Vec<u8> = (0..=255).collect();
+    let refusal = refusal(ask("test-project", reply(403, &[], &bytes)));
+    assert_eq!((refusal.code(), refusal.details()), (&Code::Forbidden, None));
+    assert!(!refusal.to_string().contains(char::is_control));
+    let mut torn = br#"{"error":{"status":"INVALID_ARGUMENT","message":""#.to_vec();
+    torn.extend([0xff, 0xfe]);
+    torn.extend(br#""}}"#);
+    assert_eq!(
+        crate::common::refusal(ask("test-project", reply(503, &[], torn))).code(),
+        &Code::Unavailable
+    );
+}
+
+#[test]
+fn the_sentence_is_shown_and_what_to_do() {
+    let body = r#"{"error":{"status":"PERMISSION_DENIED","message":"The caller does not have permission"}}"#;
+    let refusal = refusal(ask("test-project", reply(403, &[], body)));
+    let what = "The caller does not have permission; is the project id right, and may this account send for it?";
+    assert_eq!(
+        refusal.to_string(),
+        format!("the service refused the request with Forbidden (HTTP 403): {what}")
+    );
+    let failure = refusal.to_failure(SystemTime::UNIX_EPOCH);
+    assert_eq!(failure.to_string(), format!("Forbidden (HTTP 403): {what}"));
+}
+
+#[test]
+fn an_unreadable_reply_is_kept_and_never_sent_again() {
+    let page = reply(200, &[("content-type", "text/html")], "<p>log in</p>");
+    let refusal = refusal(ask("test-project", page));
+    assert!(is_unreadable(&refusal));
+    assert_eq!((refusal.advice(), refusal.is_retriable()), (Advice::Keep, false));
+    assert_eq!(refusal.excerpt(), "<p>log in</p>");
+}
+
+#[test]
+fn the_details_are_stored_with_the_failure_and_read_back() {
+    let mut error = echo("word");
+    error["details"].as_array_mut().unwrap().push(serde_json::json!(
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "1.5s"}
+    ));
+    let failure = refused(&error).to_failure(SystemTime::UNIX_EPOCH);
+    let stored = serde_json::to_value(&failure).unwrap();
+    assert_eq!(
+        stored["details"],
+        serde_json::json!({
+            "fcm_code": "word",
+            "status": "word",
+            "apns": {"status": 400, "reason": "word"},
+            "violations": [{"field": "word", "description": "word"}],
+            "quota": [{"subject": "word", "description": "word"}],
+            "info": {"reason": "word", "domain": "word", "metadata": {"word": "word"}},
+            "retry_delay": {"secs": 1, "nanos": 500_000_000},
+            "other": [
+                r#"{"@type":"type.googleapis.com/google.rpc.Help","links":[{"description":"word","url":"word"}]}"#,
+                r#"["word"]"#,
+            ],
+        })
+    );
+    assert_eq!(serde_json::from_value::<Failure>(stored).unwrap(), failure);
+    let details: &v1::Details = failure.details().unwrap();
+    assert_eq!(details.retry_delay, Some(Duration::from_millis(1500)));
+    // What was stored before there were details is read still.
+    let old: Failure = serde_json::from_str(r#"{"code":"Unavailable","sent":"answered","attempts":1}"#).unwrap();
+    assert_eq!(old.details(), None);
+}
