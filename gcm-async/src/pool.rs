@@ -6,7 +6,7 @@
 mod line;
 mod site;
 
-pub(crate) use line::{H1Sender, H2Sender, RequestBody};
+pub(crate) use line::{H1Sender, RequestBody};
 pub(crate) use site::{Permit, Seat};
 
 use crate::dial::{Dial, NoConnection, Target};

@@ -10,17 +10,18 @@ mod service;
 pub(crate) use service::Service;
 
 use crate::dial::{NoConnection, timed_out};
-use crate::pool::{H1Sender, H2Sender, Permit, Pool, RequestBody, Seat, Taking};
+use crate::pool::{H1Sender, Permit, Pool, RequestBody, Seat, Taking};
 use bytes::Bytes;
 use gcm_proto::TransportError;
 use http::header::{HOST, USER_AGENT as USER_AGENT_HEADER};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use reply::{Reply, ReplyBody};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -56,6 +57,9 @@ pub(crate) struct Attempt {
     connections: u8,
 }
 
+/// A request on a stream, as hyper has it: most are, so nothing is wrapped around it.
+type Streaming = Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>> + Send>>;
+
 type Sending = Pin<Box<dyn Future<Output = Sent> + Send>>;
 
 /// What came of a request that was handed over, and a connection that may be used again.
@@ -63,6 +67,7 @@ type Sent = (Result<Response<ReplyBody>, Lost>, Option<H1Sender>);
 
 enum Stage {
     Queued(Box<Request<RequestBody>>, Room),
+    Streaming(Streaming, Permit),
     Sending(Sending, Option<Permit>),
     Reading(Reply, Option<Permit>),
     Failed(TransportError),
@@ -158,6 +163,11 @@ impl Attempt {
     pub(crate) fn expire(&mut self) -> TransportError {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Queued(..) | Stage::Over => TransportError::not_sent(timed_out("waiting for a connection")),
+            Stage::Streaming(streaming, permit) => {
+                drop(streaming);
+                drop(permit);
+                TransportError::maybe_sent(timed_out("waiting for the reply"))
+            }
             Stage::Sending(sending, permit) => {
                 // In this order: the connection is free when nothing is on it any more.
                 drop(sending);
@@ -180,15 +190,12 @@ impl Attempt {
 
     fn send(&mut self, request: Box<Request<RequestBody>>, mut permit: Permit) {
         let host = permit.host().cloned();
-        let sending: Option<Sending> = match permit.seat() {
-            Seat::Stream { sender, over } => Some(Box::pin(send_h2(sender.clone(), Arc::clone(over), request))),
-            Seat::Connection { sender, .. } => sender
-                .take()
-                .map(|sender| Box::pin(send_h1(sender, host, request)) as Sending),
-        };
-        self.stage = match sending {
-            Some(sending) => Stage::Sending(sending, Some(permit)),
-            None => Stage::Failed(TransportError::not_sent(timed_out("waiting for a connection"))),
+        self.stage = match permit.seat() {
+            Seat::Stream { sender, .. } => Stage::Streaming(Box::pin(sender.try_send_request(*request)), permit),
+            Seat::Connection { sender, .. } => match sender.take() {
+                Some(sender) => Stage::Sending(Box::pin(send_h1(sender, host, request)), Some(permit)),
+                None => Stage::Failed(TransportError::not_sent(timed_out("waiting for a connection"))),
+            },
         };
     }
 
@@ -224,54 +231,75 @@ impl Attempt {
     }
 }
 
+impl Attempt {
+    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Bytes>, TransportError>> {
+        let limit = self.reply_limit;
+        let Stage::Reading(reply, permit) = &mut self.stage else {
+            return Poll::Pending;
+        };
+        let whole = ready!(reply.poll(cx, limit));
+        let permit = permit.take();
+        let (response, back) = match whole {
+            Ok(whole) => whole,
+            Err(cause) => {
+                let lost = std::mem::replace(&mut self.stage, Stage::Over);
+                drop(permit);
+                return Poll::Ready(Err(match lost {
+                    Stage::Reading(reply, _) => TransportError::body_lost(reply.into_head(), cause),
+                    _ => TransportError::maybe_sent(cause),
+                }));
+            }
+        };
+        self.stage = Stage::Over;
+        if let Some(mut permit) = permit {
+            if let Seat::Connection { sender, .. } = permit.seat() {
+                *sender = back;
+            }
+            if response.status() == StatusCode::MISDIRECTED_REQUEST {
+                // RFC 9110 section 15.5.20: to be sent again over another connection.
+                permit.retire();
+            }
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
 impl Future for Attempt {
     type Output = Result<Response<Bytes>, TransportError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            match std::mem::replace(&mut self.stage, Stage::Over) {
-                queued @ Stage::Queued(..) => {
-                    self.stage = queued;
-                    ready!(self.poll_room(cx));
-                    match std::mem::replace(&mut self.stage, Stage::Over) {
-                        Stage::Queued(request, Room::Taken(permit)) => self.send(request, permit),
-                        #[cfg(feature = "tower")]
-                        Stage::Queued(request, Room::ServiceTaken(permit)) => {
-                            self.stage = Stage::Sending(permit.call(*request), None);
-                        }
-                        other => self.stage = other,
+            // A stage is left in its place as long as it lasts: moving it costs more than all else here.
+            match &mut self.stage {
+                Stage::Queued(..) => ready!(self.poll_room(cx)),
+                Stage::Streaming(streaming, _) => {
+                    let result = ready!(streaming.as_mut().poll(cx));
+                    if let Stage::Streaming(_, mut permit) = std::mem::replace(&mut self.stage, Stage::Over) {
+                        let result = result
+                            .map(|response| response.map(ReplyBody::Hyper))
+                            .map_err(|error| lost_h2(error, &mut permit));
+                        self.sent((result, None), Some(permit));
                     }
+                    continue;
                 }
-                Stage::Sending(mut sending, permit) => match sending.as_mut().poll(cx) {
-                    Poll::Ready(sent) => self.sent(sent, permit),
-                    Poll::Pending => {
-                        self.stage = Stage::Sending(sending, permit);
-                        return Poll::Pending;
+                Stage::Sending(sending, _) => {
+                    let sent = ready!(sending.as_mut().poll(cx));
+                    if let Stage::Sending(_, permit) = std::mem::replace(&mut self.stage, Stage::Over) {
+                        self.sent(sent, permit);
                     }
-                },
-                Stage::Reading(mut reply, mut permit) => match reply.poll(cx, self.reply_limit) {
-                    Poll::Ready(Ok((response, back))) => {
-                        if let Some(permit) = &mut permit {
-                            if let Seat::Connection { sender, .. } = permit.seat() {
-                                *sender = back;
-                            }
-                            if response.status() == StatusCode::MISDIRECTED_REQUEST {
-                                // RFC 9110 section 15.5.20: to be sent again over another connection.
-                                permit.retire();
-                            }
-                        }
-                        return Poll::Ready(Ok(response));
-                    }
-                    Poll::Ready(Err(cause)) => {
-                        return Poll::Ready(Err(TransportError::body_lost(reply.into_head(), cause)));
-                    }
-                    Poll::Pending => {
-                        self.stage = Stage::Reading(reply, permit);
-                        return Poll::Pending;
-                    }
-                },
+                    continue;
+                }
+                Stage::Reading(..) => return self.poll_reply(cx),
+                Stage::Failed(_) | Stage::Over => {}
+            }
+            match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Queued(request, Room::Taken(permit)) => self.send(request, permit),
+                #[cfg(feature = "tower")]
+                Stage::Queued(request, Room::ServiceTaken(permit)) => {
+                    self.stage = Stage::Sending(permit.call(*request), None);
+                }
                 Stage::Failed(error) => return Poll::Ready(Err(error)),
-                Stage::Over => {
+                _ => {
                     let error = io::Error::other("an attempt was polled after its end");
                     return Poll::Ready(Err(TransportError::maybe_sent(error)));
                 }
@@ -280,21 +308,14 @@ impl Future for Attempt {
     }
 }
 
-async fn send_h2(mut sender: H2Sender, over: Arc<AtomicBool>, request: Box<Request<RequestBody>>) -> Sent {
-    let result = sender.try_send_request(*request).await;
-    let result = result
-        .map(|response| response.map(ReplyBody::Hyper))
-        .map_err(|mut error| {
-            let request = error.take_message();
-            // A request whose stream was not opened is dropped with the connection: hyper does not give that one back.
-            let dropped = error.error().is_user() && over.load(Ordering::SeqCst);
-            match request {
-                Some(request) => Lost::Unsent(Box::new(request), error.into_error()),
-                None if dropped => Lost::Dropped,
-                None => Lost::Broken(error.into_error()),
-            }
-        });
-    (result, None)
+/// hyper gives a request back that it has not written. One whose stream was not opened is dropped with the connection.
+fn lost_h2(mut error: TrySendError<Request<RequestBody>>, permit: &mut Permit) -> Lost {
+    let over = matches!(permit.seat(), Seat::Stream { over, .. } if over.load(Ordering::SeqCst));
+    match error.take_message() {
+        Some(request) => Lost::Unsent(Box::new(request), error.into_error()),
+        None if over && error.error().is_user() => Lost::Dropped,
+        None => Lost::Broken(error.into_error()),
+    }
 }
 
 async fn send_h1(mut sender: H1Sender, host: Option<HeaderValue>, mut request: Box<Request<RequestBody>>) -> Sent {
