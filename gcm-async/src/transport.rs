@@ -96,22 +96,26 @@ enum Lost {
 }
 
 impl Transport {
-    /// An attempt that has begun to wait for room.
+    /// An attempt that has room, or has begun to wait for it.
     pub(crate) fn attempt(&self, request: Request<Vec<u8>>) -> Attempt {
         let mut request = request.map(|body| RequestBody::new(Bytes::from(body)));
         request
             .headers_mut()
             .insert(USER_AGENT_HEADER, HeaderValue::from_static(USER_AGENT));
-        let (room, reply_limit) = match self {
-            Self::Pool { pool, reply_limit } => (Room::Taking(pool.take(request.uri())), *reply_limit),
+        let (taking, reply_limit) = match self {
+            Self::Pool { pool, reply_limit } => (pool.take(request.uri()), *reply_limit),
             #[cfg(feature = "tower")]
-            Self::Service { service, reply_limit } => (Room::Service(service.take()), *reply_limit),
+            Self::Service { service, reply_limit } => {
+                let room = Room::Service(service.take());
+                return Attempt::new(Stage::Queued(Box::new(request), room), *reply_limit);
+            }
         };
-        Attempt {
-            stage: Stage::Queued(Box::new(request), room),
-            reply_limit,
-            connections: 1,
+        let mut attempt = Attempt::new(Stage::Over, reply_limit);
+        match taking {
+            Taking::Now(permit) => attempt.send(request, permit),
+            later => attempt.stage = Stage::Queued(Box::new(request), Room::Taking(later)),
         }
+        attempt
     }
 
     /// Keeps no connections.
@@ -125,6 +129,14 @@ impl Transport {
 }
 
 impl Attempt {
+    fn new(stage: Stage, reply_limit: usize) -> Self {
+        Self {
+            stage,
+            reply_limit,
+            connections: 1,
+        }
+    }
+
     /// Waits until the request can be handed over, or has failed.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Stage::Queued(_, room) = &mut self.stage else {
@@ -188,10 +200,10 @@ impl Attempt {
         self.stage = Stage::Failed(self.expire());
     }
 
-    fn send(&mut self, request: Box<Request<RequestBody>>, mut permit: Permit) {
+    fn send(&mut self, request: Request<RequestBody>, mut permit: Permit) {
         let host = permit.host().cloned();
         self.stage = match permit.seat() {
-            Seat::Stream { sender, .. } => Stage::Streaming(Box::pin(sender.try_send_request(*request)), permit),
+            Seat::Stream { sender, .. } => Stage::Streaming(Box::pin(sender.try_send_request(request)), permit),
             Seat::Connection { sender, .. } => match sender.take() {
                 Some(sender) => Stage::Sending(Box::pin(send_h1(sender, host, request)), Some(permit)),
                 None => Stage::Failed(TransportError::not_sent(timed_out("waiting for a connection"))),
@@ -293,7 +305,7 @@ impl Future for Attempt {
                 Stage::Failed(_) | Stage::Over => {}
             }
             match std::mem::replace(&mut self.stage, Stage::Over) {
-                Stage::Queued(request, Room::Taken(permit)) => self.send(request, permit),
+                Stage::Queued(request, Room::Taken(permit)) => self.send(*request, permit),
                 #[cfg(feature = "tower")]
                 Stage::Queued(request, Room::ServiceTaken(permit)) => {
                     self.stage = Stage::Sending(permit.call(*request), None);
@@ -318,9 +330,9 @@ fn lost_h2(mut error: TrySendError<Request<RequestBody>>, permit: &mut Permit) -
     }
 }
 
-async fn send_h1(mut sender: H1Sender, host: Option<HeaderValue>, mut request: Box<Request<RequestBody>>) -> Sent {
+async fn send_h1(mut sender: H1Sender, host: Option<HeaderValue>, mut request: Request<RequestBody>) -> Sent {
     if let Err(error) = sender.ready().await {
-        return (Err(Lost::Unsent(request, error)), None);
+        return (Err(Lost::Unsent(Box::new(request), error)), None);
     }
     // RFC 9112 section 3.2.1: the path, with the host in a header of its own.
     let path = request.uri().path_and_query().cloned();
@@ -328,7 +340,7 @@ async fn send_h1(mut sender: H1Sender, host: Option<HeaderValue>, mut request: B
     if let Some(host) = host {
         request.headers_mut().insert(HOST, host);
     }
-    match sender.try_send_request(*request).await {
+    match sender.try_send_request(request).await {
         Ok(response) => (Ok(response.map(ReplyBody::Hyper)), Some(sender)),
         Err(error) => (Err(lost_h1(error, whole)), None),
     }
