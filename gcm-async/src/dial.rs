@@ -1,6 +1,8 @@
 //! `Dial` decides how a connection is made: which address first, through which proxy, with TLS or without. What fails here
 //! was not sent.
 
+mod tunnel;
+
 use crate::proxy::{Proxy, Tunnel};
 use crate::roots::tls_config;
 use crate::settings::Settings;
@@ -17,16 +19,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tunnel::{at_proxy, dig};
 
 /// RFC 8305 section 5: the delay before the next address is tried beside the one before.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
-
-/// Bytes that the head of a proxy's answer may have: hyper-util's limit too.
-const PROXY_HEAD: usize = 8192;
 
 /// A connection with nothing on it yet.
 pub(crate) type Socket = Box<dyn Duplex>;
@@ -66,11 +65,6 @@ pub(crate) struct NoConnection {
     cause: Arc<io::Error>,
     hopeless: bool,
 }
-
-/// The connection to the proxy failed, not the one to the service.
-#[derive(Debug, thiserror::Error)]
-#[error("no connection to the proxy")]
-struct ProxyFailed(#[source] io::Error);
 
 /// An error that others have too: it shows as its cause does.
 #[derive(Debug)]
@@ -198,6 +192,14 @@ impl Target {
 }
 
 impl NoConnection {
+    /// No other attempt can end otherwise.
+    fn hopeless(cause: io::Error) -> Self {
+        Self {
+            cause: Arc::new(cause),
+            hopeless: true,
+        }
+    }
+
     /// Another attempt may end otherwise.
     pub(crate) fn passing(cause: io::Error) -> Self {
         Self {
@@ -279,57 +281,6 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     }
 }
 
-/// Asks the proxy for a tunnel. The credential it is shown is its own.
-async fn dig(stream: &mut TcpStream, to: &Target, tunnel: &Tunnel) -> Result<(), NoConnection> {
-    let lost = |error| NoConnection::passing(at_proxy(error));
-    let (host, port) = (&to.host, to.port);
-    let agent = crate::transport::USER_AGENT;
-    let mut ask =
-        format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: {agent}\r\n").into_bytes();
-    if let Some(authorization) = &tunnel.authorization {
-        ask.extend_from_slice(b"Proxy-Authorization: ");
-        ask.extend_from_slice(authorization.as_bytes());
-        ask.extend_from_slice(b"\r\n");
-    }
-    ask.extend_from_slice(b"\r\n");
-    stream.write_all(&ask).await.map_err(lost)?;
-    let mut head = Vec::new();
-    // A byte at a time: what follows the head belongs to TLS. It happens once a connection.
-    while !head.ends_with(b"\r\n\r\n") {
-        let byte = stream.read_u8().await.map_err(lost)?;
-        head.push(byte);
-        if head.len() > PROXY_HEAD {
-            return Err(lost(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the proxy's answer is over the limit",
-            )));
-        }
-    }
-    match status(&head) {
-        Some(200..=299) => Ok(()),
-        Some(status) => {
-            let text = format!("the proxy answered {status} to CONNECT");
-            let cause = at_proxy(io::Error::new(io::ErrorKind::ConnectionRefused, text));
-            Err(NoConnection {
-                cause: Arc::new(cause),
-                // It wants a password, or forbids the host.
-                hopeless: (400..500).contains(&status) && !matches!(status, 408 | 425 | 429),
-            })
-        }
-        None => Err(lost(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the proxy's answer is no HTTP/1.1",
-        ))),
-    }
-}
-
-/// The status of a head such as `HTTP/1.1 200 OK`.
-fn status(head: &[u8]) -> Option<u16> {
-    let line = head.split(|byte| *byte == b'\r').next()?;
-    let line = std::str::from_utf8(line).ok()?.strip_prefix("HTTP/1.")?;
-    line.split(' ').nth(1).filter(|digits| digits.len() == 3)?.parse().ok()
-}
-
 /// A handshake fails for good (a certificate refused, no TLS spoken there) unless the connection broke, or the peer blames
 /// itself.
 fn tls_is_hopeless(error: &io::Error) -> bool {
@@ -341,14 +292,7 @@ fn tls_is_hopeless(error: &io::Error) -> bool {
 }
 
 fn hopeless(text: &'static str) -> NoConnection {
-    NoConnection {
-        cause: Arc::new(io::Error::new(io::ErrorKind::InvalidInput, text)),
-        hopeless: true,
-    }
-}
-
-fn at_proxy(error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), ProxyFailed(error))
+    NoConnection::hopeless(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 pub(crate) fn timed_out(what: &str) -> io::Error {
@@ -378,7 +322,7 @@ impl std::error::Error for Shared {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Target, in_turns, race, status, tls_is_hopeless};
+    use super::{Target, in_turns, race, tls_is_hopeless};
     use rustls::{AlertDescription, CertificateError, Error};
     use std::io;
 
@@ -419,15 +363,6 @@ mod tests {
             assert_eq!(tls_is_hopeless(&error), hopeless, "{error}");
         }
         assert!(!tls_is_hopeless(&io::ErrorKind::UnexpectedEof.into()));
-    }
-
-    #[test]
-    fn the_status_of_a_proxy_is_read_out_of_its_first_line() {
-        assert_eq!(status(b"HTTP/1.1 200 Connection established\r\n\r\n"), Some(200));
-        assert_eq!(status(b"HTTP/1.0 407 \r\nA: b\r\n\r\n"), Some(407));
-        for text in ["HTTP/2 200\r\n", "HTTP/1.1 2000 OK\r\n", "SSH-2.0\r\n", "HTTP/1.1\r\n"] {
-            assert_eq!(status(text.as_bytes()), None, "{text}");
-        }
     }
 
     #[test]

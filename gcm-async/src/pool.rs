@@ -4,10 +4,11 @@
 //! HTTP/1.1 connection of its own. Those who find no room queue here, in order, and have sent nothing.
 
 mod line;
+mod permit;
 mod site;
 
-pub(crate) use line::{H1Sender, H2Sender, RequestBody};
-pub(crate) use site::{Permit, Seat};
+pub(crate) use line::{H1Sender, RequestBody};
+pub(crate) use permit::{Permit, Seat};
 
 use crate::dial::{Dial, NoConnection, Target};
 use crate::settings::Settings;

@@ -169,20 +169,23 @@ impl Run {
 
     /// Sends off those that have got room.
     fn seat(&mut self, cx: &mut Context<'_>) {
+        if self.held.is_empty() {
+            return;
+        }
+        let now = Instant::now();
         for _ in 0..self.held.len() {
             let Some((ticket, mut attempt)) = self.held.pop_front() else {
                 break;
             };
             if attempt.poll_room(cx).is_ready() {
-                self.launch(ticket, attempt);
+                self.launch(ticket, attempt, now);
             } else {
                 self.held.push_back((ticket, attempt));
             }
         }
     }
 
-    fn launch(&mut self, ticket: Ticket, attempt: Attempt) {
-        let since = Instant::now();
+    fn launch(&mut self, ticket: Ticket, attempt: Attempt, since: Instant) {
         self.overdue_at = self.overdue_at.or_else(|| since.checked_add(self.reply));
         self.flights.push(Flight {
             ticket: Some(ticket),
@@ -196,8 +199,8 @@ impl Run {
     /// Asks the machine until it has nothing for now. It hands out outcomes before it makes a request; while one request has
     /// no room it is asked for outcomes only, but for a look at the clock now and then.
     fn ask(&mut self, cx: &mut Context<'_>, out: &mut VecDeque<Settled>) -> Asked {
-        let now = self.desk.now();
-        let mut look = !self.held.is_empty() && self.tick_at <= Instant::now();
+        let (now, instant) = (self.desk.now(), Instant::now());
+        let mut look = !self.held.is_empty() && self.tick_at <= instant;
         loop {
             if out.len() >= HANDFUL {
                 return Asked::Outcomes;
@@ -213,7 +216,7 @@ impl Run {
                 Step::Send(call) => {
                     let mut attempt = self.transport.attempt(call.request);
                     if attempt.poll_room(cx).is_ready() {
-                        self.launch(call.ticket, attempt);
+                        self.launch(call.ticket, attempt, instant);
                         continue;
                     }
                     self.held.push_back((call.ticket, attempt));

@@ -1,7 +1,8 @@
-//! `Transport` decides what a request that brought no whole reply means: not sent, perhaps sent, or the answer lost.
+//! `Transport` decides what becomes of a request on its way: it waits for room, is handed over, answered or given up.
 //!
 //! It knows HTTP, and nothing of what is sent.
 
+mod lost;
 mod reply;
 #[cfg(feature = "tower")]
 mod service;
@@ -10,29 +11,26 @@ mod service;
 pub(crate) use service::Service;
 
 use crate::dial::{NoConnection, timed_out};
-use crate::pool::{H1Sender, H2Sender, Permit, Pool, RequestBody, Seat, Taking};
+use crate::pool::{H1Sender, Permit, Pool, RequestBody, Seat, Taking};
 use bytes::Bytes;
 use gcm_proto::TransportError;
 use http::header::{HOST, USER_AGENT as USER_AGENT_HEADER};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
+use lost::{cause, lost};
 use reply::{Reply, ReplyBody};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 /// How this client names itself.
 pub(crate) const USER_AGENT: &str = concat!("gcm-async/", env!("CARGO_PKG_VERSION"));
 
 /// Connections that may end before they took a request, one after the other, before that counts as a failure.
 const CONNECTIONS: u8 = 4;
-
-/// Firebase, "Best practices when sending FCM messages at scale": retries wait for ten seconds at least. RFC 9113 section 7
-/// has no time for `ENHANCE_YOUR_CALM`.
-const CALM: Duration = Duration::from_secs(10);
 
 /// What carries requests. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +54,9 @@ pub(crate) struct Attempt {
     connections: u8,
 }
 
+/// A request on a stream, as hyper has it: most are, so nothing is wrapped around it.
+type Streaming = Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>> + Send>>;
+
 type Sending = Pin<Box<dyn Future<Output = Sent> + Send>>;
 
 /// What came of a request that was handed over, and a connection that may be used again.
@@ -63,6 +64,7 @@ type Sent = (Result<Response<ReplyBody>, Lost>, Option<H1Sender>);
 
 enum Stage {
     Queued(Box<Request<RequestBody>>, Room),
+    Streaming(Streaming, Permit),
     Sending(Sending, Option<Permit>),
     Reading(Reply, Option<Permit>),
     Failed(TransportError),
@@ -91,22 +93,26 @@ enum Lost {
 }
 
 impl Transport {
-    /// An attempt that has begun to wait for room.
+    /// An attempt that has room, or has begun to wait for it.
     pub(crate) fn attempt(&self, request: Request<Vec<u8>>) -> Attempt {
         let mut request = request.map(|body| RequestBody::new(Bytes::from(body)));
         request
             .headers_mut()
             .insert(USER_AGENT_HEADER, HeaderValue::from_static(USER_AGENT));
-        let (room, reply_limit) = match self {
-            Self::Pool { pool, reply_limit } => (Room::Taking(pool.take(request.uri())), *reply_limit),
+        let (taking, reply_limit) = match self {
+            Self::Pool { pool, reply_limit } => (pool.take(request.uri()), *reply_limit),
             #[cfg(feature = "tower")]
-            Self::Service { service, reply_limit } => (Room::Service(service.take()), *reply_limit),
+            Self::Service { service, reply_limit } => {
+                let room = Room::Service(service.take());
+                return Attempt::new(Stage::Queued(Box::new(request), room), *reply_limit);
+            }
         };
-        Attempt {
-            stage: Stage::Queued(Box::new(request), room),
-            reply_limit,
-            connections: 1,
+        let mut attempt = Attempt::new(Stage::Over, reply_limit);
+        match taking {
+            Taking::Now(permit) => attempt.send(request, permit),
+            later => attempt.stage = Stage::Queued(Box::new(request), Room::Taking(later)),
         }
+        attempt
     }
 
     /// Keeps no connections.
@@ -120,6 +126,14 @@ impl Transport {
 }
 
 impl Attempt {
+    fn new(stage: Stage, reply_limit: usize) -> Self {
+        Self {
+            stage,
+            reply_limit,
+            connections: 1,
+        }
+    }
+
     /// Waits until the request can be handed over, or has failed.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Stage::Queued(_, room) = &mut self.stage else {
@@ -158,6 +172,11 @@ impl Attempt {
     pub(crate) fn expire(&mut self) -> TransportError {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Queued(..) | Stage::Over => TransportError::not_sent(timed_out("waiting for a connection")),
+            Stage::Streaming(streaming, permit) => {
+                drop(streaming);
+                drop(permit);
+                TransportError::maybe_sent(timed_out("waiting for the reply"))
+            }
             Stage::Sending(sending, permit) => {
                 // In this order: the connection is free when nothing is on it any more.
                 drop(sending);
@@ -178,17 +197,14 @@ impl Attempt {
         self.stage = Stage::Failed(self.expire());
     }
 
-    fn send(&mut self, request: Box<Request<RequestBody>>, mut permit: Permit) {
+    fn send(&mut self, request: Request<RequestBody>, mut permit: Permit) {
         let host = permit.host().cloned();
-        let sending: Option<Sending> = match permit.seat() {
-            Seat::Stream { sender, over } => Some(Box::pin(send_h2(sender.clone(), Arc::clone(over), request))),
-            Seat::Connection { sender, .. } => sender
-                .take()
-                .map(|sender| Box::pin(send_h1(sender, host, request)) as Sending),
-        };
-        self.stage = match sending {
-            Some(sending) => Stage::Sending(sending, Some(permit)),
-            None => Stage::Failed(TransportError::not_sent(timed_out("waiting for a connection"))),
+        self.stage = match permit.seat() {
+            Seat::Stream { sender, .. } => Stage::Streaming(Box::pin(sender.try_send_request(request)), permit),
+            Seat::Connection { sender, .. } => match sender.take() {
+                Some(sender) => Stage::Sending(Box::pin(send_h1(sender, host, request)), Some(permit)),
+                None => Stage::Failed(TransportError::not_sent(timed_out("waiting for a connection"))),
+            },
         };
     }
 
@@ -224,54 +240,75 @@ impl Attempt {
     }
 }
 
+impl Attempt {
+    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Bytes>, TransportError>> {
+        let limit = self.reply_limit;
+        let Stage::Reading(reply, permit) = &mut self.stage else {
+            return Poll::Pending;
+        };
+        let whole = ready!(reply.poll(cx, limit));
+        let permit = permit.take();
+        let (response, back) = match whole {
+            Ok(whole) => whole,
+            Err(cause) => {
+                let lost = std::mem::replace(&mut self.stage, Stage::Over);
+                drop(permit);
+                return Poll::Ready(Err(match lost {
+                    Stage::Reading(reply, _) => TransportError::body_lost(reply.into_head(), cause),
+                    _ => TransportError::maybe_sent(cause),
+                }));
+            }
+        };
+        self.stage = Stage::Over;
+        if let Some(mut permit) = permit {
+            if let Seat::Connection { sender, .. } = permit.seat() {
+                *sender = back;
+            }
+            if response.status() == StatusCode::MISDIRECTED_REQUEST {
+                // RFC 9110 section 15.5.20: to be sent again over another connection.
+                permit.retire();
+            }
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
 impl Future for Attempt {
     type Output = Result<Response<Bytes>, TransportError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            match std::mem::replace(&mut self.stage, Stage::Over) {
-                queued @ Stage::Queued(..) => {
-                    self.stage = queued;
-                    ready!(self.poll_room(cx));
-                    match std::mem::replace(&mut self.stage, Stage::Over) {
-                        Stage::Queued(request, Room::Taken(permit)) => self.send(request, permit),
-                        #[cfg(feature = "tower")]
-                        Stage::Queued(request, Room::ServiceTaken(permit)) => {
-                            self.stage = Stage::Sending(permit.call(*request), None);
-                        }
-                        other => self.stage = other,
+            // A stage is left in its place as long as it lasts: moving it costs more than all else here.
+            match &mut self.stage {
+                Stage::Queued(..) => ready!(self.poll_room(cx)),
+                Stage::Streaming(streaming, _) => {
+                    let result = ready!(streaming.as_mut().poll(cx));
+                    if let Stage::Streaming(_, mut permit) = std::mem::replace(&mut self.stage, Stage::Over) {
+                        let result = result
+                            .map(|response| response.map(ReplyBody::Hyper))
+                            .map_err(|error| lost_h2(error, &mut permit));
+                        self.sent((result, None), Some(permit));
                     }
+                    continue;
                 }
-                Stage::Sending(mut sending, permit) => match sending.as_mut().poll(cx) {
-                    Poll::Ready(sent) => self.sent(sent, permit),
-                    Poll::Pending => {
-                        self.stage = Stage::Sending(sending, permit);
-                        return Poll::Pending;
+                Stage::Sending(sending, _) => {
+                    let sent = ready!(sending.as_mut().poll(cx));
+                    if let Stage::Sending(_, permit) = std::mem::replace(&mut self.stage, Stage::Over) {
+                        self.sent(sent, permit);
                     }
-                },
-                Stage::Reading(mut reply, mut permit) => match reply.poll(cx, self.reply_limit) {
-                    Poll::Ready(Ok((response, back))) => {
-                        if let Some(permit) = &mut permit {
-                            if let Seat::Connection { sender, .. } = permit.seat() {
-                                *sender = back;
-                            }
-                            if response.status() == StatusCode::MISDIRECTED_REQUEST {
-                                // RFC 9110 section 15.5.20: to be sent again over another connection.
-                                permit.retire();
-                            }
-                        }
-                        return Poll::Ready(Ok(response));
-                    }
-                    Poll::Ready(Err(cause)) => {
-                        return Poll::Ready(Err(TransportError::body_lost(reply.into_head(), cause)));
-                    }
-                    Poll::Pending => {
-                        self.stage = Stage::Reading(reply, permit);
-                        return Poll::Pending;
-                    }
-                },
+                    continue;
+                }
+                Stage::Reading(..) => return self.poll_reply(cx),
+                Stage::Failed(_) | Stage::Over => {}
+            }
+            match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Queued(request, Room::Taken(permit)) => self.send(*request, permit),
+                #[cfg(feature = "tower")]
+                Stage::Queued(request, Room::ServiceTaken(permit)) => {
+                    self.stage = Stage::Sending(permit.call(*request), None);
+                }
                 Stage::Failed(error) => return Poll::Ready(Err(error)),
-                Stage::Over => {
+                _ => {
                     let error = io::Error::other("an attempt was polled after its end");
                     return Poll::Ready(Err(TransportError::maybe_sent(error)));
                 }
@@ -280,26 +317,19 @@ impl Future for Attempt {
     }
 }
 
-async fn send_h2(mut sender: H2Sender, over: Arc<AtomicBool>, request: Box<Request<RequestBody>>) -> Sent {
-    let result = sender.try_send_request(*request).await;
-    let result = result
-        .map(|response| response.map(ReplyBody::Hyper))
-        .map_err(|mut error| {
-            let request = error.take_message();
-            // A request whose stream was not opened is dropped with the connection: hyper does not give that one back.
-            let dropped = error.error().is_user() && over.load(Ordering::SeqCst);
-            match request {
-                Some(request) => Lost::Unsent(Box::new(request), error.into_error()),
-                None if dropped => Lost::Dropped,
-                None => Lost::Broken(error.into_error()),
-            }
-        });
-    (result, None)
+/// hyper gives a request back that it has not written. One whose stream was not opened is dropped with the connection.
+fn lost_h2(mut error: TrySendError<Request<RequestBody>>, permit: &mut Permit) -> Lost {
+    let over = matches!(permit.seat(), Seat::Stream { over, .. } if over.load(Ordering::SeqCst));
+    match error.take_message() {
+        Some(request) => Lost::Unsent(Box::new(request), error.into_error()),
+        None if over && error.error().is_user() => Lost::Dropped,
+        None => Lost::Broken(error.into_error()),
+    }
 }
 
-async fn send_h1(mut sender: H1Sender, host: Option<HeaderValue>, mut request: Box<Request<RequestBody>>) -> Sent {
+async fn send_h1(mut sender: H1Sender, host: Option<HeaderValue>, mut request: Request<RequestBody>) -> Sent {
     if let Err(error) = sender.ready().await {
-        return (Err(Lost::Unsent(request, error)), None);
+        return (Err(Lost::Unsent(Box::new(request), error)), None);
     }
     // RFC 9112 section 3.2.1: the path, with the host in a header of its own.
     let path = request.uri().path_and_query().cloned();
@@ -307,7 +337,7 @@ async fn send_h1(mut sender: H1Sender, host: Option<HeaderValue>, mut request: B
     if let Some(host) = host {
         request.headers_mut().insert(HOST, host);
     }
-    match sender.try_send_request(*request).await {
+    match sender.try_send_request(request).await {
         Ok(response) => (Ok(response.map(ReplyBody::Hyper)), Some(sender)),
         Err(error) => (Err(lost_h1(error, whole)), None),
     }
@@ -322,88 +352,4 @@ fn lost_h1(mut error: TrySendError<Request<RequestBody>>, whole: Uri) -> Lost {
         }
         None => Lost::Broken(error.into_error()),
     }
-}
-
-/// The request was handed over, and no head of a reply came.
-fn lost(error: &hyper::Error, permit: Option<&mut Permit>) -> TransportError {
-    use h2::Reason;
-    let cause = cause(error);
-    let Some(h2) = find::<h2::Error>(error).filter(|h2| h2.is_remote()) else {
-        return TransportError::maybe_sent(cause);
-    };
-    match (h2.reason(), permit) {
-        // The peer is overrun: what it says of single streams is no reason to send them again at once.
-        (Some(Reason::ENHANCE_YOUR_CALM), permit) => {
-            if let Some(permit) = permit.filter(|_| h2.is_go_away()) {
-                permit.retire();
-            }
-            TransportError::maybe_sent(cause).pause(CALM)
-        }
-        (Some(Reason::HTTP_1_1_REQUIRED), Some(permit)) => {
-            permit.require_http1();
-            TransportError::not_sent(cause)
-        }
-        // RFC 9113 section 8.7: a stream above the last id of a GOAWAY, and one refused, was not processed. (Others get no
-        // error of a GOAWAY: h2 lets them finish.)
-        (_, permit) if h2.is_go_away() => {
-            if let Some(permit) = permit {
-                permit.retire();
-            }
-            TransportError::not_sent(cause)
-        }
-        (Some(Reason::REFUSED_STREAM), _) => TransportError::not_sent(cause),
-        _ => TransportError::maybe_sent(cause),
-    }
-}
-
-/// The cause as std has it, in words that hold nothing of a peer's: its text may quote what it was sent.
-fn cause(error: &hyper::Error) -> io::Error {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidData, TimedOut, UnexpectedEof};
-    if error.is_timeout() {
-        return io::Error::new(TimedOut, "the peer answers no pings");
-    }
-    if let Some(h2) = find::<h2::Error>(error) {
-        if let Some(io) = h2.get_io() {
-            return io::Error::new(io.kind(), "the connection broke");
-        }
-        let Some(reason) = h2.reason() else {
-            return io::Error::new(ConnectionAborted, "the connection takes no requests");
-        };
-        let what = match (h2.is_remote(), h2.is_go_away()) {
-            (true, true) => "the peer ended the connection",
-            (true, false) => "the peer reset the stream",
-            (false, _) => "the peer broke the rules of HTTP/2",
-        };
-        let kind = if h2.is_remote() { ConnectionReset } else { InvalidData };
-        return io::Error::new(kind, format!("{what}: {}", reason.description()));
-    }
-    if let Some(io) = find::<io::Error>(error) {
-        return match io.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(io.kind(), "the connection broke"),
-        };
-    }
-    if error.is_incomplete_message() {
-        return io::Error::new(UnexpectedEof, "the connection was closed before the reply");
-    }
-    let kind = if error.is_parse() {
-        InvalidData
-    } else {
-        ConnectionAborted
-    };
-    // Of the error itself only: hyper has a fixed text for each of them.
-    io::Error::new(kind, error.to_string())
-}
-
-/// The first cause of this type.
-fn find<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
-    let mut source = std::error::Error::source(error);
-    for _ in 0..8 {
-        let error = source?;
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        source = error.source();
-    }
-    None
 }

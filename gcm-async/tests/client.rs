@@ -405,6 +405,44 @@ async fn nobody_is_no_request_and_an_empty_report() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_that_are_aborted_leave_their_room_to_the_others() {
+    for (speak, builder) in [
+        (Speak::Http1, Client::builder()),
+        (Speak::Http2(10), h2c().connections(2)),
+    ] {
+        let peer = Peer::accepting(speak);
+        let client = builder.build(peer.gateway());
+        let mut tasks = Vec::new();
+        for number in 0..600 {
+            let client = client.clone();
+            tasks.push(tokio::spawn(
+                async move { client.send_one(&message(), token(number)).await },
+            ));
+            if number % 3 == 0 {
+                tasks[number / 2].abort();
+            }
+            if number % 50 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let mut accepted = 0;
+        for task in tasks {
+            match task.await {
+                Ok(result) => accepted += usize::from(result.is_ok()),
+                Err(error) => assert!(error.is_cancelled()),
+            }
+        }
+        assert!(accepted >= 400);
+        // All the room is there again: as many as at first are on their way at once.
+        let report = client.send(&message(), tokens(200)).await.unwrap();
+        assert_eq!(report.accepted().count(), 200);
+        assert!(peer.count(|counts| &counts.most_active) <= 20);
+        drop(client);
+        no_task_is_left().await;
+    }
+}
+
 #[test]
 fn a_client_outlives_a_runtime() {
     let peer = Peer::accepting(Speak::Http2(100));

@@ -475,6 +475,7 @@ async fn connections_count_against_nobody_when_their_requests_fail() {
     for _ in 0..5 {
         assert_eq!(transport_error(&client, &peer.url()).await.sent(), Sent::MaybeSent);
     }
+    peer.until(|counts| &counts.open, 0).await;
     gate.add_permits(10);
     let client = Client::builder().concurrency(2).build(peer.gateway());
     let report = client.send(&message(), tokens(10)).await.unwrap();

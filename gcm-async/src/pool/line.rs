@@ -36,6 +36,8 @@ struct H2Line {
     dispatcher: Option<http2::Connection<Socket, RequestBody, Errands>>,
     over: Arc<AtomicBool>,
     new: Errands,
+    /// Empty; kept for its capacity.
+    taken: Vec<Errand>,
     running: FuturesUnordered<Errand>,
     site: Weak<Site>,
     id: u64,
@@ -106,6 +108,7 @@ async fn run_h2(socket: Socket, dialing: Dialing) {
         dispatcher: Some(dispatcher),
         over,
         new,
+        taken: Vec::new(),
         running: FuturesUnordered::new(),
         site: weak,
         id,
@@ -124,7 +127,8 @@ impl Future for H2Line {
         let line = &mut *self;
         loop {
             line.poll_dispatcher(cx);
-            line.running.extend(line.new.take());
+            line.new.swap(&mut line.taken);
+            line.running.extend(line.taken.drain(..));
             while let Poll::Ready(Some(())) = Pin::new(&mut line.running).poll_next(cx) {}
             line.heed_limit();
             if line.dispatcher.is_none() && line.running.is_empty() {
@@ -176,8 +180,8 @@ impl H2Line {
 }
 
 impl Errands {
-    fn take(&self) -> Vec<Errand> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn swap(&self, other: &mut Vec<Errand>) {
+        std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), other);
     }
 
     fn is_empty(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::Taking;
 use super::line::{self, H1Sender, H2Sender};
+use super::permit::{Permit, Seat};
 use crate::dial::{Dial, NoConnection, Protocol, Target};
 use crate::settings::Settings;
 use http::HeaderValue;
@@ -77,25 +78,6 @@ struct Waiting {
     runtime: Handle,
 }
 
-/// Room for one request. Dropped, it is there for the next.
-pub(crate) struct Permit {
-    site: Arc<Site>,
-    id: u64,
-    seat: Seat,
-}
-
-/// What a permit is for.
-pub(crate) enum Seat {
-    /// A stream of this connection.
-    Stream {
-        sender: H2Sender,
-        /// The connection is over: what it still held was not sent.
-        over: Arc<AtomicBool>,
-    },
-    /// A whole connection; without its sender, it cannot be used again.
-    Connection { sender: Option<H1Sender>, born: Instant },
-}
-
 /// One connection in the making. Dropped too early, with the runtime that made it, it counts as failed.
 pub(super) struct Dialing {
     site: Weak<Site>,
@@ -122,6 +104,11 @@ impl Site {
 
     pub(super) fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// The host as HTTP/1.1 names it.
+    pub(super) fn host(&self) -> Option<&HeaderValue> {
+        self.host.as_ref()
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -232,6 +219,14 @@ impl Site {
         }
     }
 
+    /// The host wants HTTP/1.1 from now on.
+    pub(super) fn require_http1(&self) {
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.http1_required, true) {
+            state.protocol = Some(Protocol::Http1);
+        }
+    }
+
     /// When to look again whether the connection has been idle for too long; `None` when it is not kept any more.
     pub(super) fn tend(self: &Arc<Self>, id: u64, born: Instant) -> Option<Instant> {
         let now = Instant::now();
@@ -331,7 +326,7 @@ impl Site {
         turn_away(waiting, none);
     }
 
-    fn release_stream(self: &Arc<Self>, id: u64) {
+    pub(super) fn release_stream(self: &Arc<Self>, id: u64) {
         let mut state = self.lock();
         if let Some(lane) = state.lane(id) {
             lane.active -= 1;
@@ -347,7 +342,7 @@ impl Site {
         }
     }
 
-    fn release_connection(self: &Arc<Self>, id: u64, sender: Option<H1Sender>, born: Instant) {
+    pub(super) fn release_connection(self: &Arc<Self>, id: u64, sender: Option<H1Sender>, born: Instant) {
         let mut state = self.lock();
         state.busy -= 1;
         let now = Instant::now();
@@ -431,60 +426,6 @@ impl State {
                 let used = self.lanes.iter().filter(|lane| !lane.sender.is_closed()).count();
                 self.dialing == 0 && used < settings.connections.max(1) && self.lanes.iter().all(|lane| lane.known)
             }
-        }
-    }
-}
-
-impl Permit {
-    fn new(site: &Arc<Site>, id: u64, seat: Seat) -> Self {
-        Self {
-            site: Arc::clone(site),
-            id,
-            seat,
-        }
-    }
-
-    pub(crate) fn seat(&mut self) -> &mut Seat {
-        &mut self.seat
-    }
-
-    /// The host as HTTP/1.1 names it.
-    pub(crate) fn host(&self) -> Option<&HeaderValue> {
-        self.site.host.as_ref()
-    }
-
-    /// The connection is not used again.
-    pub(crate) fn retire(&mut self) {
-        match &mut self.seat {
-            Seat::Stream { .. } => self.site.retire(self.id),
-            Seat::Connection { sender, .. } => *sender = None,
-        }
-    }
-
-    /// The host wants HTTP/1.1 (RFC 9113 section 7, `HTTP_1_1_REQUIRED`).
-    pub(crate) fn require_http1(&mut self) {
-        {
-            let mut state = self.site.lock();
-            if !std::mem::replace(&mut state.http1_required, true) {
-                state.protocol = Some(Protocol::Http1);
-            }
-        }
-        self.retire();
-    }
-
-    /// Other room at the same host.
-    pub(crate) fn exchange(self) -> Taking {
-        let site = Arc::clone(&self.site);
-        drop(self);
-        site.take()
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        match &mut self.seat {
-            Seat::Stream { .. } => self.site.release_stream(self.id),
-            Seat::Connection { sender, born } => self.site.release_connection(self.id, sender.take(), *born),
         }
     }
 }

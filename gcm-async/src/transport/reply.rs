@@ -1,6 +1,6 @@
 //! `Reply` decides when a reply is whole, and how much of it is read.
 
-use super::cause;
+use super::lost::cause;
 use crate::pool::H1Sender;
 use bytes::Bytes;
 use http::Response;
