@@ -168,6 +168,38 @@ async fn who_keeps_to_the_limit_is_not_refused() {
 }
 
 #[tokio::test]
+async fn a_lowered_limit_counts_from_its_acknowledgement_on() {
+    let lower = |_| Conduct::Lower { at: 1, to: 5 };
+    let server = H2Server::start(Some(50), lower).await;
+    let address = server.address();
+    let sender = Sender::open(address, Opening::H2c).await;
+    sender.ask(message(address, 0)).await.unwrap();
+    assert!(burst(&sender, address, 500).await.iter().all(Result::is_ok));
+    assert_eq!((server.above_lowered(), server.refused()), (0, 0));
+    assert!(server.most_open() <= 5);
+
+    // One that acknowledges it and does not care.
+    let server = H2Server::start(Some(50), lower).await;
+    server.hold();
+    let mut rude = TcpStream::connect(server.address()).await.unwrap();
+    let settings = |flags: u8| [0, 0, 0, 4, flags, 0, 0, 0, 0];
+    rude.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    // HEADERS whose end is there (RFC 9113 section 6.2): `POST`, `http`, `/`, and a host (RFC 7541 appendix A).
+    let headers = |stream: u8| [0, 0, 6, 1, 4, 0, 0, 0, 2 * stream + 1, 0x83, 0x86, 0x84, 0x41, 1, b'h'];
+    rude.write_all(&settings(0)).await.unwrap();
+    rude.write_all(&settings(1)).await.unwrap();
+    rude.write_all(&headers(0)).await.unwrap();
+    server.until_open(1).await;
+    rude.write_all(&settings(1)).await.unwrap();
+    for stream in 1..8 {
+        rude.write_all(&headers(stream)).await.unwrap();
+    }
+    server.until_open(8).await;
+    // The first one counts, though it came before; four more are within the limit.
+    assert_eq!((server.above_lowered(), server.refused()), (3, 0));
+}
+
+#[tokio::test]
 async fn streams_above_the_last_id_of_a_goaway_are_not_processed() {
     let server = H2Server::start(None, |connection| match connection {
         0 => Conduct::GoAway { served: 3, more: 2 },
@@ -296,8 +328,8 @@ async fn a_proxy_sees_what_is_sent_in_clear_and_not_what_is_under_tls() {
         let server = ScenarioServer::start(&scenario(&json!({}), &json!({})), protocol, |_| {}).await;
         let address = server.address();
         let proxy = ConnectProxy::leading_to(address).await;
-        let head = "CONNECT push.example.org:443 HTTP/1.1\r\nHost: push.example.org:443\r\n\r\n";
-        let stream = tunnel(&proxy, head).await.unwrap();
+        let wish = "CONNECT push.example.org:443 HTTP/1.1\r\nHost: push.example.org:443\r\n\r\n";
+        let stream = tunnel(&proxy, wish).await.unwrap();
         let authority = server.authority().unwrap_or_default();
         let opening = match protocol {
             Protocol::Http1 => Opening::Http1,
@@ -306,7 +338,7 @@ async fn a_proxy_sees_what_is_sent_in_clear_and_not_what_is_under_tls() {
         };
         let sender = Sender::over(stream, opening).await;
         assert_eq!(sender.ask(legacy(address, &["4"])).await.unwrap().status(), 200);
-        assert_eq!(proxy.heads(), [head]);
+        assert_eq!(proxy.heads(), [wish]);
         let heard = String::from_utf8_lossy(&proxy.heard()).into_owned();
         let is_clear = matches!(protocol, Protocol::Http1 | Protocol::H2c);
         assert_eq!(heard.contains("registration_ids"), is_clear, "{protocol:?}");

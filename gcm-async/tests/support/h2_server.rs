@@ -33,6 +33,8 @@ pub enum Conduct {
     Reset { times: usize, reason: Reason },
     /// Sends the first ones half a reply, and resets them.
     HalfBody { times: usize },
+    /// Allows only so many streams at once from the first one on that comes as this number, with SETTINGS of its own.
+    Lower { at: usize, to: u32 },
     /// Answers so many, then reads and writes nothing any more, and keeps the connection.
     BlackHole { served: usize },
 }
@@ -138,6 +140,11 @@ impl H2Server {
         self.shared.taps.lock().unwrap().iter().map(|tap| tap.refused()).sum()
     }
 
+    /// Streams that were opened above a limit after a client had acknowledged that it was lowered.
+    pub fn above_lowered(&self) -> usize {
+        self.shared.taps.lock().unwrap().iter().map(|tap| tap.above()).sum()
+    }
+
     /// The most streams that were open at once on one connection, of those within the limit.
     pub fn most_open(&self) -> usize {
         self.shared.most_open.load(Ordering::SeqCst)
@@ -158,22 +165,25 @@ struct Opened {
 struct Counted {
     shared: Arc<Shared>,
     here: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
 }
 
 impl Counted {
-    fn new(shared: &Arc<Shared>, here: &Arc<AtomicUsize>) -> Self {
+    fn new(shared: &Arc<Shared>, here: &Arc<AtomicUsize>, seen: &Arc<Seen>) -> Self {
         let now = here.fetch_add(1, Ordering::SeqCst) + 1;
         shared.most_open.fetch_max(now, Ordering::SeqCst);
         shared.open.send_modify(|open| *open += 1);
         Self {
             shared: Arc::clone(shared),
             here: Arc::clone(here),
+            seen: Arc::clone(seen),
         }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        self.seen.end();
         self.here.fetch_sub(1, Ordering::SeqCst);
         self.shared.open.send_modify(|open| *open -= 1);
     }
@@ -205,7 +215,7 @@ impl Shared {
         // An end of the dialogue is the client's going away.
         while let Some(Ok((request, respond))) = connection.accept().await {
             number += 1;
-            let counted = Counted::new(self, &here);
+            let counted = Counted::new(self, &here, seen);
             let shared = Arc::clone(self);
             let mut opened = Opened { request, respond };
             match conduct {
@@ -225,7 +235,6 @@ impl Shared {
                         seen.go_away(last, Reason::NO_ERROR.into());
                         gone.send_replace(true);
                     }
-                    continue;
                 }
                 Conduct::Calm { served } if number > served => {
                     connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
@@ -248,6 +257,10 @@ impl Shared {
                         drop(counted);
                     });
                 }
+                Conduct::Lower { at, to } if number == at => {
+                    seen.lower(to);
+                    answering.spawn(async move { shared.answer(opened, counted).await });
+                }
                 _ => {
                     answering.spawn(async move { shared.answer(opened, counted).await });
                 }
@@ -257,11 +270,11 @@ impl Shared {
 
     /// A whole reply.
     async fn answer(&self, mut opened: Opened, counted: Counted) {
-        let mut held = self.held.subscribe();
+        let mut gate = self.held.subscribe();
         let Some(request) = whole(opened.request).await else {
             return;
         };
-        let _ = held.wait_for(|held| !held).await;
+        let _ = gate.wait_for(|held| !held).await;
         let reply = self.emulator.lock().unwrap().handle(&request);
         // The client may open another one as soon as it reads the end of this one.
         drop(counted);

@@ -1,5 +1,5 @@
-//! Frames of HTTP/2 (RFC 9113 section 4.1) are counted here as they leave a server, and put in between where a library would
-//! not send them.
+//! Frames of HTTP/2 (RFC 9113 section 4.1) are counted here as they come to a server and leave it, and put in between where a
+//! library would not send them.
 
 use bytes::{Buf, BufMut};
 use std::io;
@@ -11,28 +11,54 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+/// Bytes of the client's preface, and of a frame's head.
+const PREFACE: usize = 24;
 const HEAD: usize = 9;
 const DATA: u8 = 0;
+const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const ACK: u8 = 1;
+const MAX_CONCURRENT_STREAMS: u16 = 3;
 const REFUSED_STREAM: u32 = 7;
 
 /// A server's stream.
 pub struct Tap {
     stream: TcpStream,
     seen: Arc<Seen>,
-    /// What of the frame at hand is still to come.
-    left: usize,
-    /// The head of the next frame, and the first bytes of a `RST_STREAM`.
-    head: Vec<u8>,
+    inward: Inward,
+    outward: Outward,
     /// Being put in between.
     own: Vec<u8>,
 }
 
-/// What left through it.
+/// What comes in.
+struct Inward {
+    /// What of the preface or the frame at hand is still to come.
+    left: usize,
+    head: Vec<u8>,
+    /// To be handed on.
+    ready: Vec<u8>,
+}
+
+/// What goes out.
+#[derive(Default)]
+struct Outward {
+    left: usize,
+    /// The head of the next frame, and the first bytes of a `RST_STREAM`.
+    head: Vec<u8>,
+}
+
+/// What went through it.
 #[derive(Default)]
 pub struct Seen {
     refused: AtomicUsize,
+    opened: AtomicUsize,
+    ended: AtomicUsize,
+    acknowledged: AtomicUsize,
+    above: AtomicUsize,
+    limit: AtomicUsize,
     data: Notify,
     next: Mutex<Vec<u8>>,
 }
@@ -43,6 +69,16 @@ impl Seen {
         self.refused.load(Ordering::SeqCst)
     }
 
+    /// Streams that were opened above a limit that was lowered, after that was acknowledged.
+    pub fn above(&self) -> usize {
+        self.above.load(Ordering::SeqCst)
+    }
+
+    /// A stream is about to end.
+    pub fn end(&self) {
+        self.ended.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Waits until a frame of data left.
     pub async fn data(&self) {
         self.data.notified().await;
@@ -51,13 +87,35 @@ impl Seen {
     /// Puts a GOAWAY between the frames, before the next one that leaves.
     pub fn go_away(&self, last: u32, reason: u32) {
         let mut next = self.next.lock().unwrap();
-        next.put_uint(8, 3);
-        next.put_u8(GOAWAY);
-        next.put_u8(0);
-        next.put_u32(0);
+        head(&mut next, 8, GOAWAY);
         next.put_u32(last);
         next.put_u32(reason);
     }
+
+    /// Puts SETTINGS with another limit of streams there.
+    pub fn lower(&self, streams: u32) {
+        self.limit.store(usize::try_from(streams).unwrap(), Ordering::SeqCst);
+        let mut next = self.next.lock().unwrap();
+        head(&mut next, 6, SETTINGS);
+        next.put_u16(MAX_CONCURRENT_STREAMS);
+        next.put_u32(streams);
+    }
+
+    fn open(&self) {
+        let opened = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
+        let open = opened - self.ended.load(Ordering::SeqCst);
+        if self.acknowledged.load(Ordering::SeqCst) > 1 && open > self.limit.load(Ordering::SeqCst) {
+            self.above.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The head of a frame of the connection, without flags.
+fn head(frame: &mut Vec<u8>, length: u64, kind: u8) {
+    frame.put_uint(length, 3);
+    frame.put_u8(kind);
+    frame.put_u8(0);
+    frame.put_u32(0);
 }
 
 impl Tap {
@@ -66,15 +124,64 @@ impl Tap {
         let tap = Self {
             stream,
             seen: Arc::clone(&seen),
-            left: 0,
-            head: Vec::new(),
+            inward: Inward {
+                left: PREFACE,
+                head: Vec::new(),
+                ready: Vec::new(),
+            },
+            outward: Outward::default(),
             own: Vec::new(),
         };
         (tap, seen)
     }
 
-    /// Reads along what leaves.
-    fn pass(&mut self, mut bytes: &[u8]) {
+    /// Writes what is to be put in between, at the end of a frame.
+    fn poll_own(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.outward.left == 0 && self.outward.head.is_empty() {
+            self.own.append(&mut self.seen.next.lock().unwrap());
+        }
+        while !self.own.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(task, &self.own))?;
+            self.own.drain(..written);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Inward {
+    /// Reads along, and keeps to itself that a limit was acknowledged that the library does not know of.
+    fn pass(&mut self, mut bytes: &[u8], seen: &Seen) {
+        while !bytes.is_empty() {
+            if self.left > 0 {
+                let (passed, rest) = bytes.split_at(self.left.min(bytes.len()));
+                self.ready.extend_from_slice(passed);
+                self.left -= passed.len();
+                bytes = rest;
+                continue;
+            }
+            self.head.push(bytes[0]);
+            bytes = &bytes[1..];
+            if self.head.len() == HEAD {
+                let (kind, flags) = (self.head[3], self.head[4]);
+                self.left = usize::try_from((&self.head[..]).get_uint(3)).unwrap();
+                if kind == HEADERS {
+                    seen.open();
+                }
+                let is_own =
+                    kind == SETTINGS && flags & ACK != 0 && seen.acknowledged.fetch_add(1, Ordering::SeqCst) > 0;
+                if is_own {
+                    self.head.clear();
+                } else {
+                    self.ready.append(&mut self.head);
+                }
+            }
+        }
+    }
+}
+
+impl Outward {
+    /// Reads along.
+    fn pass(&mut self, mut bytes: &[u8], seen: &Seen) {
         while !bytes.is_empty() {
             if self.left > 0 {
                 let skipped = self.left.min(bytes.len());
@@ -92,40 +199,42 @@ impl Tap {
                 self.left = HEAD + length - wanted;
                 head.advance(HEAD - 3);
                 if kind == Some(RST_STREAM) && head.get_u32() == REFUSED_STREAM {
-                    self.seen.refused.fetch_add(1, Ordering::SeqCst);
+                    seen.refused.fetch_add(1, Ordering::SeqCst);
                 }
                 if kind == Some(DATA) {
-                    self.seen.data.notify_one();
+                    seen.data.notify_one();
                 }
                 self.head.clear();
             }
         }
     }
-
-    /// Writes what is to be put in between, at the end of a frame.
-    fn poll_own(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.left == 0 && self.head.is_empty() {
-            self.own.append(&mut self.seen.next.lock().unwrap());
-        }
-        while !self.own.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(task, &self.own))?;
-            self.own.drain(..written);
-        }
-        Poll::Ready(Ok(()))
-    }
 }
 
 impl AsyncRead for Tap {
     fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(task, buffer)
+        let tap = &mut *self;
+        let mut bytes = [0; 4096];
+        while tap.inward.ready.is_empty() {
+            let mut fresh = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut tap.stream).poll_read(task, &mut fresh))?;
+            if fresh.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            tap.inward.pass(fresh.filled(), &tap.seen);
+        }
+        let length = tap.inward.ready.len().min(buffer.remaining());
+        buffer.put_slice(&tap.inward.ready[..length]);
+        tap.inward.ready.drain(..length);
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Tap {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_own(task))?;
-        let written = ready!(Pin::new(&mut self.stream).poll_write(task, bytes))?;
-        self.pass(&bytes[..written]);
+        let tap = &mut *self;
+        let written = ready!(Pin::new(&mut tap.stream).poll_write(task, bytes))?;
+        tap.outward.pass(&bytes[..written], &tap.seen);
         Poll::Ready(Ok(written))
     }
 
