@@ -10,7 +10,12 @@
 
 #[path = "../../examples/emulator/certificate.rs"]
 pub mod certificate;
+pub mod h2_server;
 pub mod plain;
+pub mod proxy;
+pub mod scenario_server;
+pub mod tap;
+pub mod tasks;
 
 use std::env;
 use std::fs;

@@ -49,6 +49,7 @@ impl Sender {
 
     /// The same on a stream that leads there.
     pub async fn over(stream: TcpStream, opening: Opening<'_>) -> Self {
+        stream.set_nodelay(true).unwrap();
         match opening {
             Opening::Http1 => Self::http1(stream).await,
             Opening::H2c => Self::http2(stream).await.0,
