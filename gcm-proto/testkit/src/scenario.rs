@@ -176,6 +176,11 @@ impl Scenario {
         self.sockets
     }
 
+    /// Whether it is about the v1 wire.
+    pub fn is_v1(&self) -> bool {
+        matches!(self.wire, Wire::V1)
+    }
+
     /// The gateway of a route. Of a route's server, v1 is served at its root, and its token endpoint is there, too.
     pub fn gateway(&self, route: Route) -> Gateway {
         let gateway = match self.wire {
@@ -273,7 +278,7 @@ impl Scenario {
                 *value = (seconds / u128::from(self.scale)).to_string().into();
             }
         }
-        if matches!(self.wire, Wire::V1) {
+        if self.is_v1() {
             credential::introduce(&mut script, self.tokens.is_empty());
         }
         script
