@@ -52,8 +52,8 @@ impl Protocol {
     }
 }
 
-/// Serves one scenario until it is dropped. One request is answered after the other, whatever connection it comes on, so
-/// that requests have an order.
+/// Serves one scenario until it is dropped. One request is answered after the other, whatever connection it comes on, and
+/// HTTP/2 has one stream at a time: so the requests of a client with one connection have an order.
 pub struct ScenarioServer {
     address: SocketAddr,
     protocol: Protocol,
@@ -182,7 +182,10 @@ where
     let served = async {
         // An error here is the client's going away, or half a body.
         if protocol.is_http2() {
-            let _ = http2::Builder::new(spawner).serve_connection(io, service).await;
+            let mut builder = http2::Builder::new(spawner);
+            // The next request comes when this one is answered.
+            builder.max_concurrent_streams(1);
+            let _ = builder.serve_connection(io, service).await;
         } else {
             let _ = http1::Builder::new().serve_connection(io, service).await;
         }
