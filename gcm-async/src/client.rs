@@ -335,7 +335,7 @@ impl Client {
             desk,
             self.transport.clone(),
             self.reply,
-            self.expires_after,
+            self.gateway.endpoint().uri().clone(),
             open,
             watched,
         )

@@ -18,7 +18,6 @@ pub(crate) struct Work {
     taken: u64,
     /// What became of those that were taken when the machine had ended.
     late: Progress,
-    ended: bool,
     driver: Option<Waker>,
 }
 
@@ -30,7 +29,6 @@ impl Desk {
                 delivery,
                 taken: 0,
                 late: Progress::default(),
-                ended: false,
                 driver: None,
             }),
         }
@@ -47,7 +45,6 @@ impl Desk {
                 Ending::Stop => work.delivery.stop(),
                 Ending::Cancel => work.delivery.cancel(),
             }
-            work.ended = true;
             work.driver.take()
         };
         if let Some(driver) = driver {
@@ -70,14 +67,19 @@ impl Desk {
         }
     }
 
-    pub(crate) fn poll(&self, now: Now) -> Step {
-        self.lock().delivery.poll(now)
+    /// Whether somebody may be sent to now.
+    pub(crate) fn has_ready(&self) -> bool {
+        self.lock().delivery.pending().0 > 0
     }
 
-    /// Whether the machine will send nothing more, or has outcomes beyond those fetched: then asking it makes no request.
-    pub(crate) fn has_only_outcomes(&self, fetched: u64) -> bool {
-        let work = self.lock();
-        work.ended || work.delivery.progress().settled() > fetched
+    /// What the machine has next; no request, unless it `may_send`.
+    pub(crate) fn poll(&self, now: Now, may_send: bool) -> Step {
+        let mut work = self.lock();
+        if may_send {
+            work.delivery.poll(now)
+        } else {
+            work.delivery.poll_settled(now)
+        }
     }
 
     /// A poisoned lock is taken all the same: what is behind it is whole.

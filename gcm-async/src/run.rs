@@ -4,12 +4,12 @@
 
 use crate::desk::Desk;
 use crate::stop::Watched;
-use crate::transport::{Attempt, Transport};
+use crate::transport::{Attempt, Reservation, Transport};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
 use gcm_proto::{Settled, Step, Target, Ticket, TransportError};
-use http::Response;
+use http::{Request, Response, Uri};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,9 +27,6 @@ const INTAKE: usize = 256;
 /// wait for their turn.
 const AHEAD: usize = 4096;
 
-/// While a request waits for room, the machine is asked so often whether somebody's time is over.
-const TICK: Duration = Duration::from_secs(1);
-
 /// Who has recipients beyond those the machine began with.
 pub(crate) trait Intake {
     fn poll_target(&mut self, cx: &mut Context<'_>) -> Poll<Option<Target>>;
@@ -40,18 +37,17 @@ pub(crate) struct Run {
     desk: Arc<Desk>,
     transport: Transport,
     reply: Duration,
-    expires: Option<Instant>,
-    /// Made, and without room: rarely more than one. Dropped before those that have it, so that it is not given to them.
-    held: VecDeque<(Ticket, Attempt)>,
+    /// Where messages go.
+    url: Uri,
+    /// Room for the next request, or the promise of it. Dropped before those on their way, so that it is not given to them.
+    room: Option<Reservation>,
     /// On their way.
     flights: FuturesUnordered<Flight>,
     /// Nobody on its way is overdue before.
     overdue_at: Option<Instant>,
-    tick_at: Instant,
     /// Some are on their way that were not polled yet.
     fresh: bool,
     landed: Vec<(Ticket, Result<Response<Bytes>, TransportError>)>,
-    fetched: u64,
     open: bool,
     finished: bool,
     timer: Option<Pin<Box<Sleep>>>,
@@ -81,23 +77,20 @@ impl Run {
         desk: Arc<Desk>,
         transport: Transport,
         reply: Duration,
-        expires_after: Option<Duration>,
+        url: Uri,
         open: bool,
         watched: [Option<Watched>; 2],
     ) -> Self {
-        let now = Instant::now();
         Self {
             desk,
             transport,
             reply,
-            expires: expires_after.and_then(|time| now.checked_add(time)),
             flights: FuturesUnordered::new(),
             overdue_at: None,
-            held: VecDeque::new(),
-            tick_at: now,
+            url,
+            room: None,
             fresh: false,
             landed: Vec::new(),
-            fetched: 0,
             open,
             finished: false,
             timer: None,
@@ -126,14 +119,13 @@ impl Run {
         self.desk.driven_by(cx.waker());
         while !self.finished {
             self.land(cx);
-            self.seat(cx);
             let delay = match self.ask(cx, out) {
                 Asked::Outcomes => return Poll::Ready(()),
                 Asked::Nothing(delay) => delay,
                 Asked::Finished => {
                     self.finished = true;
                     // Nobody waits for what is still on its way.
-                    self.held.clear();
+                    self.room = None;
                     self.flights.clear();
                     break;
                 }
@@ -167,24 +159,6 @@ impl Run {
         }
     }
 
-    /// Sends off those that have got room.
-    fn seat(&mut self, cx: &mut Context<'_>) {
-        if self.held.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        for _ in 0..self.held.len() {
-            let Some((ticket, mut attempt)) = self.held.pop_front() else {
-                break;
-            };
-            if attempt.poll_room(cx).is_ready() {
-                self.launch(ticket, attempt, now);
-            } else {
-                self.held.push_back((ticket, attempt));
-            }
-        }
-    }
-
     fn launch(&mut self, ticket: Ticket, attempt: Attempt, since: Instant) {
         self.overdue_at = self.overdue_at.or_else(|| since.checked_add(self.reply));
         self.flights.push(Flight {
@@ -196,36 +170,27 @@ impl Run {
         self.fresh = true;
     }
 
-    /// Asks the machine until it has nothing for now. It hands out outcomes before it makes a request; while one request has
-    /// no room it is asked for outcomes only, but for a look at the clock now and then.
+    /// Asks the machine until it has nothing for now. It hands out outcomes before it makes a request, and makes one only when
+    /// there is room for it: what is made is sent, whatever happens meanwhile.
     fn ask(&mut self, cx: &mut Context<'_>, out: &mut VecDeque<Settled>) -> Asked {
         let (now, instant) = (self.desk.now(), Instant::now());
-        let mut look = !self.held.is_empty() && self.tick_at <= instant;
         loop {
             if out.len() >= HANDFUL {
                 return Asked::Outcomes;
             }
-            if !self.held.is_empty() && !look && !self.desk.has_only_outcomes(self.fetched) {
-                return Asked::Nothing(None);
-            }
-            match self.desk.poll(now) {
-                Step::Settle(done) => {
-                    self.fetched += 1;
-                    out.push_back(done);
-                }
+            let has_room = self.has_room(cx);
+            match self.desk.poll(now, has_room) {
+                Step::Settle(done) => out.push_back(done),
                 Step::Send(call) => {
-                    let mut attempt = self.transport.attempt(call.request);
-                    if attempt.poll_room(cx).is_ready() {
-                        self.launch(call.ticket, attempt, instant);
-                        continue;
-                    }
-                    self.held.push_back((call.ticket, attempt));
-                    look = false;
-                    self.next_tick();
+                    let attempt = self.attempt(call.request);
+                    self.launch(call.ticket, attempt, instant);
                 }
+                // Some who waited are ready now: for them there may be room.
+                Step::Wait(_) if self.room.is_none() && self.desk.has_ready() => {}
                 Step::Wait(delay) => {
-                    if look {
-                        self.next_tick();
+                    if has_room {
+                        // Others may need it.
+                        self.room = None;
                     }
                     return Asked::Nothing(delay);
                 }
@@ -240,10 +205,25 @@ impl Run {
         }
     }
 
-    fn next_tick(&mut self) {
-        let now = Instant::now();
-        let expires = self.expires.filter(|at| *at > now);
-        self.tick_at = expires.map_or(now + TICK, |at| at.min(now + TICK));
+    /// Whether there is room for a request, where somebody is to be sent to. It is asked for only then.
+    fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.desk.has_ready() {
+            self.room = None;
+            return false;
+        }
+        let (transport, url) = (&self.transport, &self.url);
+        let room = self.room.get_or_insert_with(|| transport.reserve(url));
+        room.poll(cx).is_ready()
+    }
+
+    /// A request for a token goes elsewhere, mostly; the room is kept then.
+    fn attempt(&mut self, request: Request<Vec<u8>>) -> Attempt {
+        let url = request.uri();
+        let is_there = url.authority() == self.url.authority() && url.scheme() == self.url.scheme();
+        match self.room.take_if(|_| is_there) {
+            Some(room) => self.transport.attempt_in(room, request),
+            None => self.transport.attempt(request),
+        }
     }
 
     /// Takes in some recipients while there is room. Says whether there were any, or no more are to come.
@@ -289,8 +269,7 @@ impl Run {
     fn poll_timer(&mut self, cx: &mut Context<'_>, delay: Option<Duration>) -> Poll<()> {
         let now = Instant::now();
         let due = delay.and_then(|delay| now.checked_add(delay));
-        let tick = (!self.held.is_empty()).then_some(self.tick_at);
-        let Some(at) = [due, tick, self.overdue_at].into_iter().flatten().min() else {
+        let Some(at) = [due, self.overdue_at].into_iter().flatten().min() else {
             return Poll::Pending;
         };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));

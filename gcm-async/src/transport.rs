@@ -92,27 +92,55 @@ enum Lost {
     Other(TransportError),
 }
 
+/// Room asked for before there is a request.
+pub(crate) struct Reservation {
+    room: Room,
+    /// There will be none.
+    refused: Option<NoConnection>,
+}
+
 impl Transport {
-    /// An attempt that has room, or has begun to wait for it.
-    pub(crate) fn attempt(&self, request: Request<Vec<u8>>) -> Attempt {
-        let mut request = request.map(|body| RequestBody::new(Bytes::from(body)));
-        request
-            .headers_mut()
-            .insert(USER_AGENT_HEADER, HeaderValue::from_static(USER_AGENT));
-        let (taking, reply_limit) = match self {
-            Self::Pool { pool, reply_limit } => (pool.take(request.uri()), *reply_limit),
+    /// Asks for room for one request to this URL.
+    pub(crate) fn reserve(&self, url: &Uri) -> Reservation {
+        let room = match self {
+            Self::Pool { pool, .. } => Room::Taking(pool.take(url)),
             #[cfg(feature = "tower")]
-            Self::Service { service, reply_limit } => {
-                let room = Room::Service(service.take());
-                return Attempt::new(Stage::Queued(Box::new(request), room), *reply_limit);
-            }
+            Self::Service { service, .. } => Room::Service(service.take()),
         };
-        let mut attempt = Attempt::new(Stage::Over, reply_limit);
-        match taking {
-            Taking::Now(permit) => attempt.send(request, permit),
-            later => attempt.stage = Stage::Queued(Box::new(request), Room::Taking(later)),
+        Reservation { room, refused: None }
+    }
+
+    /// An attempt in this room, which was for the request's URL.
+    pub(crate) fn attempt_in(&self, reservation: Reservation, request: Request<Vec<u8>>) -> Attempt {
+        let request = Self::named(request);
+        let mut attempt = Attempt::new(Stage::Over, self.reply_limit());
+        match (reservation.refused, reservation.room) {
+            (Some(none), _) => attempt.stage = Stage::Failed(none.to_error()),
+            (None, Room::Taken(permit) | Room::Taking(Taking::Now(permit))) => attempt.send(request, permit),
+            (None, room) => attempt.stage = Stage::Queued(Box::new(request), room),
         }
         attempt
+    }
+
+    /// An attempt that has room, or has begun to wait for it.
+    pub(crate) fn attempt(&self, request: Request<Vec<u8>>) -> Attempt {
+        let reservation = self.reserve(request.uri());
+        self.attempt_in(reservation, request)
+    }
+
+    fn named(request: Request<Vec<u8>>) -> Request<RequestBody> {
+        let mut request = request.map(|body| RequestBody::new(Bytes::from(body)));
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT_HEADER, HeaderValue::from_static(USER_AGENT));
+        request
+    }
+
+    fn reply_limit(&self) -> usize {
+        match self {
+            Self::Pool { reply_limit, .. } => *reply_limit,
+            #[cfg(feature = "tower")]
+            Self::Service { reply_limit, .. } => *reply_limit,
+        }
     }
 
     /// Keeps no connections.
@@ -122,6 +150,44 @@ impl Transport {
             #[cfg(feature = "tower")]
             Self::Service { .. } => {}
         }
+    }
+}
+
+impl Reservation {
+    /// Waits until there is room, or there will be none.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.refused.is_none() {
+            self.refused = ready!(self.room.poll(cx)).err();
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Room {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoConnection>> {
+        let taken = match self {
+            Self::Taking(taking) => match std::mem::replace(taking, Taking::Never(NoConnection::shut_down())) {
+                Taking::Now(permit) => Ok(permit),
+                Taking::Never(none) => Err(none),
+                Taking::Later(mut later) => match Pin::new(&mut later).poll(cx) {
+                    Poll::Pending => {
+                        *taking = Taking::Later(later);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(taken) => taken.unwrap_or_else(|_| Err(NoConnection::shut_down())),
+                },
+            },
+            #[cfg(feature = "tower")]
+            Self::Service(taking) => {
+                let permit = ready!(taking.as_mut().poll(cx));
+                *self = Self::ServiceTaken(permit);
+                return Poll::Ready(Ok(()));
+            }
+            Self::Taken(_) => return Poll::Ready(Ok(())),
+            #[cfg(feature = "tower")]
+            Self::ServiceTaken(_) => return Poll::Ready(Ok(())),
+        };
+        Poll::Ready(taken.map(|permit| *self = Self::Taken(permit)))
     }
 }
 
@@ -139,31 +205,8 @@ impl Attempt {
         let Stage::Queued(_, room) = &mut self.stage else {
             return Poll::Ready(());
         };
-        let taken = match room {
-            Room::Taking(taking) => match std::mem::replace(taking, Taking::Never(NoConnection::shut_down())) {
-                Taking::Now(permit) => Ok(permit),
-                Taking::Never(none) => Err(none),
-                Taking::Later(mut later) => match Pin::new(&mut later).poll(cx) {
-                    Poll::Pending => {
-                        *taking = Taking::Later(later);
-                        return Poll::Pending;
-                    }
-                    Poll::Ready(taken) => taken.unwrap_or_else(|_| Err(NoConnection::shut_down())),
-                },
-            },
-            #[cfg(feature = "tower")]
-            Room::Service(taking) => {
-                let permit = ready!(taking.as_mut().poll(cx));
-                *room = Room::ServiceTaken(permit);
-                return Poll::Ready(());
-            }
-            Room::Taken(_) => return Poll::Ready(()),
-            #[cfg(feature = "tower")]
-            Room::ServiceTaken(_) => return Poll::Ready(()),
-        };
-        match taken {
-            Ok(permit) => *room = Room::Taken(permit),
-            Err(none) => self.stage = Stage::Failed(none.to_error()),
+        if let Err(none) = ready!(room.poll(cx)) {
+            self.stage = Stage::Failed(none.to_error());
         }
         Poll::Ready(())
     }

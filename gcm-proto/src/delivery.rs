@@ -167,6 +167,18 @@ impl Delivery {
     ///
     /// One reading of the clocks serves all calls until the caller next waits or does I/O.
     pub fn poll(&mut self, now: Now) -> Step {
+        self.step(now, true)
+    }
+
+    /// Says what is to be done next but for requests, for whoever has no room to send one: never [`Step::Send`].
+    ///
+    /// What is made stays to be decided: a request that [`poll`](Self::poll) has made will be sent, even when the delivery is
+    /// stopped or held meanwhile. So look for room first, then poll. A wait ends when somebody's time does, or a retry is due.
+    pub fn poll_settled(&mut self, now: Now) -> Step {
+        self.step(now, false)
+    }
+
+    fn step(&mut self, now: Now, may_send: bool) -> Step {
         let now = self.tick(now);
         if let Some(done) = self.settled.pop_front() {
             return Step::Settle(done);
@@ -177,9 +189,13 @@ impl Delivery {
         if let Some(done) = self.settled.pop_front() {
             return Step::Settle(done);
         }
-        let sendable_at = match self.send() {
-            Ok(call) => return Step::Send(call),
-            Err(at) => at,
+        let sendable_at = if may_send {
+            match self.send() {
+                Ok(call) => return Step::Send(call),
+                Err(at) => at,
+            }
+        } else {
+            None
         };
         // Trying to send may have settled some: a hold outlasts them, or no request can be made for them.
         if let Some(done) = self.settled.pop_front() {

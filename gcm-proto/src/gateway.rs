@@ -11,6 +11,7 @@ use crate::credentials::{Credential, Grant, ServiceAccount};
 use crate::exchange::{Route, Undeliverable, Wire, v1};
 use crate::limits::Limits;
 use crate::message::Message;
+use crate::names::Endpoint;
 use crate::now::Now;
 use crate::policy::{Pace, RetryPolicy};
 use std::fmt;
@@ -161,6 +162,14 @@ impl Gateway {
             Way::Plaintext(_) => Wire::Plaintext,
             Way::Json(_) => Wire::Json,
             Way::V1(_) => Wire::V1,
+        }
+    }
+
+    /// Where it sends messages to. Access tokens may come from elsewhere.
+    pub fn endpoint(&self) -> &Endpoint {
+        match &self.settings().way {
+            Way::Plaintext(route) | Way::Json(route) => route.endpoint(),
+            Way::V1(route) => route.endpoint(),
         }
     }
 

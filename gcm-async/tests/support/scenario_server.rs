@@ -5,7 +5,7 @@ use super::tasks::{Spawner, Tasks};
 use bytes::Bytes;
 use gcm_proto::Endpoint;
 use gcm_proto::emulator::{Emulator, Entry};
-use gcm_testkit::{Fault, Request as Observed, Scenario, names};
+use gcm_testkit::{Fault, Request as Observed, Scenario};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt;
@@ -117,11 +117,8 @@ impl ScenarioServer {
 
     /// Whom each request was for, in order.
     pub fn requests(&self) -> Vec<Observed> {
-        let to = |entry: &Entry| Observed {
-            to: names(entry.addressee()),
-            after: None,
-        };
-        self.desk.lock().unwrap().emulator.log().iter().map(to).collect()
+        let desk = self.desk.lock().unwrap();
+        desk.emulator.log().iter().map(Observed::from).collect()
     }
 
     /// What was wrong with requests.
@@ -183,11 +180,14 @@ where
         // An error here is the client's going away, or half a body.
         if protocol.is_http2() {
             let mut builder = http2::Builder::new(spawner);
+            // A row says itself whether there is a date.
+            builder.auto_date_header(false);
             // The next request comes when this one is answered.
             builder.max_concurrent_streams(1);
             let _ = builder.serve_connection(io, service).await;
         } else {
-            let _ = http1::Builder::new().serve_connection(io, service).await;
+            let mut builder = http1::Builder::new();
+            let _ = builder.auto_date_header(false).serve_connection(io, service).await;
         }
     };
     tokio::select! {
