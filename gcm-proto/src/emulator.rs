@@ -245,6 +245,11 @@ impl Emulator {
     pub fn endpoint_path(&self) -> &str {
         self.script.rules().endpoint_path.as_deref().unwrap_or("/gcm/send")
     }
+
+    /// The path of the token endpoint: the script's `token_path`, `/token` if it has none.
+    pub fn token_path(&self) -> &str {
+        &self.script.rules().token_path
+    }
 }
 
 impl fmt::Debug for Emulator {
