@@ -8,6 +8,8 @@
     clippy::indexing_slicing
 )]
 
+pub mod tls;
+
 use gcm_blocking::{Client, ExchangeError};
 use gcm_proto::{Exchange, Gateway, Message, Refusal, Route, Token, TransportError, json};
 use http::response::Parts;

@@ -225,8 +225,7 @@ impl<'a> Reading<'a> {
 
     /// What to do, where the service's own sentence does not say it.
     fn hint(&self, code: &Code) -> &'static str {
-        const ROLE: &str =
-            "is the project id right? then give this account the role roles/firebasecloudmessaging.admin in that project";
+        const ROLE: &str = "is the project id right? then give this account the role roles/firebasecloudmessaging.admin in that project";
         const SCOPE: &str = "the access token must be for the scope https://www.googleapis.com/auth/firebase.messaging";
         let said = self.said.as_ref();
         match (code, said.and_then(|said| said.details.reason())) {
