@@ -26,7 +26,7 @@ use gcm_blocking::emulator::EmulatorServer;
 use gcm_blocking::{Client, ClientBuilder, Proxy, Roots, Stop};
 use gcm_proto::emulator::{Account, Emulator, Script};
 use gcm_proto::{
-    Advice, ApiKey, Code, Endpoint, Failure, Gateway, Message, Outcome, Report, RetryPolicy, Route, Sent,
+    Advice, ApiKey, Code, Endpoint, Failure, Gateway, KeyFileError, Message, Outcome, Report, RetryPolicy, Route, Sent,
     ServiceAccount, Settled, Token, Wire, v1,
 };
 use serde_json::Value;
@@ -393,7 +393,10 @@ fn read_account(path: &Path, token_endpoint: Option<&str>) -> Result<ServiceAcco
         Some(url) => ServiceAccount::from_json_at(json, endpoint("--token-endpoint", url)?),
         None => ServiceAccount::from_json(json),
     };
-    account.map_err(|error| format!("{}: {}", shown(path), chain(&error)))
+    account.map_err(|error| match error {
+        KeyFileError::OtherKind { .. } => format!("{}: {error}; make a key file: {WHERE}", shown(path)),
+        error => format!("{}: {}", shown(path), chain(&error)),
+    })
 }
 
 fn read_key(default: Option<&str>) -> Result<ApiKey, String> {

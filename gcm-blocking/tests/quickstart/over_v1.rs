@@ -77,7 +77,7 @@ fn a_key_with_backslash_and_n_is_repaired() {
     let whole: Value = serde_json::from_str(KEY_FILE).unwrap();
     let damaged = whole["private_key"].as_str().unwrap().replace('\n', "\\n");
     let file = key_file("v1-backslash-n.json", "private_key", damaged);
-    let tokens = File::new("v1-one.txt", "only-one\n");
+    let tokens = File::new("v1-one.txt", "only-one-here\n");
     let printed = prints(to(&server, &file).arg("--tokens").arg(tokens.path()));
     assert_eq!(rows(&printed), ["only-o… accepted 1 keep"]);
 }
@@ -89,12 +89,12 @@ fn devices_that_are_gone_are_no_mistake() {
             .unwrap()
             .account(EMAIL, Account::public_key(PUBLIC_KEY).unwrap()),
     );
-    let tokens = File::new("v1-gone.txt", "one-gone\ntwo-gone\n");
+    let tokens = File::new("v1-gone.txt", "first-of-gone\nsecond-of-gone\n");
     let file = File::new("v1-gone.json", KEY_FILE);
     let printed = prints(to(&server, &file).arg("--tokens").arg(tokens.path()));
     assert_eq!(
         rows(&printed),
-        ["one-go… NotRegistered 1 remove", "two-go… NotRegistered 1 remove"]
+        ["first-… NotRegistered 1 remove", "second… NotRegistered 1 remove"]
     );
 }
 
@@ -106,7 +106,7 @@ fn a_server_with_a_certificate_of_ones_own_is_trusted_by_its_root() {
     let minting = serve(script());
     let roots = File::new("v1-roots.pem", &authority.pem);
     let file = File::new("v1-roots.json", KEY_FILE);
-    let tokens = File::new("v1-roots.txt", "only-one\n");
+    let tokens = File::new("v1-roots.txt", "only-one-here\n");
     let mut command = quickstart();
     command
         .args(["--endpoint", &format!("https://localhost:{}", server.address.port())])

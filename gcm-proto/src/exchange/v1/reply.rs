@@ -241,7 +241,9 @@ impl<'a> Reading<'a> {
                 _ => "is the project id right, and may this account send for it?",
             },
             (Code::EndpointGone, _) => "are the project id and the endpoint right?",
-            (Code::MismatchSenderId, _) => "the token was made for another project",
+            (Code::MismatchSenderId, _) => {
+                "the token was made for another project: use a service account of the one that the app belongs to"
+            }
             (Code::InvalidApnsCredential, _) => {
                 "the app's APNs or web push key in the Firebase console is missing or wrong"
             }
