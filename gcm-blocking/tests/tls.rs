@@ -5,8 +5,9 @@ mod support;
 
 use gcm_blocking::{Client, Proxy, Roots};
 use gcm_proto::{Advice, Gateway, Message, Report, Sent, Token};
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use rustls::ServerConnection;
+use std::io::{ErrorKind, Read};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 use support::tls::{Authority, proxy_to};
