@@ -95,10 +95,11 @@ impl Delivery {
                             .retry_after()
                             .map_or(Duration::ZERO, |after| after.delay(now.wall));
                         let cap = self.gateway().settings().policy.retry_after_cap;
-                        (
-                            passing.then_some(wait).filter(|wait| *wait <= cap),
-                            refusal.to_failure(now.wall),
-                        )
+                        let mut failure = refusal.to_failure(now.wall);
+                        if let Refusal::Unreadable(unreadable) = &refusal {
+                            failure = failure.with_detail(unreadable.to_string());
+                        }
+                        (passing.then_some(wait).filter(|wait| *wait <= cap), failure)
                     }
                 }
             }
