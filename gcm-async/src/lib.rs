@@ -1,1 +1,23 @@
 #![doc = include_str!("../README.md")]
+
+#[cfg(feature = "emulator")]
+pub mod emulator;
+
+mod client;
+mod clock;
+mod desk;
+mod dial;
+mod outcomes;
+mod pool;
+mod proxy;
+mod roots;
+mod run;
+mod settings;
+mod stop;
+mod transport;
+
+pub use client::{Client, ClientBuilder, ExchangeError};
+pub use outcomes::Outcomes;
+pub use proxy::{Proxy, ProxyError};
+pub use roots::{Roots, RootsError};
+pub use stop::Stop;

@@ -110,6 +110,8 @@ struct Mint {
     place: Option<u32>,
     /// The session of another that it waits for.
     waits_for: Option<u64>,
+    /// The generation that it has last reported as accepted.
+    proven: Option<u64>,
 }
 
 /// What is to be done next.

@@ -134,7 +134,9 @@ impl Delivery {
     /// The service has accepted the message for somebody.
     fn accepted(&mut self, token: Option<u64>) {
         self.proven = true;
-        if let Some(generation) = token {
+        // Once for each token, so that the gate is not asked for every recipient.
+        if let Some(generation) = token.filter(|generation| self.mint.proven != Some(*generation)) {
+            self.mint.proven = Some(generation);
             self.gateway().gate().accepted(generation);
         }
     }

@@ -17,9 +17,9 @@ pub(crate) struct Gate {
     credits: f64,
     token: Option<Live>,
     generations: u64,
-    /// The youngest generation that the service refused, and whether it has accepted anything since.
+    /// The youngest generation that the service refused, and the youngest that it accepted something with.
     refused: Option<u64>,
-    accepted_since: bool,
+    accepted: u64,
     lease: Option<Lease>,
     sessions: u64,
     /// How the last mint failed for good: for those who waited for it, and nobody after them.
@@ -131,7 +131,7 @@ impl Gate {
             token: None,
             generations: 0,
             refused: None,
-            accepted_since: false,
+            accepted: 0,
             lease: None,
             sessions: 0,
             failed: None,
@@ -332,23 +332,19 @@ impl Gate {
         }
         match self.refused {
             Some(refused) if generation <= refused => Refused401::Again,
-            Some(_) if !self.accepted_since => {
+            before => {
                 self.refused = Some(generation);
-                Refused401::Final
-            }
-            _ => {
-                self.refused = Some(generation);
-                self.accepted_since = false;
-                Refused401::Again
+                match before {
+                    Some(refused) if self.accepted <= refused => Refused401::Final,
+                    _ => Refused401::Again,
+                }
             }
         }
     }
 
     /// The service accepted something sent with the token of this generation.
     pub(crate) fn accepted(&mut self, generation: u64) {
-        if self.refused.is_some_and(|refused| generation > refused) {
-            self.accepted_since = true;
-        }
+        self.accepted = self.accepted.max(generation);
     }
 
     /// Takes or keeps the lease: the session to mint in, or whom to wait for and until when.

@@ -2,7 +2,7 @@
 //!
 //! It knows nothing of the service: that is a function from a request to a reply.
 
-use crate::expected::names;
+use crate::expected;
 use gcm_proto::emulator::{Emulator, Script};
 use gcm_proto::{Delivery, Now, Report, Step, Ticket, TransportError};
 use http::{Request, Response};
@@ -50,11 +50,12 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whom it is for, as [`names`] has it. A group's key is known as one by the script that names it.
+    /// Whom it is for, as [`expected::Request`] has it. A group's key is known as one by the script that names it.
     pub fn to(&self, script: Script) -> Vec<String> {
         let mut ear = Emulator::new(script);
         ear.handle(&self.request);
-        names(ear.log().first().and_then(|entry| entry.addressee()))
+        let heard = ear.log().first().map(expected::Request::from);
+        heard.map_or_else(Vec::new, |request| request.to)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What must come of a scenario, and how that is compared with what did, is decided here.
 
 use crate::scenario::Scenario;
-use gcm_proto::emulator::Addressee;
+use gcm_proto::emulator::{Addressee, Entry, Wire};
 use gcm_proto::{Accepted, Advice, Code, Failure, Outcome, Report, Sent, Settled, Target, Token};
 use serde::Deserialize;
 use std::fmt::Write;
@@ -23,10 +23,21 @@ pub struct Observed {
 /// One request that left.
 #[derive(Debug)]
 pub struct Request {
-    /// Whom it is for, as [`names`] has it.
+    /// Whom it is for, as [`names`] has it; `mint` when it asks for an access token.
     pub to: Vec<String>,
     /// How long after the request or reply before it, in virtual time.
     pub after: Option<Duration>,
+}
+
+impl From<&Entry> for Request {
+    /// As the emulator's log has it, which knows no times.
+    fn from(entry: &Entry) -> Self {
+        let to = match entry.wire() {
+            Some(Wire::Token) => vec!["mint".to_owned()],
+            _ => names(entry.addressee()),
+        };
+        Self { to, after: None }
+    }
 }
 
 /// Whom a request is for, as a table writes it: tokens, `/topics/…`, a condition's expression, a group's key.
@@ -47,10 +58,7 @@ pub fn names(addressee: Option<&Addressee>) -> Vec<String> {
 /// When something differs: with the scenario's name, what it shows, and every difference on a line.
 #[track_caller]
 pub fn assert_expected(scenario: &Scenario, observed: &Observed) {
-    let mut differences = scenario.expect.differences(observed, &scenario.targets());
-    for complaint in &observed.complaints {
-        differences.push(format!("the service was asked something it refuses: {complaint}"));
-    }
+    let differences = scenario.expect.differences(observed, &scenario.targets());
     let mut text = String::new();
     for difference in &differences {
         let _ = write!(text, "\n  {difference}");
@@ -70,6 +78,9 @@ pub(crate) struct Expected {
     removed: Vec<String>,
     #[serde(default)]
     ends_after: Within,
+    /// What the service finds wrong with requests, by the beginnings of its sentences.
+    #[serde(default)]
+    complaints: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -120,7 +131,7 @@ enum AtFirst {
     Accepted,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExpectsAccepted {
     accepted: u32,
@@ -128,6 +139,9 @@ struct ExpectsAccepted {
     reached: Option<u64>,
     #[serde(default)]
     unreached: Vec<String>,
+    /// `false`: accepted without an id, though it is no group on a legacy wire.
+    #[serde(default = "yes")]
+    id: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -187,6 +201,7 @@ impl Expected {
         if removed != self.removed {
             found.push(format!("removed {removed:?}, expected {:?}", self.removed));
         }
+        self.compare_complaints(&observed.complaints, &mut found);
         found
     }
 
@@ -211,6 +226,18 @@ impl Expected {
         }
         for (n, request) in requests.iter().enumerate().skip(expected).take(3) {
             found.push(format!("request {}: to {}, expected none", n + 1, show(&request.to)));
+        }
+    }
+
+    fn compare_complaints(&self, complaints: &[String], found: &mut Vec<String>) {
+        for complaint in complaints.iter().skip(self.complaints.len()) {
+            found.push(format!("the service was asked something it refuses: {complaint}"));
+        }
+        for (n, expected) in self.complaints.iter().enumerate() {
+            let complaint = complaints.get(n);
+            if !complaint.is_some_and(|complaint| complaint.starts_with(expected.as_str())) {
+                found.push(format!("the service found wrong {complaint:?}, expected {expected:?}"));
+            }
         }
     }
 
@@ -273,7 +300,10 @@ impl Expects {
             (Self::Word(AtFirst::Accepted), Outcome::Accepted(accepted)) => {
                 let plain = ExpectsAccepted {
                     accepted: 1,
-                    ..ExpectsAccepted::default()
+                    canonical: None,
+                    reached: None,
+                    unreached: Vec::new(),
+                    id: true,
                 };
                 plain.holds(accepted, done.attempts)
             }
@@ -287,7 +317,7 @@ impl Expects {
 }
 
 impl ExpectsAccepted {
-    /// Everyone but a group is given an id.
+    /// Everyone is given an id, but for a group whose members are counted, and where the row says otherwise.
     fn holds(&self, accepted: &Accepted, attempts: u32) -> bool {
         let unreached = accepted
             .reach()
@@ -300,7 +330,7 @@ impl ExpectsAccepted {
                 .iter()
                 .map(Token::as_str)
                 .eq(self.unreached.iter().map(String::as_str))
-            && accepted.id().is_some_and(|id| !id.is_empty()) == self.reached.is_none()
+            && accepted.id().is_some_and(|id| !id.is_empty()) == (self.id && self.reached.is_none())
     }
 }
 
@@ -335,6 +365,7 @@ impl Within {
 fn name(target: &Target) -> String {
     match target {
         Target::Token(token) => token.as_str().to_owned(),
+        Target::Fid(fid) => fid.as_str().to_owned(),
         Target::Topic(topic) => format!("/topics/{}", topic.as_str()),
         Target::Condition(condition) => condition.as_str().to_owned(),
         Target::Group(key) => key.as_str().to_owned(),
@@ -371,6 +402,10 @@ fn show(names: &[String]) -> String {
 
 fn one() -> u32 {
     1
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn answered() -> Sent {

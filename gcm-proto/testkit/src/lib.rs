@@ -4,6 +4,7 @@
 //! any I/O, with the real delays; an adapter plays the same one over sockets, scaled down, and both are compared with
 //! what was expected by [`assert_expected`]. [`Driver`] is the loop itself, for tests that need more than a table can say.
 
+mod credential;
 mod driver;
 mod expected;
 pub mod laws;

@@ -4,7 +4,7 @@ use gcm_proto::{Duplicates, Gateway, Jitter, Pace, RetryPolicy};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// What differs from [`RetryPolicy::LEGACY`]. Times are in milliseconds.
+/// What differs from the preset of the wire. Times are in milliseconds.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Policy {
@@ -56,9 +56,10 @@ struct Budget {
 }
 
 impl Policy {
-    /// The policy, with every time divided by `scale`: but a time to give up that no row asked for is no wait, and stays.
-    pub(crate) fn policy(&self, scale: u32) -> RetryPolicy {
-        let mut policy = RetryPolicy::LEGACY;
+    /// The preset so changed, with every time divided by `scale`: but a time to give up that no row asked for is no wait, and
+    /// stays.
+    pub(crate) fn policy(&self, preset: RetryPolicy, scale: u32) -> RetryPolicy {
+        let mut policy = preset;
         let times = [
             (&mut policy.initial, self.initial),
             (&mut policy.max, self.max),

@@ -1,16 +1,17 @@
 //! What a row of the table says, and what it means scaled down, is decided here.
 
+use crate::credential::{self, Handed};
 use crate::expected::Expected;
 use crate::policy::{Policy, Settings};
 use gcm_proto::emulator::Script;
-use gcm_proto::{Gateway, Message, Prepared, RetryPolicy, Route, Target, Token};
+use gcm_proto::{Gateway, Message, Prepared, RetryPolicy, Route, Target, Token, v1};
 use http::header::RETRY_AFTER;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-/// The table, a file a group. Files whose name starts with `fault` are about replies and transports that go wrong.
+/// The table, a file a group. Files with `faults` in their name are about replies, transports and credentials that go wrong.
 const GROUPS: &[(&str, &str)] = &[
     ("answers", include_str!("../scenarios/answers.json")),
     ("retries", include_str!("../scenarios/retries.json")),
@@ -21,6 +22,11 @@ const GROUPS: &[(&str, &str)] = &[
     ("faults_b", include_str!("../scenarios/faults_b.json")),
     ("faults_c", include_str!("../scenarios/faults_c.json")),
     ("faults_h", include_str!("../scenarios/faults_h.json")),
+    ("v1_answers", include_str!("../scenarios/v1_answers.json")),
+    ("v1_retries", include_str!("../scenarios/v1_retries.json")),
+    ("v1_tokens", include_str!("../scenarios/v1_tokens.json")),
+    ("v1_faults_a", include_str!("../scenarios/v1_faults_a.json")),
+    ("v1_faults_g", include_str!("../scenarios/v1_faults_g.json")),
 ];
 
 /// One delivery: how the service behaves, what the caller does, and what must come of it.
@@ -31,11 +37,13 @@ const GROUPS: &[(&str, &str)] = &[
 /// |---|---|
 /// | `id` | its name |
 /// | `shows`, `source` | what it shows, and who says so in public |
-/// | `wire` | `"json"` or `"plaintext"` |
-/// | `policy` | what differs from [`RetryPolicy::LEGACY`], by the names of its fields |
+/// | `wire` | `"json"`, `"plaintext"` or `"v1"` |
+/// | `policy` | what differs from the wire's preset of a [`RetryPolicy`], by the names of its fields |
 /// | `gateway` | `window`, `batch`, `linger`, `pace` (recipients a minute), `ramp_up` |
 /// | `to` | a list of tokens (as text) and of other [targets](Target), or a number of tokens `t0`, `t1`, … |
-/// | `script` | the emulator's [script](Script) |
+/// | `script` | the emulator's [script](Script); on the v1 wire it knows the account and its project unless it says otherwise |
+/// | `tokens` | access tokens of the caller's own, in the order they are handed in, the last again and again; without them a service account asks the script's token endpoint for some (v1) |
+/// | `clock` | how far the service's clock is ahead of the caller's, in virtual time (0; v1) |
 /// | `faults` | [what the transport does](Fault), by the number of the request, from 1 |
 /// | `caller` | [what the caller does](Caller) |
 /// | `calls`, `latency` | calls at a time (1), and how long a reply takes in virtual time (0) |
@@ -45,8 +53,9 @@ const GROUPS: &[(&str, &str)] = &[
 /// `expect` has `requests`: for each the targets in order, or how many, when it leaves at once, or `{"to": …, "after":
 /// [least, most]}` when it leaves so long after what happened last (a request left, a reply came); `outcomes`: one a
 /// position, or one for all; `replaced`, `removed`: what the report lists; `ends_after`: `[least, most]` from what happened
-/// last to the end. An outcome is `"accepted"` (at the first attempt), `{"accepted": attempts}` with `canonical`, or
-/// `reached` and `unreached`, or `{"failed": code, "advice": …}` with `attempts` (1), `sent` (`"answered"`), `cause`, and
+/// last to the end; `complaints`: what the service finds wrong with requests, by the beginnings of its sentences. A request
+/// for an access token is to `"mint"`. An outcome is `"accepted"` (at the first attempt), `{"accepted": attempts}` with
+/// `canonical`, `reached` and `unreached`, or `id` (`false`: none), or `{"failed": code, "advice": …}` with `attempts` (1), `sent` (`"answered"`), `cause`, and
 /// where it matters `status` and `again_after`: `[least, most]`, what the advice to send again says.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +74,10 @@ pub struct Scenario {
     to: Recipients,
     #[serde(default = "nothing")]
     script: Value,
+    #[serde(default)]
+    tokens: Vec<Handed>,
+    #[serde(default)]
+    clock: i64,
     #[serde(default)]
     faults: BTreeMap<usize, Fault>,
     #[serde(default)]
@@ -110,6 +123,7 @@ pub struct Caller {
 enum Wire {
     Json,
     Plaintext,
+    V1,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -148,7 +162,8 @@ impl Scenario {
     ///
     /// Of this nothing is left to compare but order, counts and outcomes. A `Retry-After` of whole seconds is divided
     /// without its remainder, which is mostly 0: a row where that would change the outcome is for virtual time only. So is
-    /// one with a date, a pace or a refused connection. The time to give up stays, unless the row sets one.
+    /// one with a date, a pace, a refused connection, a delay in a body, or a mint that is tried again after the gate's own
+    /// seconds. The time to give up stays, unless the row sets one.
     #[must_use]
     pub fn scaled(mut self, by: u32) -> Self {
         self.scale = by.max(1);
@@ -161,11 +176,25 @@ impl Scenario {
         self.sockets
     }
 
-    /// The gateway of a route.
+    /// Whether it is about the v1 wire.
+    pub fn is_v1(&self) -> bool {
+        matches!(self.wire, Wire::V1)
+    }
+
+    /// The gateway of a route. Of a route's server, v1 is served at its root, and its token endpoint is there, too.
     pub fn gateway(&self, route: Route) -> Gateway {
         let gateway = match self.wire {
             Wire::Json => Gateway::json(route),
             Wire::Plaintext => Gateway::plaintext(route),
+            Wire::V1 => {
+                let project = credential::PROJECT.parse().expect("a project");
+                let there = v1::Route::new(project).with_endpoint(&credential::at(route.endpoint(), "/"));
+                if self.tokens.is_empty() {
+                    Gateway::v1_with(there, credential::account(&credential::at(route.endpoint(), "/token")))
+                } else {
+                    Gateway::v1_with(there, credential::handed(self.tokens.clone()))
+                }
+            }
         };
         self.gateway.apply(gateway.with_policy(self.policy()), self.scale)
     }
@@ -212,6 +241,16 @@ impl Scenario {
         Script::from_json(json).unwrap_or_else(|error| panic!("{}: the script: {error}", self.id))
     }
 
+    /// What time it is for the service when it is `wall` for the caller, where that matters.
+    pub(crate) fn time(&self, wall: SystemTime) -> Option<SystemTime> {
+        let by = Duration::from_millis(self.clock.unsigned_abs());
+        match self.wire {
+            Wire::Json | Wire::Plaintext => None,
+            Wire::V1 if self.clock < 0 => wall.checked_sub(by),
+            Wire::V1 => wall.checked_add(by),
+        }
+    }
+
     /// What the transport does to the request of this number, from 1.
     pub fn fault(&self, number: usize) -> Option<Fault> {
         self.faults.get(&number).copied()
@@ -239,11 +278,21 @@ impl Scenario {
                 *value = (seconds / u128::from(self.scale)).to_string().into();
             }
         }
+        if self.is_v1() {
+            credential::introduce(&mut script, self.tokens.is_empty());
+        }
         script
     }
 
     fn policy(&self) -> RetryPolicy {
-        self.policy.policy(self.scale)
+        self.policy.policy(self.preset(), self.scale)
+    }
+
+    fn preset(&self) -> RetryPolicy {
+        match self.wire {
+            Wire::Json | Wire::Plaintext => RetryPolicy::LEGACY,
+            Wire::V1 => RetryPolicy::V1,
+        }
     }
 }
 
@@ -256,7 +305,7 @@ fn retry_afters(script: &mut Value) -> Vec<&mut Value> {
     for (name, field) in fields {
         match (name.as_str(), field) {
             ("retry_after", value) => found.push(value),
-            ("replies", Value::Array(replies)) => {
+            ("replies" | "token_replies", Value::Array(replies)) => {
                 let headers = replies
                     .iter_mut()
                     .filter_map(|reply| reply.get_mut("headers")?.as_object_mut());

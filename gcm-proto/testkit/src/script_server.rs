@@ -1,6 +1,6 @@
 //! A scenario's service over sockets: its emulator on a loopback port, with the faults that only a socket shows.
 
-use crate::expected::{Request as Observed, names};
+use crate::expected::Request as Observed;
 use crate::scenario::{Fault, Scenario};
 use gcm_proto::Endpoint;
 use gcm_proto::emulator::Emulator;
@@ -69,11 +69,7 @@ impl ScriptServer {
 
     /// Whom each request was for, in order.
     pub fn requests(&self) -> Vec<Observed> {
-        let to = |entry: &gcm_proto::emulator::Entry| Observed {
-            to: names(entry.addressee()),
-            after: None,
-        };
-        self.shared.emulator().log().iter().map(to).collect()
+        self.shared.emulator().log().iter().map(Observed::from).collect()
     }
 
     /// What was wrong with requests.

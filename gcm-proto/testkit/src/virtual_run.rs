@@ -10,8 +10,11 @@ use gcm_proto::{Route, TransportError};
 pub fn run(scenario: &Scenario, seed: u64) -> Observed {
     let mut service = Emulator::new(scenario.script()).log_at_most(usize::MAX);
     let mut number = 0;
-    let mut driver = Driver::new(|request: &http::Request<Vec<u8>>, _| {
+    let mut driver = Driver::new(|request: &http::Request<Vec<u8>>, now| {
         number += 1;
+        if let Some(time) = scenario.time(now.wall) {
+            service.set_time(time);
+        }
         answer(&mut service, scenario.fault(number), request)
     })
     .named(&scenario.id)

@@ -119,6 +119,37 @@ fn a_request_that_the_service_refuses_is_a_difference() {
 }
 
 #[test]
+fn a_refusal_that_a_row_expects_is_missed() {
+    let text = complaint("a3_expired", |observed| observed.complaints.clear());
+    assert!(text.contains("the service found wrong None, expected"), "{text}");
+    let text = complaint("a3_expired", |observed| {
+        observed.complaints = vec!["Not Found".to_owned()];
+    });
+    assert!(text.contains("the service found wrong Some(\"Not Found\")"), "{text}");
+}
+
+#[test]
+fn mints_are_counted_and_have_their_place() {
+    let text = complaint("a3_expired", |observed| observed.requests[4].to.clear());
+    assert!(
+        text.contains("request 5: to [] after 0ns, expected to [\"mint\"]"),
+        "{text}"
+    );
+    let text = complaint("v1_accepted", |observed| observed.requests.swap(0, 1));
+    assert!(text.contains("request 1: to [\"4\"]"), "{text}");
+}
+
+#[test]
+fn an_id_is_expected_or_none_is() {
+    let text = complaint("a19_v1", |observed| {
+        change_outcomes(&mut observed.report, |done| {
+            done.outcome = Outcome::Accepted(gcm_proto::Accepted::new(Some("1:08")));
+        });
+    });
+    assert_eq!(text.matches("\n  position 0").count(), 1, "{text}");
+}
+
+#[test]
 fn over_sockets_no_time_is_compared() {
     let scenario = row("five_attempts_at_most");
     let mut observed = run(&scenario.clone().scaled(1000), 7);

@@ -28,6 +28,13 @@ fn a_row_for_sockets_means_the_same_when_it_is_scaled_down() {
             "{id}: a refused connection"
         );
         assert_eq!((row.calls, row.latency), (1, 0), "{id}: the order of replies");
+        assert_eq!(row.clock, 0, "{id}: the real clock is nobody's to set");
+        let script = row.script.to_string();
+        assert!(!script.contains("retryDelay"), "{id}: a delay in a body");
+        assert!(
+            !row.is_v1() || !script.contains("\"status\":502"),
+            "{id}: the delay of a page"
+        );
         let (policy, scaled) = (row.policy(), row.clone().scaled(1000).policy());
         for value in retry_afters(&mut row.script.clone()) {
             let text = value.as_str().unwrap();

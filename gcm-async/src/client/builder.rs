@@ -1,0 +1,141 @@
+//! `ClientBuilder` decides what can be set of a client.
+
+use super::Client;
+use crate::clock::Clock;
+use crate::pool::Pool;
+use crate::proxy::Proxy;
+use crate::roots::Roots;
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::transport::Transport;
+use gcm_proto::Gateway;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The settings of a [`Client`]. All have a default.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ClientBuilder {
+    settings: Settings,
+}
+
+impl ClientBuilder {
+    /// How long it may take to look up the host, and after that to connect, the proxy and TLS included: 10 seconds unless
+    /// set.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.settings.connect = limit;
+        self
+    }
+
+    /// How long an attempt may take, from handing over the request to the end of the reply's body: 30 seconds unless set.
+    ///
+    /// Below ten seconds it gives up on requests that the service still works on, and they may be delivered.
+    pub fn reply_timeout(mut self, limit: Duration) -> Self {
+        self.settings.reply = limit;
+        self
+    }
+
+    /// How long a connection is kept that nothing is sent on: 15 seconds unless set. Servers and what is between close idle
+    /// connections too; of a request that meets such a close nobody knows whether it arrived.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.settings.idle = limit;
+        self
+    }
+
+    /// How long the peer of an HTTP/2 connection may be silent while requests are on their way: 20 seconds unless set. Half
+    /// of it has to pass before it is asked by a `PING`, the other half before the connection is given up.
+    pub fn silence_timeout(mut self, limit: Duration) -> Self {
+        self.settings.silence = limit;
+        self
+    }
+
+    /// Bytes a reply's body may have: 1,048,576 unless set. A larger one is not read on, and counts as lost.
+    ///
+    /// A reply to 1000 registration tokens has about 60,000 bytes.
+    pub fn reply_limit(mut self, bytes: u64) -> Self {
+        self.settings.reply_limit = usize::try_from(bytes).unwrap_or(usize::MAX);
+        self
+    }
+
+    /// How many HTTP/2 connections there are to one host at most: 4 unless set, 1 at least. Another is opened when those
+    /// there are have as many requests on their way as the server allows, or a hundred each; the requests are spread over
+    /// them.
+    ///
+    /// One connection is enough for all that one processor core can send; several are for a host that is far away.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.settings.connections = connections;
+        self
+    }
+
+    /// How many requests are on their way at once where each needs a connection of its own, over HTTP/1.1: 16 to one host
+    /// unless set, 1 at least.
+    pub fn concurrency(mut self, requests: usize) -> Self {
+        self.settings.concurrency = requests;
+        self
+    }
+
+    /// Speaks HTTP/2 to `http` endpoints from the first byte on (h2c by prior knowledge), where that is otherwise HTTP/1.1.
+    /// A server that does not understand it gets no request.
+    pub fn http2_prior_knowledge(mut self, http2: bool) -> Self {
+        self.settings.http2_prior_knowledge = http2;
+        self
+    }
+
+    /// A proxy for `https` endpoints; none unless set, whatever the environment says.
+    pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
+        self.settings.proxy = proxy.into();
+        self
+    }
+
+    /// The certificate authorities to trust, in place of those of the web.
+    pub fn roots(mut self, roots: Roots) -> Self {
+        self.settings.roots = Some(roots);
+        self
+    }
+
+    /// The client. It connects when it is first used.
+    pub fn build(self, gateway: Gateway) -> Client {
+        let transport = Transport::Pool {
+            reply_limit: self.settings.reply_limit,
+            pool: Arc::new(Pool::new(self.settings.clone())),
+        };
+        self.over(transport, gateway)
+    }
+
+    /// A client that sends over this service, a tower stack for instance, in place of connections of its own. Of the
+    /// settings, the reply's timeout and limit hold for it, and the [concurrency](Self::concurrency), for all hosts
+    /// together.
+    ///
+    /// Requests have an absolute URL and a whole body. The service must not follow redirects or send twice: the gateway's
+    /// policy retries. What it fails with counts as perhaps sent, and as not sent when it was not ready; it knows better if
+    /// its error is a [`TransportError`](gcm_proto::TransportError).
+    #[cfg(feature = "tower")]
+    pub fn build_over<S, A, B>(self, service: S, gateway: Gateway) -> Client
+    where
+        S: tower_service::Service<http::Request<A>, Response = http::Response<B>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        A: From<Vec<u8>> + 'static,
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let transport = Transport::Service {
+            reply_limit: self.settings.reply_limit,
+            service: crate::transport::Service::new(service, self.settings.concurrency),
+        };
+        self.over(transport, gateway)
+    }
+
+    fn over(self, transport: Transport, gateway: Gateway) -> Client {
+        Client {
+            gateway,
+            transport,
+            connect: self.settings.connect,
+            reply: self.settings.reply,
+            clock: Clock::start(),
+            house: Stop::new(),
+            stop: None,
+            expires_after: None,
+        }
+    }
+}

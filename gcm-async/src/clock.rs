@@ -1,0 +1,39 @@
+//! `Clock` decides what time it is for the deliveries of a client.
+
+use gcm_proto::Now;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Both clocks. The steady one starts at the wall clock's time; all clients of a process share it, so that any two of one
+/// gateway agree, whatever happened to the wall clock between their starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    origin: Instant,
+    start: Duration,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        static START: OnceLock<Clock> = OnceLock::new();
+        *START.get_or_init(|| Self {
+            origin: Instant::now(),
+            start: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default(),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        Now {
+            mono: self.start.saturating_add(self.origin.elapsed()),
+            wall: SystemTime::now(),
+        }
+    }
+}
+
+/// Spreads the backoffs of one delivery: the standard library's hashers are seeded at random.
+pub(crate) fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

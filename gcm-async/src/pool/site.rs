@@ -1,0 +1,467 @@
+//! `Site` decides who of those that queue for one host gets the next room, and when there is to be more of it.
+
+use super::Taking;
+use super::line::{self, H1Sender, H2Sender};
+use super::permit::{Permit, Seat};
+use crate::dial::{Dial, NoConnection, Protocol, Target};
+use crate::settings::Settings;
+use http::HeaderValue;
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Streams on one connection at once, however many more the peer allows. RFC 9113 section 6.5.2 recommends peers to allow
+/// no fewer, and one connection is at its fastest with as many.
+const STREAMS: usize = 100;
+
+/// Streams on a connection whose peer has not yet said how many it allows.
+pub(super) const STREAMS_AT_FIRST: usize = 1;
+
+/// Where others are open, one that could not be opened is not tried again for so long.
+const NEXT_DIAL: Duration = Duration::from_secs(1);
+
+/// One host: its connections, and who waits for them.
+pub(super) struct Site {
+    target: Target,
+    host: Option<HeaderValue>,
+    settings: Arc<Settings>,
+    dial: Arc<Dial>,
+    state: Mutex<State>,
+    /// The tasks of its connections: with the site they end.
+    tasks: Mutex<JoinSet<()>>,
+}
+
+#[derive(Default)]
+struct State {
+    protocol: Option<Protocol>,
+    /// It asked for HTTP/1.1 although it speaks HTTP/2.
+    http1_required: bool,
+    lanes: Vec<Lane>,
+    idle: Vec<Idle>,
+    /// HTTP/1.1 connections in use.
+    busy: usize,
+    dialing: usize,
+    dial_after: Option<Instant>,
+    waiting: VecDeque<Waiting>,
+    last_id: u64,
+    closed: bool,
+}
+
+/// An HTTP/2 connection.
+struct Lane {
+    id: u64,
+    sender: H2Sender,
+    /// It is over: what it still held was not sent.
+    over: Arc<AtomicBool>,
+    active: usize,
+    limit: usize,
+    /// The peer has said how many streams it allows.
+    known: bool,
+    quiet_since: Instant,
+}
+
+/// An HTTP/1.1 connection that is not in use.
+struct Idle {
+    id: u64,
+    sender: H1Sender,
+    born: Instant,
+    since: Instant,
+}
+
+struct Waiting {
+    seat: oneshot::Sender<Result<Permit, NoConnection>>,
+    runtime: Handle,
+}
+
+/// One connection in the making. Dropped too early, with the runtime that made it, it counts as failed.
+pub(super) struct Dialing {
+    site: Weak<Site>,
+    done: bool,
+}
+
+impl Site {
+    pub(super) fn new(target: Target, settings: Arc<Settings>, dial: Arc<Dial>) -> Arc<Self> {
+        let default = if target.tls { 443 } else { 80 };
+        let host = if target.port == default {
+            HeaderValue::try_from(target.host.as_str())
+        } else {
+            HeaderValue::try_from(format!("{}:{}", target.host, target.port))
+        };
+        Arc::new(Self {
+            target,
+            host: host.ok(),
+            settings,
+            dial,
+            state: Mutex::default(),
+            tasks: Mutex::default(),
+        })
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The host as HTTP/1.1 names it.
+    pub(super) fn host(&self) -> Option<&HeaderValue> {
+        self.host.as_ref()
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether nobody uses it or waits for it.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.lock();
+        state.lanes.iter().all(|lane| lane.active == 0)
+            && state.busy == 0
+            && state.dialing == 0
+            && state.waiting.is_empty()
+    }
+
+    /// Room now, or when it is one's turn.
+    pub(super) fn take(self: &Arc<Self>) -> Taking {
+        let mut state = self.lock();
+        if state.closed {
+            return Taking::Never(NoConnection::shut_down());
+        }
+        if state.waiting.is_empty() {
+            if let Some(permit) = state.room(self) {
+                return Taking::Now(permit);
+            }
+        }
+        let (seat, taken) = oneshot::channel();
+        let runtime = Handle::current();
+        state.waiting.push_back(Waiting { seat, runtime });
+        drop(state);
+        self.dial_for_those_who_wait();
+        Taking::Later(taken)
+    }
+
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let (lanes, idle) = (std::mem::take(&mut state.lanes), std::mem::take(&mut state.idle));
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        drop((lanes, idle));
+        turn_away(waiting, &NoConnection::shut_down());
+    }
+
+    /// A connection stands. It gets a number, by which its task refers to it.
+    pub(super) fn opened_h2(self: &Arc<Self>, sender: H2Sender, over: Arc<AtomicBool>) -> Option<u64> {
+        let mut state = self.lock();
+        state.dialed();
+        if state.closed {
+            return None;
+        }
+        state.protocol = Some(Protocol::Http2);
+        let id = state.next_id();
+        state.lanes.push(Lane {
+            id,
+            sender,
+            over,
+            active: 0,
+            limit: STREAMS_AT_FIRST,
+            known: false,
+            quiet_since: Instant::now(),
+        });
+        drop(state);
+        self.serve();
+        Some(id)
+    }
+
+    pub(super) fn opened_h1(self: &Arc<Self>, sender: H1Sender) -> Option<u64> {
+        let mut state = self.lock();
+        state.dialed();
+        if state.closed {
+            return None;
+        }
+        state.protocol = Some(Protocol::Http1);
+        let (id, now) = (state.next_id(), Instant::now());
+        state.idle.push(Idle {
+            id,
+            sender,
+            born: now,
+            since: now,
+        });
+        drop(state);
+        self.serve();
+        Some(id)
+    }
+
+    /// The peer allows so many streams.
+    pub(super) fn limit(self: &Arc<Self>, id: u64, streams: usize) {
+        if let Some(lane) = self.lock().lane(id) {
+            lane.limit = streams.min(STREAMS);
+            lane.known = true;
+        }
+        self.serve();
+    }
+
+    /// The connection takes no request any more. Those it has go on.
+    pub(super) fn retire(self: &Arc<Self>, id: u64) {
+        let gone = {
+            let mut state = self.lock();
+            let lane = state.lanes.iter().position(|lane| lane.id == id);
+            let lane = lane.map(|index| state.lanes.swap_remove(index));
+            let idle = state.idle.iter().position(|idle| idle.id == id);
+            (lane, idle.map(|index| state.idle.remove(index)))
+        };
+        if gone.0.is_some() || gone.1.is_some() {
+            drop(gone);
+            self.dial_for_those_who_wait();
+        }
+    }
+
+    /// The host wants HTTP/1.1 from now on.
+    pub(super) fn require_http1(&self) {
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.http1_required, true) {
+            state.protocol = Some(Protocol::Http1);
+        }
+    }
+
+    /// When to look again whether the connection has been idle for too long; `None` when it is not kept any more.
+    pub(super) fn tend(self: &Arc<Self>, id: u64, born: Instant) -> Option<Instant> {
+        let now = Instant::now();
+        let next = {
+            let mut state = self.lock();
+            let busy = state.busy > 0;
+            if let Some(lane) = state.lane(id) {
+                let quiet = (lane.active == 0).then_some(lane.quiet_since);
+                self.next_look(quiet, born, now)
+            } else if let Some(idle) = state.idle.iter().find(|idle| idle.id == id) {
+                self.next_look(Some(idle.since), born, now)
+            } else {
+                // In use, it is looked at when it is put back.
+                busy.then(|| now + self.settings.idle)
+            }
+        };
+        if next.is_none() {
+            self.retire(id);
+        }
+        next
+    }
+
+    fn next_look(&self, quiet_since: Option<Instant>, born: Instant, now: Instant) -> Option<Instant> {
+        let old = born + self.settings.lifetime;
+        let stale = quiet_since.unwrap_or(now) + self.settings.idle;
+        Some(old.min(stale)).filter(|next| *next > now)
+    }
+
+    /// Gives room to those who wait for it, in order.
+    fn serve(self: &Arc<Self>) {
+        let mut spare = None;
+        loop {
+            let mut state = self.lock();
+            while state.waiting.front().is_some_and(|waiting| waiting.seat.is_closed()) {
+                state.waiting.pop_front();
+            }
+            if state.waiting.is_empty() {
+                break;
+            }
+            let Some(permit) = spare.take().or_else(|| state.room(self)) else {
+                break;
+            };
+            let Some(waiting) = state.waiting.pop_front() else {
+                break;
+            };
+            drop(state);
+            // Outside the lock, since this wakes somebody.
+            if let Err(Ok(permit)) = waiting.seat.send(Ok(permit)) {
+                spare = Some(permit);
+            }
+        }
+        // Nobody waits: this serves nobody, and so does not come back here.
+        drop(spare);
+        self.dial_for_those_who_wait();
+    }
+
+    fn dial_for_those_who_wait(self: &Arc<Self>) {
+        loop {
+            let mut state = self.lock();
+            if !state.wants_another(&self.settings) {
+                return;
+            }
+            let Some(runtime) = state.waiting.front().map(|waiting| waiting.runtime.clone()) else {
+                return;
+            };
+            state.dialing += 1;
+            let http1 = state.http1_required;
+            drop(state);
+            let dialing = Dialing {
+                site: Arc::downgrade(self),
+                done: false,
+            };
+            let (dial, target) = (Arc::clone(&self.dial), self.target.clone());
+            let task = async move {
+                let made = dial.connect(&target, http1).await;
+                match made {
+                    Ok((socket, protocol)) => line::run(socket, protocol, dialing).await,
+                    Err(none) => dialing.fail(&none),
+                }
+            };
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            while tasks.try_join_next().is_some() {}
+            tasks.spawn_on(task, &runtime);
+        }
+    }
+
+    /// Without any connection those who wait are told; else they wait for the others.
+    fn not_opened(self: &Arc<Self>, none: &NoConnection) {
+        let mut state = self.lock();
+        state.dialed();
+        if !state.lanes.is_empty() || state.busy > 0 || state.dialing > 0 {
+            state.dial_after = Some(Instant::now() + NEXT_DIAL);
+            return;
+        }
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        turn_away(waiting, none);
+    }
+
+    pub(super) fn release_stream(self: &Arc<Self>, id: u64) {
+        let mut state = self.lock();
+        if let Some(lane) = state.lane(id) {
+            lane.active -= 1;
+            // A peer says how many streams it allows before it answers.
+            lane.known = true;
+            if lane.active == 0 {
+                lane.quiet_since = Instant::now();
+            }
+        }
+        if !state.waiting.is_empty() {
+            drop(state);
+            self.serve();
+        }
+    }
+
+    pub(super) fn release_connection(self: &Arc<Self>, id: u64, sender: Option<H1Sender>, born: Instant) {
+        let mut state = self.lock();
+        state.busy -= 1;
+        let now = Instant::now();
+        let sender = sender.filter(|_| !state.closed && born + self.settings.lifetime > now);
+        let mut useless = None;
+        match sender {
+            Some(sender) if !sender.is_closed() => state.idle.push(Idle {
+                id,
+                sender,
+                born,
+                since: now,
+            }),
+            other => useless = other,
+        }
+        let served = !state.waiting.is_empty();
+        drop(state);
+        drop(useless);
+        if served {
+            self.serve();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn dialed(&mut self) {
+        self.dialing = self.dialing.saturating_sub(1);
+    }
+
+    fn lane(&mut self, id: u64) -> Option<&mut Lane> {
+        self.lanes.iter_mut().find(|lane| lane.id == id)
+    }
+
+    /// A connection that is not in use, or a stream of the one that has the fewest.
+    fn room(&mut self, site: &Arc<Site>) -> Option<Permit> {
+        while let Some(idle) = self.idle.pop() {
+            if !idle.sender.is_closed() {
+                self.busy += 1;
+                let seat = Seat::Connection {
+                    sender: Some(idle.sender),
+                    born: idle.born,
+                };
+                return Some(Permit::new(site, idle.id, seat));
+            }
+        }
+        let open = |lane: &&mut Lane| lane.active < lane.limit && !lane.sender.is_closed();
+        let lane = self.lanes.iter_mut().filter(open).min_by_key(|lane| lane.active)?;
+        lane.active += 1;
+        let seat = Seat::Stream {
+            sender: lane.sender.clone(),
+            over: Arc::clone(&lane.over),
+        };
+        Some(Permit::new(site, lane.id, seat))
+    }
+
+    /// Whether those who wait need one more connection, and may have it.
+    fn wants_another(&self, settings: &Settings) -> bool {
+        if self.waiting.is_empty() || self.closed {
+            return false;
+        }
+        let open = !self.lanes.is_empty() || self.busy > 0 || !self.idle.is_empty();
+        if open && self.dial_after.is_some_and(|after| after > Instant::now()) {
+            return false;
+        }
+        match self.protocol {
+            // The first connection says what is spoken there.
+            None => self.dialing == 0,
+            Some(Protocol::Http1) => {
+                let used = self.busy + self.idle.len() + self.dialing;
+                used < settings.concurrency.max(1) && self.dialing < self.waiting.len()
+            }
+            Some(Protocol::Http2) => {
+                let used = self.lanes.iter().filter(|lane| !lane.sender.is_closed()).count();
+                self.dialing == 0 && used < settings.connections.max(1) && self.lanes.iter().all(|lane| lane.known)
+            }
+        }
+    }
+}
+
+impl Dialing {
+    /// What holds for the connection; `None` when nobody has the site any more.
+    pub(super) fn settings(&self) -> Option<Arc<Settings>> {
+        self.site.upgrade().map(|site| Arc::clone(&site.settings))
+    }
+
+    /// The site, if somebody still has it.
+    pub(super) fn done(mut self) -> Option<Arc<Site>> {
+        self.done = true;
+        self.site.upgrade()
+    }
+
+    pub(super) fn fail(self, none: &NoConnection) {
+        if let Some(site) = self.done() {
+            site.not_opened(none);
+        }
+    }
+}
+
+impl Drop for Dialing {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        if let Some(site) = self.site.upgrade() {
+            site.not_opened(&NoConnection::runtime_gone());
+        }
+    }
+}
+
+fn turn_away(waiting: VecDeque<Waiting>, none: &NoConnection) {
+    for one in waiting {
+        let _ = one.seat.send(Err(none.clone()));
+    }
+}

@@ -1,0 +1,44 @@
+//! `Settings` decides what holds for a client's connections unless its builder says otherwise.
+
+use crate::proxy::Proxy;
+use crate::roots::Roots;
+use std::time::Duration;
+
+/// What a pool is made from.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) connect: Duration,
+    pub(crate) reply: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) silence: Duration,
+    pub(crate) lifetime: Duration,
+    pub(crate) reply_limit: usize,
+    pub(crate) connections: usize,
+    pub(crate) concurrency: usize,
+    pub(crate) http2_prior_knowledge: bool,
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) roots: Option<Roots>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            // Firebase, "Best practices when sending FCM messages at scale": timeouts of ten seconds at least.
+            reply: Duration::from_secs(30),
+            // ureq's default for kept connections, which gcm-blocking has too.
+            idle: Duration::from_secs(15),
+            // gRFC A8: keepalive pings come ten seconds apart at least; then as long again for the answer.
+            silence: Duration::from_secs(20),
+            // Microsoft, "HttpClient guidelines for .NET": a pooled connection lives for 15 minutes, since a kept one is
+            // not told that the name has new addresses.
+            lifetime: Duration::from_secs(15 * 60),
+            reply_limit: 1 << 20,
+            connections: 4,
+            concurrency: 16,
+            http2_prior_knowledge: false,
+            proxy: None,
+            roots: None,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `Lost` decides what a request that brought no reply means: not sent, or perhaps sent.
+
+use crate::pool::Permit;
+use gcm_proto::TransportError;
+use std::io;
+use std::time::Duration;
+
+/// Firebase, "Best practices when sending FCM messages at scale": retries wait for ten seconds at least. RFC 9113 section 7
+/// has no time for `ENHANCE_YOUR_CALM`.
+const CALM: Duration = Duration::from_secs(10);
+
+/// The request was handed over, and no head of a reply came.
+pub(super) fn lost(error: &hyper::Error, permit: Option<&mut Permit>) -> TransportError {
+    use h2::Reason;
+    let cause = cause(error);
+    let Some(h2) = find::<h2::Error>(error).filter(|h2| h2.is_remote()) else {
+        return TransportError::maybe_sent(cause);
+    };
+    match (h2.reason(), permit) {
+        // The peer is overrun: what it says of single streams is no reason to send them again at once.
+        (Some(Reason::ENHANCE_YOUR_CALM), permit) => {
+            if let Some(permit) = permit.filter(|_| h2.is_go_away()) {
+                permit.retire();
+            }
+            TransportError::maybe_sent(cause).pause(CALM)
+        }
+        (Some(Reason::HTTP_1_1_REQUIRED), Some(permit)) => {
+            permit.require_http1();
+            TransportError::not_sent(cause)
+        }
+        // RFC 9113 section 8.7: a stream above the last id of a GOAWAY, and one refused, was not processed. (Others get no
+        // error of a GOAWAY: h2 lets them finish.)
+        (_, permit) if h2.is_go_away() => {
+            if let Some(permit) = permit {
+                permit.retire();
+            }
+            TransportError::not_sent(cause)
+        }
+        (Some(Reason::REFUSED_STREAM), _) => TransportError::not_sent(cause),
+        _ => TransportError::maybe_sent(cause),
+    }
+}
+
+/// The cause as std has it, in words that hold nothing of a peer's: its text may quote what it was sent.
+pub(super) fn cause(error: &hyper::Error) -> io::Error {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidData, TimedOut, UnexpectedEof};
+    if error.is_timeout() {
+        return io::Error::new(TimedOut, "the peer answers no pings");
+    }
+    if let Some(h2) = find::<h2::Error>(error) {
+        if let Some(io) = h2.get_io() {
+            return io::Error::new(io.kind(), "the connection broke");
+        }
+        let Some(reason) = h2.reason() else {
+            return io::Error::new(ConnectionAborted, "the connection takes no requests");
+        };
+        let what = match (h2.is_remote(), h2.is_go_away()) {
+            (true, true) => "the peer ended the connection",
+            (true, false) => "the peer reset the stream",
+            (false, _) => "the peer broke the rules of HTTP/2",
+        };
+        let kind = if h2.is_remote() { ConnectionReset } else { InvalidData };
+        return io::Error::new(kind, format!("{what}: {}", reason.description()));
+    }
+    if let Some(io) = find::<io::Error>(error) {
+        return match io.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(io.kind(), "the connection broke"),
+        };
+    }
+    if error.is_incomplete_message() {
+        return io::Error::new(UnexpectedEof, "the connection was closed before the reply");
+    }
+    let kind = if error.is_parse() {
+        InvalidData
+    } else {
+        ConnectionAborted
+    };
+    // Of the error itself only: hyper has a fixed text for each of them.
+    io::Error::new(kind, error.to_string())
+}
+
+/// The first cause of this type.
+fn find<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
+    let mut source = std::error::Error::source(error);
+    for _ in 0..8 {
+        let error = source?;
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        source = error.source();
+    }
+    None
+}

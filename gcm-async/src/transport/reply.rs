@@ -1,0 +1,144 @@
+//! `Reply` decides when a reply is whole, and how much of it is read.
+
+use super::lost::cause;
+use crate::pool::H1Sender;
+use bytes::Bytes;
+use http::Response;
+use http::response::Parts;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// A reply whose head has come.
+pub(super) struct Reply {
+    head: Parts,
+    body: ReplyBody,
+    read: Read,
+    /// The connection it comes over, if that can be used again afterwards.
+    back: Option<H1Sender>,
+}
+
+pub(super) enum ReplyBody {
+    Hyper(Incoming),
+    #[cfg(feature = "tower")]
+    Other(Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>),
+}
+
+/// A whole reply, and its connection if that can be used again.
+pub(super) type Whole = (Response<Bytes>, Option<H1Sender>);
+
+/// The usual reply comes in one piece, which is kept as it is.
+enum Read {
+    Nothing,
+    Piece(Bytes),
+    Pieces(Vec<u8>),
+}
+
+impl Reply {
+    pub(super) fn new(response: Response<ReplyBody>, back: Option<H1Sender>) -> Self {
+        let (mut head, body) = response.into_parts();
+        // The HTTP client keeps things of its own here.
+        head.extensions.clear();
+        Self {
+            head,
+            body,
+            read: Read::Nothing,
+            back,
+        }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<Whole>> {
+        let too_large = || {
+            let text = format!("the reply's body is over the limit of {limit} bytes");
+            io::Error::new(io::ErrorKind::InvalidData, text)
+        };
+        if self.body.size_hint().lower() > limit as u64 {
+            return Poll::Ready(Err(too_large()));
+        }
+        while !self.body.is_end_stream() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                None => break,
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.read.add(data);
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+            }
+            if self.read.len() > limit {
+                return Poll::Ready(Err(too_large()));
+            }
+        }
+        let head = std::mem::replace(&mut self.head, Response::new(()).into_parts().0);
+        let response = Response::from_parts(head, self.read.take());
+        Poll::Ready(Ok((response, self.back.take())))
+    }
+
+    pub(super) fn into_head(self) -> Parts {
+        self.head
+    }
+}
+
+impl Read {
+    fn add(&mut self, data: Bytes) {
+        match self {
+            Self::Nothing => *self = Self::Piece(data),
+            Self::Piece(first) => {
+                let mut all = Vec::with_capacity((first.len() + data.len()).next_power_of_two());
+                all.extend_from_slice(first);
+                all.extend_from_slice(&data);
+                *self = Self::Pieces(all);
+            }
+            Self::Pieces(all) => all.extend_from_slice(&data),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Piece(data) => data.len(),
+            Self::Pieces(data) => data.len(),
+        }
+    }
+
+    fn take(&mut self) -> Bytes {
+        match std::mem::replace(self, Self::Nothing) {
+            Self::Nothing => Bytes::new(),
+            Self::Piece(data) => data,
+            Self::Pieces(data) => data.into(),
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut *self {
+            Self::Hyper(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(|error| cause(&error)))),
+            #[cfg(feature = "tower")]
+            Self::Other(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Hyper(body) => body.is_end_stream(),
+            #[cfg(feature = "tower")]
+            Self::Other(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Hyper(body) => body.size_hint(),
+            #[cfg(feature = "tower")]
+            Self::Other(body) => body.size_hint(),
+        }
+    }
+}

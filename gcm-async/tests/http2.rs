@@ -1,0 +1,332 @@
+//! What HTTP/2 says of a request that was not answered, and what the client makes of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod peer;
+
+use gcm_async::Stop;
+use gcm_proto::{Report, Sent};
+use peer::frames::{
+    ENHANCE_YOUR_CALM, Frames, HEADERS, HTTP_1_1_REQUIRED, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, SETTINGS, Script,
+    read_http1,
+};
+use peer::{gateway, h2c, kind, message, shown, token, tokens, transport_error};
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+
+/// Everyone was accepted at the first attempt, whatever was sent again.
+fn assert_all_accepted(report: &Report, count: usize) {
+    assert_eq!(report.accepted().count(), count);
+    assert!(report.iter().all(|done| done.attempts == 1));
+}
+
+#[tokio::test]
+async fn before_a_peer_has_said_how_many_streams_it_allows_it_gets_one() {
+    let before = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&before);
+    let peer = Script::framed(move |_, mut frames: Frames| {
+        let counter = Arc::clone(&counter);
+        async move {
+            let mut early = 0;
+            let mut streams = Vec::new();
+            while streams.len() < 51 {
+                let Some((kind, flags, stream)) = frames.read().await else {
+                    return;
+                };
+                match (kind, flags) {
+                    // It acknowledges ours.
+                    (SETTINGS, 1) => counter.store(early, Ordering::SeqCst),
+                    (HEADERS, _) => {
+                        streams.push(stream);
+                        early += 1;
+                        if early == 1 {
+                            frames.settings(Some(50)).await;
+                        }
+                        if streams.len() == 50 {
+                            frames.accept_message(streams[0]).await;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            for stream in streams.drain(1..) {
+                frames.accept_message(stream).await;
+            }
+            frames.accept_all().await;
+        }
+    });
+    let client = h2c().connections(1).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(200)).await.unwrap();
+    assert_all_accepted(&report, 200);
+    assert_eq!(before.load(Ordering::SeqCst), 1);
+    assert_eq!(peer.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_peer_without_a_limit_gets_a_hundred() {
+    let most = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&most);
+    let peer = Script::framed(move |_, mut frames: Frames| {
+        let counter = Arc::clone(&counter);
+        async move {
+            frames.settings(None).await;
+            let mut streams = Vec::new();
+            while let Some(stream) = frames.request().await {
+                streams.push(stream);
+                counter.fetch_max(streams.len(), Ordering::SeqCst);
+                if streams.len() == 100 {
+                    for stream in streams.drain(..) {
+                        frames.accept_message(stream).await;
+                    }
+                }
+            }
+        }
+    });
+    let client = h2c().connections(1).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(300)).await.unwrap();
+    assert_all_accepted(&report, 300);
+    assert_eq!(most.load(Ordering::SeqCst), 100);
+}
+
+#[tokio::test]
+async fn a_limit_that_is_lowered_is_kept() {
+    let most = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&most);
+    let peer = Script::framed(move |_, mut frames: Frames| {
+        let counter = Arc::clone(&counter);
+        async move {
+            frames.settings(Some(20)).await;
+            let mut streams = Vec::new();
+            while streams.len() < 20 {
+                let Some(stream) = frames.request().await else { return };
+                streams.push(stream);
+            }
+            frames.change_settings(Some(3)).await;
+            // Until it has acknowledged that.
+            while frames
+                .read()
+                .await
+                .is_some_and(|(kind, flags, _)| (kind, flags) != (SETTINGS, 1))
+            {}
+            for stream in streams.drain(..) {
+                frames.accept_message(stream).await;
+            }
+            while let Some(stream) = frames.request().await {
+                streams.push(stream);
+                counter.fetch_max(streams.len(), Ordering::SeqCst);
+                if streams.len() == 3 {
+                    for stream in streams.drain(..) {
+                        frames.accept_message(stream).await;
+                    }
+                }
+            }
+        }
+    });
+    let client = h2c().connections(1).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(80)).await.unwrap();
+    assert_all_accepted(&report, 80);
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_refused_stream_is_sent_again_without_costing_an_attempt() {
+    let refused = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&refused);
+    let peer = Script::framed(move |_, mut frames: Frames| {
+        let counter = Arc::clone(&counter);
+        async move {
+            frames.settings(Some(100)).await;
+            while let Some(stream) = frames.request().await {
+                if counter.fetch_add(1, Ordering::SeqCst) < 10 {
+                    frames.reset(stream, REFUSED_STREAM).await;
+                } else {
+                    frames.accept_message(stream).await;
+                }
+            }
+        }
+    });
+    let stop = Stop::new();
+    let client = h2c().build(gateway(&peer.url())).with_stop(&stop);
+    let report = client.send(&message(), tokens(30)).await.unwrap();
+    assert_all_accepted(&report, 30);
+    assert_eq!(stop.progress().requests, 40);
+    assert_eq!(peer.connections(), 1);
+}
+
+#[tokio::test]
+async fn streams_above_the_last_id_of_a_goaway_are_sent_again_over_another_connection() {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&answered);
+    let peer = Script::framed(move |number, mut frames: Frames| {
+        let counter = Arc::clone(&counter);
+        async move {
+            frames.settings(Some(100)).await;
+            if number > 0 {
+                while let Some(stream) = frames.request().await {
+                    counter.fetch_add(1, Ordering::SeqCst);
+                    frames.accept_message(stream).await;
+                }
+                return;
+            }
+            let mut streams = Vec::new();
+            while streams.len() < 20 {
+                let Some(stream) = frames.request().await else { return };
+                streams.push(stream);
+            }
+            frames.go_away(streams[9], NO_ERROR).await;
+            for stream in streams.drain(..10) {
+                counter.fetch_add(1, Ordering::SeqCst);
+                frames.accept_message(stream).await;
+            }
+        }
+    });
+    let client = h2c().connections(1).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(20)).await.unwrap();
+    assert_all_accepted(&report, 20);
+    assert_eq!(answered.load(Ordering::SeqCst), 20);
+    assert_eq!(peer.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_takes_no_more_is_left_before_anything_is_written_to_it() {
+    let peer = Script::framed(|_, mut frames: Frames| async move {
+        frames.settings(Some(100)).await;
+        // Each connection ends after one message.
+        if let Some(stream) = frames.request().await {
+            frames.go_away(stream, NO_ERROR).await;
+            frames.accept_message(stream).await;
+            frames.drain().await;
+        }
+    });
+    let stop = Stop::new();
+    let client = h2c().connections(1).build(gateway(&peer.url())).with_stop(&stop);
+    for number in 0..5 {
+        assert!(client.send_one(&message(), token(number)).await.is_ok());
+    }
+    assert_eq!(peer.connections(), 5);
+    assert_eq!(stop.progress().requests, 5);
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_for_calm_is_left_alone() {
+    for whole in [true, false] {
+        let peer = Script::framed(move |_, mut frames: Frames| async move {
+            frames.settings(Some(100)).await;
+            let Some(stream) = frames.request().await else { return };
+            if whole {
+                frames.go_away(0, ENHANCE_YOUR_CALM).await;
+            } else {
+                frames.reset(stream, ENHANCE_YOUR_CALM).await;
+            }
+            frames.drain().await;
+        });
+        let error = transport_error(&h2c().build(gateway(&peer.url())), &peer.url()).await;
+        assert_eq!(error.sent(), Sent::MaybeSent);
+        assert_eq!(error.asked_pause(), Some(Duration::from_secs(10)));
+        assert!(
+            shown(&error).ends_with("detected excessive load generating behavior"),
+            "{}",
+            shown(&error)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stream_reset_otherwise_may_have_been_read() {
+    let peer = Script::framed(|_, mut frames: Frames| async move {
+        frames.settings(Some(100)).await;
+        while let Some(stream) = frames.request().await {
+            frames.reset(stream, INTERNAL_ERROR).await;
+        }
+    });
+    let client = h2c().build(gateway(&peer.url()));
+    for _ in 0..2 {
+        let error = transport_error(&client, &peer.url()).await;
+        assert_eq!((error.sent(), error.asked_pause()), (Sent::MaybeSent, None));
+        assert_eq!(kind(&error), ErrorKind::ConnectionReset);
+    }
+    assert_eq!(peer.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_reset_in_the_middle_of_a_body_keeps_its_status() {
+    let peer = Script::framed(|_, mut frames: Frames| async move {
+        frames.settings(Some(100)).await;
+        while let Some(stream) = frames.request().await {
+            frames.head(stream).await;
+            frames.reset(stream, INTERNAL_ERROR).await;
+        }
+    });
+    let error = transport_error(&h2c().build(gateway(&peer.url())), &peer.url()).await;
+    assert_eq!(error.sent(), Sent::Answered);
+    assert_eq!(error.head().unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_may_have_carried_the_request() {
+    let peer = Script::framed(|_, mut frames: Frames| async move {
+        frames.settings(Some(100)).await;
+        frames.request().await;
+    });
+    let error = transport_error(&h2c().build(gateway(&peer.url())), &peer.url()).await;
+    assert_eq!(error.sent(), Sent::MaybeSent);
+}
+
+#[tokio::test]
+async fn a_peer_that_wants_http1_gets_it() {
+    let peer = Script::start(|number, mut stream| async move {
+        if number == 0 {
+            let Some(mut frames) = Frames::accept(stream).await else {
+                return;
+            };
+            frames.settings(Some(100)).await;
+            while let Some(stream) = frames.request().await {
+                frames.reset(stream, HTTP_1_1_REQUIRED).await;
+            }
+            return;
+        }
+        while let Some(request) = read_http1(&mut stream).await {
+            assert!(request.starts_with("POST /gcm/send HTTP/1.1\r\n"), "{request}");
+            let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nid=0:08\n";
+            stream.write_all(reply).await.unwrap();
+        }
+    });
+    let client = h2c().concurrency(1).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(3)).await.unwrap();
+    assert_all_accepted(&report, 3);
+    assert_eq!(peer.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_no_pings_is_given_up() {
+    let peer = Script::framed(|number, mut frames: Frames| async move {
+        frames.settings(Some(100)).await;
+        if number > 0 {
+            return frames.accept_all().await;
+        }
+        frames.request().await;
+        // It reads on, and says nothing any more.
+        frames.drain().await;
+    });
+    let client = h2c()
+        .silence_timeout(Duration::from_millis(40))
+        .build(gateway(&peer.url()));
+    let error = transport_error(&client, &peer.url()).await;
+    assert_eq!((error.sent(), kind(&error)), (Sent::MaybeSent, ErrorKind::TimedOut));
+    assert!(shown(&error).ends_with("the peer answers no pings"));
+    assert!(client.send_one(&message(), token(0)).await.is_ok());
+    assert!(peer.connections() > 1);
+}
+
+#[tokio::test]
+async fn prior_knowledge_that_is_wrong_sends_nothing_that_is_understood() {
+    let peer = Script::start(|_, mut stream| async move {
+        let reply = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+        let _ = stream.write_all(reply).await;
+        read_http1(&mut stream).await;
+    });
+    let error = transport_error(&h2c().build(gateway(&peer.url())), &peer.url()).await;
+    assert_ne!(error.sent(), Sent::Answered);
+}
