@@ -89,7 +89,7 @@ fn a_key_file_that_is_none_is_named() {
     );
 
     let whole: serde_json::Value = serde_json::from_str(KEY_FILE).unwrap();
-    let half = &whole["private_key"].as_str().unwrap()[..600];
+    let half = whole["private_key"].as_str().unwrap().get(..600).unwrap();
     let cut = key_file(
         "cut-off.json",
         "private_key",

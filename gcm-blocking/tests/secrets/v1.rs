@@ -22,8 +22,11 @@ const DEVICE: &str = "marker-of-the-device-token-which-is-long";
 const REFRESH: &str = "1//marker-of-the-refresh-token";
 const CLIENT_SECRET: &str = "marker-of-the-client-secret";
 
+/// A body around what was sent.
+type Body = fn(&str) -> String;
+
 /// The bodies with which a peer repeats what it was sent.
-const REPEATING: [(&str, u16, fn(&str) -> String); 5] = [
+const REPEATING: [(&str, u16, Body); 5] = [
     ("invalid grant", 400, |text| {
         json!({"error": "invalid_grant", "error_description": text}).to_string()
     }),
@@ -38,7 +41,7 @@ const REPEATING: [(&str, u16, fn(&str) -> String); 5] = [
 ];
 
 /// A peer that repeats all it was sent.
-fn repeating(status: u16, body: fn(&str) -> String) -> Peer {
+fn repeating(status: u16, body: Body) -> Peer {
     Peer::start(move |line| {
         if let Some(request) = line.read() {
             let body = body(&request);
