@@ -4,7 +4,8 @@
 //! cargo run -p gcm-blocking --example emulator -- --listen 127.0.0.1:8088 --script FILE
 //! ```
 //!
-//! The first line of its output is the URL to send to; it is there when the port is. How each device behaves is in the
+//! The first line of its output is the URL to send to over the legacy wires; it is there when the port is. Then come the
+//! beginning of FCM HTTP v1's URLs, and the URL of the token endpoint. How each device behaves is in the
 //! script, whose format is documented at `gcm_proto::emulator::Script`; without one, every device accepts. Ctrl-C ends it.
 
 use gcm_blocking::emulator::EmulatorServer;
@@ -20,6 +21,8 @@ use std::thread;
 
 const USAGE: &str = "\
 Serves an emulator of GCM, of FCM's legacy API and of FCM HTTP v1 with its token endpoint.
+
+It prints where to send to: the legacy wires' URL, the beginning of FCM HTTP v1's, the token endpoint's.
 
 usage: emulator [--listen ADDRESS] [--script FILE] [--log] [--capture FILE] [--exposed]
 
@@ -82,6 +85,8 @@ fn run() -> Result<(), String> {
     });
 
     println!("{}", server.endpoint());
+    println!("{} for FCM HTTP v1", server.v1_endpoint());
+    println!("{} for access tokens", server.token_endpoint());
     io::stdout().flush().map_err(|error| error.to_string())?;
     // Until it is ended from outside.
     loop {

@@ -4,22 +4,23 @@
 //! cargo run --release -p gcm-blocking --example fan_out -- --tokens FILE
 //! ```
 //!
-//! Without an endpoint it starts the emulator as another process and sends to that. With
-//! `--endpoint URL`, and the key in `GCM_API_KEY`, it sends to any server that speaks GCM's JSON wire. Ctrl-C stops it: the
-//! summary then says how far it came in the file.
+//! By itself it starts the emulator as another process and sends to that, over GCM's JSON wire. With `--service-account FILE`
+//! it sends over FCM HTTP v1: through Google, or to the server that `--endpoint URL` names. With `--endpoint URL` alone, and
+//! the key in `GCM_API_KEY`, it sends to any server that speaks GCM's JSON wire. Ctrl-C stops it: the summary then says how
+//! far it came in the file.
 
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_blocking::{Client, Stop};
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Advice, Code, Gateway, Message, Outcome, Route, Sent, Settled, Token};
+use gcm_proto::{Advice, Code, Endpoint, Gateway, Message, Outcome, Route, Sent, ServiceAccount, Settled, Token, v1};
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::ops::ControlFlow;
 use std::process::{Child, Command, ExitCode, Stdio};
 
-const USAGE: &str =
-    "usage: fan_out --tokens FILE [--endpoint URL] [--message FILE] [--window RECIPIENTS] [--threads N]";
+const USAGE: &str = "usage: fan_out --tokens FILE [--service-account FILE [--token-endpoint URL]] [--endpoint URL] \
+                     [--message FILE] [--window RECIPIENTS] [--threads N]";
 
 /// The variable that holds the server key.
 const KEY: &str = "GCM_API_KEY";
@@ -36,7 +37,9 @@ const INTERRUPTED: u8 = 130;
 #[derive(Default)]
 struct Options {
     tokens: String,
+    service_account: Option<String>,
     endpoint: Option<String>,
+    token_endpoint: Option<String>,
     message: Option<String>,
     window: Option<usize>,
     threads: Option<usize>,
@@ -75,21 +78,18 @@ fn main() -> ExitCode {
 fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
     let options = Options::from_arguments(arguments)?;
     let mut service = None;
-    let (endpoint, key) = if let Some(url) = options.endpoint {
-        let key = env::var(KEY).map_err(|_| format!("{KEY} is not set: it holds the server key"))?;
-        (url, key)
-    } else {
-        let (child, url) = Service::start()?;
-        service = Some(child);
-        (url, "fan-out-key".to_owned())
+    let mut gateway = match (&options.service_account, &options.endpoint) {
+        (Some(file), url) => v1(file, url.as_deref(), options.token_endpoint.as_deref())?,
+        (None, Some(url)) => {
+            let key = env::var(KEY).map_err(|_| format!("{KEY} is not set: it holds the server key"))?;
+            json(url, &key)?
+        }
+        (None, None) => {
+            let (child, url) = Service::start()?;
+            service = Some(child);
+            json(&url, "fan-out-key")?
+        }
     };
-    let route = Route::new(
-        endpoint
-            .parse()
-            .map_err(|error| format!("--endpoint {endpoint}: {error}"))?,
-        key.parse().map_err(|error| format!("{KEY}: {error}"))?,
-    );
-    let mut gateway = Gateway::json(route);
     if let Some(window) = options.window {
         gateway = gateway.with_window(window);
     }
@@ -148,6 +148,31 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
     }
     // What came before it is sent and counted: the line says where to go on.
     input.problem.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// Over the legacy JSON wire.
+fn json(url: &str, key: &str) -> Result<Gateway, String> {
+    let key = key.parse().map_err(|error| format!("{KEY}: {error}"))?;
+    Ok(Gateway::json(Route::new(endpoint("--endpoint", url)?, key)))
+}
+
+/// Over FCM HTTP v1 as the account of a key file.
+fn v1(file: &str, base: Option<&str>, token_endpoint: Option<&str>) -> Result<Gateway, String> {
+    let json = fs::read(file).map_err(|error| format!("{file}: {error}"))?;
+    let account = match token_endpoint {
+        Some(url) => ServiceAccount::from_json_at(json, endpoint("--token-endpoint", url)?),
+        None => ServiceAccount::from_json(json),
+    };
+    let account = account.map_err(|error| format!("{file}: {error}"))?;
+    let mut route = v1::Route::new(account.project().clone());
+    if let Some(url) = base {
+        route = route.with_endpoint(&endpoint("--endpoint", url)?);
+    }
+    Ok(Gateway::v1_with(route, account))
+}
+
+fn endpoint(option: &str, url: &str) -> Result<Endpoint, String> {
+    url.parse().map_err(|error| format!("{option} {url}: {error}"))
 }
 
 /// The other process: serves until its input ends.
@@ -255,7 +280,9 @@ impl Options {
             let value = arguments.next().ok_or(format!("{option} wants a value; {USAGE}"))?;
             match option.as_str() {
                 "--tokens" => options.tokens = value,
+                "--service-account" => options.service_account = Some(value),
                 "--endpoint" => options.endpoint = Some(value),
+                "--token-endpoint" => options.token_endpoint = Some(value),
                 "--message" => options.message = Some(value),
                 "--threads" => options.threads = Some(value.parse().map_err(|error| format!("--threads: {error}"))?),
                 "--window" => options.window = Some(value.parse().map_err(|error| format!("--window: {error}"))?),

@@ -5,9 +5,15 @@
 //! cargo run -p gcm-blocking --example quickstart
 //! ```
 //!
-//! Without an endpoint it serves the emulator to itself: `quickstart/script.json` says how each device behaves. Change a
-//! line there, or the message and the tokens beside it, and run it again. With an endpoint and a key it sends to any server
-//! that speaks GCM's JSON wire:
+//! By itself it serves the emulator to itself, and sends over FCM HTTP v1: `quickstart/script.json` says how each device
+//! behaves. Change a line there, or the message and the tokens beside it, and run it again. With the key file of a service
+//! account it sends through Google, or with an endpoint to another server that speaks this wire:
+//!
+//! ```sh
+//! cargo run -p gcm-blocking --example quickstart -- --service-account FILE --tokens FILE --message FILE
+//! ```
+//!
+//! With an endpoint and a key it sends to a server that speaks GCM's JSON wire:
 //!
 //! ```sh
 //! GCM_API_KEY=AAAA-key cargo run -p gcm-blocking --example quickstart -- \
@@ -17,13 +23,17 @@
 //! Ctrl-C stops it: it says what became of those on their way, who is left, and who may have been sent to.
 
 use gcm_blocking::emulator::EmulatorServer;
-use gcm_blocking::{Client, Stop};
-use gcm_proto::emulator::{Emulator, Script};
+use gcm_blocking::{Client, ClientBuilder, Proxy, Roots, Stop};
+use gcm_proto::emulator::{Account, Emulator, Script};
 use gcm_proto::{
-    Advice, ApiKey, Code, Endpoint, Failure, Gateway, Message, Outcome, Report, RetryPolicy, Route, Sent, Token,
+    Advice, ApiKey, Code, Endpoint, Failure, Gateway, KeyFileError, Message, Outcome, Report, RetryPolicy, Route, Sent,
+    ServiceAccount, Settled, Token, Wire, v1,
 };
+use serde_json::Value;
 use std::env;
+use std::error::Error;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,15 +41,23 @@ use std::time::Duration;
 const USAGE: &str = "\
 Sends one notification to a list of devices, and says what to do with each.
 
-usage: quickstart [--script FILE] [--message FILE] [--tokens FILE]
-       quickstart --endpoint URL [--message FILE] [--tokens FILE]
+usage: quickstart [--script FILE] [OPTIONS]
+       quickstart --service-account FILE [--endpoint URL] [--token-endpoint URL] [OPTIONS]
+       quickstart --endpoint URL [OPTIONS]
 
-  --script FILE    how the emulator behaves, JSON
-  --endpoint URL   a GCM-compatible server instead of the emulator; its key is read from GCM_API_KEY
-  --message FILE   the message, JSON
-  --tokens FILE    the registration tokens, one a line; lines with # are left out
+The first serves an emulator to itself, the second sends over FCM HTTP v1, the third over GCM's legacy JSON wire.
 
-Each FILE has a default beside the example's source.";
+  --script FILE           how the emulator behaves, JSON
+  --service-account FILE  a key file: Firebase console, Project settings, Service accounts
+  --endpoint URL          a server to send to: with a service account one that speaks FCM HTTP v1, in place of
+                          https://fcm.googleapis.com, else a GCM-compatible one, whose key is read from GCM_API_KEY
+  --token-endpoint URL    where to ask for access tokens, if not where the key file says
+  --message FILE          the message, JSON
+  --tokens FILE           the registration tokens, one a line; lines with # are left out
+  --proxy URL             an HTTP proxy for https endpoints
+  --roots FILE            the certificates to trust, PEM, in place of the web's
+
+The script, the message and the tokens have a default beside the example's source.";
 
 /// The variable that holds the server key.
 const KEY: &str = "GCM_API_KEY";
@@ -47,15 +65,31 @@ const KEY: &str = "GCM_API_KEY";
 /// The key that the example's script asks for.
 const EMULATOR_KEY: &str = "quickstart-key";
 
+/// The account that the emulator knows, with the key of RFC 7515 appendix A.2, which is published there for tests.
+const ACCOUNT: &str = include_str!("quickstart/demo-project.json");
+
+/// That key's public half, by which the emulator verifies signatures.
+const PUBLIC_KEY: &str = include_str!("quickstart/demo-project.pem");
+
 /// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
 const INTERRUPTED: u8 = 130;
 
 /// What the command line asks for.
 struct Options {
+    service_account: Option<PathBuf>,
     endpoint: Option<String>,
+    token_endpoint: Option<String>,
+    proxy: Option<String>,
+    roots: Option<PathBuf>,
     script: PathBuf,
     message: PathBuf,
     tokens: PathBuf,
+}
+
+/// A service, by the URL that it is asked at.
+struct Service {
+    gateway: Gateway,
+    endpoint: Endpoint,
 }
 
 /// How many devices there are of each kind.
@@ -90,58 +124,111 @@ fn run() -> Result<ExitCode, String> {
     let options = Options::from_arguments(env::args().skip(1))?;
     let message = read_message(&options.message)?;
     let tokens = read_tokens(&options.tokens)?;
-    let key = read_key(options.endpoint.is_none())?;
+    let client = client(&options)?;
 
     // It serves until it is dropped, at the end.
     let mut server = None;
-    let endpoint: Endpoint = match &options.endpoint {
-        Some(url) => url.parse().map_err(|error| format!("--endpoint {url}: {error}"))?,
-        None => server.insert(serve(&options.script)?).endpoint(),
+    let service = match (&options.service_account, &options.endpoint) {
+        (Some(file), url) => {
+            let base = url.as_deref().map(|url| endpoint("--endpoint", url)).transpose()?;
+            let account = read_account(file, options.token_endpoint.as_deref())?;
+            Service::v1(account, base.as_ref())
+        }
+        (None, Some(url)) => Service::json(endpoint("--endpoint", url)?, read_key(None)?),
+        (None, None) => {
+            let server = server.insert(serve(&options.script)?);
+            let account = ServiceAccount::from_json_at(ACCOUNT, server.token_endpoint());
+            Service::v1(account.map_err(|error| chain(&error))?, Some(&server.v1_endpoint()))
+        }
     };
     match &server {
-        Some(_) => println!(
-            "{endpoint} is the emulator, which does as {} says",
+        Some(server) => println!(
+            "{} is the emulator, which does as {} says",
+            server.v1_endpoint(),
             shown(&options.script)
         ),
-        None => println!("{endpoint}"),
+        None => println!("{}", service.endpoint),
     }
 
     let stop = stop_on_ctrl_c()?;
-    let gateway = Gateway::json(Route::new(endpoint.clone(), key)).with_policy(policy());
-    let client = Client::new(gateway).with_stop(&stop);
-    let report = client
-        .send(&message, tokens)
-        .map_err(|error| format!("{}: {error}", shown(&options.message)))?;
-
-    if let Some(failure) = failure_of_all(&report).filter(|_| !stop.is_stopped()) {
-        return Err(explain(failure, &endpoint));
-    }
+    let send = |service: &Service, tokens| {
+        let client = client.clone().build(service.gateway.clone()).with_stop(&stop);
+        let report = client
+            .send(&message, tokens)
+            .map_err(|error| format!("{}: {error}", shown(&options.message)))?;
+        match failure_of_all(&report).filter(|_| !stop.is_stopped()) {
+            Some(failure) => Err(explain(failure, service)),
+            None => Ok(report),
+        }
+    };
+    let report = send(&service, tokens)?;
     print_report(&report);
     let progress = stop.progress();
+    let and_tokens = if service.gateway.wire() == Wire::V1 {
+        ", those for access tokens included"
+    } else {
+        ""
+    };
     println!(
-        "{} in {}",
+        "{} in {}{and_tokens}",
         number(progress.attempts, "attempt"),
         number(progress.requests, "request")
     );
-    if !stop.is_stopped() {
-        return Ok(ExitCode::SUCCESS);
+    if stop.is_stopped() {
+        let Summary { left, perhaps, .. } = Summary::of(&report);
+        println!(
+            "stopped: {} left to send to, {perhaps} may have been sent to already",
+            number(left, "device")
+        );
+        return Ok(ExitCode::from(INTERRUPTED));
     }
-    let Summary { left, perhaps, .. } = Summary::of(&report);
-    println!(
-        "stopped: {} left to send to, {perhaps} may have been sent to already",
-        number(left, "device")
-    );
-    Ok(ExitCode::from(INTERRUPTED))
+    if let Some(server) = &server {
+        let legacy = Service::json(server.endpoint(), read_key(Some(EMULATOR_KEY))?);
+        print_replaced(&send(&legacy, accepted(&report))?);
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Seconds where a service is given minutes: a first run should not take long. In your program start from
-/// [`RetryPolicy::LEGACY`], which is what a gateway has unless told otherwise.
-fn policy() -> RetryPolicy {
-    let mut policy = RetryPolicy::LEGACY;
+impl Service {
+    /// Over FCM HTTP v1 as this account: through Google, or a server whose URLs begin with `base`.
+    fn v1(account: ServiceAccount, base: Option<&Endpoint>) -> Self {
+        let mut route = v1::Route::new(account.project().clone());
+        if let Some(base) = base {
+            route = route.with_endpoint(base);
+        }
+        let endpoint = route.endpoint().clone();
+        let gateway = Gateway::v1_with(route, account).with_policy(quick(RetryPolicy::V1));
+        Self { gateway, endpoint }
+    }
+
+    /// Over the legacy JSON wire with this key.
+    fn json(endpoint: Endpoint, key: ApiKey) -> Self {
+        let gateway = Gateway::json(Route::new(endpoint.clone(), key)).with_policy(quick(RetryPolicy::LEGACY));
+        Self { gateway, endpoint }
+    }
+}
+
+/// Seconds where a service is given minutes: a first run should not take long. In your program leave a gateway the policy
+/// that it has.
+fn quick(mut policy: RetryPolicy) -> RetryPolicy {
     policy.attempts = 4;
     policy.initial = Duration::from_millis(250);
     policy.give_up_after = Duration::from_secs(30);
     policy
+}
+
+/// The settings of the way there.
+fn client(options: &Options) -> Result<ClientBuilder, String> {
+    let mut client = Client::builder();
+    if let Some(url) = &options.proxy {
+        let proxy: Proxy = url.parse().map_err(|error| format!("--proxy: {error}"))?;
+        client = client.proxy(proxy);
+    }
+    if let Some(path) = &options.roots {
+        let roots = Roots::from_pem(&read(path)?).map_err(|error| format!("{}: {error}", shown(path)))?;
+        client = client.roots(roots);
+    }
+    Ok(client)
 }
 
 /// The first Ctrl-C lets the requests on their way come back. The second does not care: who is on the way may have been
@@ -166,7 +253,11 @@ impl Options {
             .join("examples")
             .join("quickstart");
         let mut options = Self {
+            service_account: None,
             endpoint: None,
+            token_endpoint: None,
+            proxy: None,
+            roots: None,
             script: folder.join("script.json"),
             message: folder.join("message.json"),
             tokens: folder.join("tokens.txt"),
@@ -178,12 +269,19 @@ impl Options {
                     .ok_or_else(|| format!("{option} needs a value, see --help"))
             };
             match option.as_str() {
+                "--service-account" => options.service_account = Some(value()?.into()),
                 "--endpoint" => options.endpoint = Some(value()?),
+                "--token-endpoint" => options.token_endpoint = Some(value()?),
+                "--proxy" => options.proxy = Some(value()?),
+                "--roots" => options.roots = Some(value()?.into()),
                 "--script" => options.script = value()?.into(),
                 "--message" => options.message = value()?.into(),
                 "--tokens" => options.tokens = value()?.into(),
                 _ => return Err(format!("there is no option {option}, see --help")),
             }
+        }
+        if options.token_endpoint.is_some() && options.service_account.is_none() {
+            return Err("--token-endpoint is for a --service-account".to_owned());
         }
         Ok(options)
     }
@@ -233,8 +331,16 @@ impl std::fmt::Display for Summary {
     }
 }
 
-fn serve(script: &Path) -> Result<EmulatorServer, String> {
-    let script = Script::from_json(read(script)?).map_err(|error| format!("{}, {error}", shown(script)))?;
+fn serve(path: &Path) -> Result<EmulatorServer, String> {
+    let text = read(path)?;
+    let mut script = Script::from_json(&text).map_err(|error| format!("{}, {error}", shown(path)))?;
+    // A script that says nothing of accounts is about devices.
+    let json: Option<Value> = serde_json::from_slice(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text)).ok();
+    if json.is_none_or(|json| json.get("accounts").is_none()) {
+        let account = ServiceAccount::from_json(ACCOUNT).map_err(|error| chain(&error))?;
+        let known = Account::public_key(PUBLIC_KEY).map_err(|error| error.to_string())?;
+        script = script.account(account.client_email(), known);
+    }
     EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")
         .map_err(|error| format!("the emulator cannot be served on 127.0.0.1: {error}"))
 }
@@ -277,14 +383,34 @@ fn read_tokens(path: &Path) -> Result<Vec<Token>, String> {
     Ok(tokens)
 }
 
-fn read_key(for_emulator: bool) -> Result<ApiKey, String> {
-    let key = match env::var(KEY) {
-        Err(env::VarError::NotPresent) if for_emulator => EMULATOR_KEY.to_owned(),
-        Err(env::VarError::NotPresent) => return Err(format!("{KEY} is not set: it holds the server key")),
-        Err(env::VarError::NotUnicode(_)) => return Err(format!("{KEY} is no text")),
-        Ok(key) => key,
+fn read_account(path: &Path, token_endpoint: Option<&str>) -> Result<ServiceAccount, String> {
+    const WHERE: &str = "Firebase console, Project settings, Service accounts, Generate new private key";
+    let json = fs::read(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("{}: there is no such file; make a key file: {WHERE}", shown(path)),
+        _ => format!("{}: {error}", shown(path)),
+    })?;
+    let account = match token_endpoint {
+        Some(url) => ServiceAccount::from_json_at(json, endpoint("--token-endpoint", url)?),
+        None => ServiceAccount::from_json(json),
+    };
+    account.map_err(|error| match error {
+        KeyFileError::OtherKind { .. } => format!("{}: {error}; make a key file: {WHERE}", shown(path)),
+        error => format!("{}: {}", shown(path), chain(&error)),
+    })
+}
+
+fn read_key(default: Option<&str>) -> Result<ApiKey, String> {
+    let key = match (env::var(KEY), default) {
+        (Ok(key), _) => key,
+        (Err(env::VarError::NotUnicode(_)), _) => return Err(format!("{KEY} is no text")),
+        (Err(env::VarError::NotPresent), Some(default)) => default.to_owned(),
+        (Err(env::VarError::NotPresent), None) => return Err(format!("{KEY} is not set: it holds the server key")),
     };
     key.parse().map_err(|error| format!("{KEY}: {error}"))
+}
+
+fn endpoint(option: &str, url: &str) -> Result<Endpoint, String> {
+    url.parse().map_err(|error| format!("{option} {url}: {error}"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -297,23 +423,43 @@ fn shown(path: &Path) -> String {
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
+/// Those who got the message.
+fn accepted(report: &Report) -> Vec<Token> {
+    let accepted = report.accepted().filter_map(|(done, _)| done.target.as_token());
+    accepted.cloned().collect()
+}
+
 fn print_report(report: &Report) {
     println!();
     print_row("device", "outcome", "attempts", "what to do");
-    for done in report {
-        let outcome = match &done.outcome {
-            Outcome::Accepted(_) => "accepted".to_owned(),
-            Outcome::Failed(failure) => failure.code().to_string(),
-        };
-        let advice = match done.outcome.advice() {
-            // The delay differs from run to run.
-            Advice::Retry(Some(_)) => "send again later".to_owned(),
-            advice => advice.to_string(),
-        };
-        let device = done.target.as_token().map(Token::short).unwrap_or_default();
-        print_row(&device, &outcome, &done.attempts.to_string(), &advice);
-    }
+    report.iter().for_each(print_settled);
     println!("\n{}", Summary::of(report));
+}
+
+/// What only a legacy wire says.
+fn print_replaced(report: &Report) {
+    let mut replaced = report
+        .iter()
+        .filter(|done| matches!(done.outcome.advice(), Advice::Replace(_)))
+        .peekable();
+    if replaced.peek().is_some() {
+        println!("\nFCM HTTP v1 never tells of a new token. Over the legacy JSON wire the emulator does:\n");
+        replaced.for_each(print_settled);
+    }
+}
+
+fn print_settled(done: &Settled) {
+    let outcome = match &done.outcome {
+        Outcome::Accepted(_) => "accepted".to_owned(),
+        Outcome::Failed(failure) => failure.code().to_string(),
+    };
+    let advice = match done.outcome.advice() {
+        // The delay differs from run to run.
+        Advice::Retry(Some(_)) => "send again later".to_owned(),
+        advice => advice.to_string(),
+    };
+    let device = done.target.as_token().map(Token::short).unwrap_or_default();
+    print_row(&device, &outcome, &done.attempts.to_string(), &advice);
 }
 
 fn print_row(device: &str, outcome: &str, attempts: &str, advice: &str) {
@@ -330,24 +476,46 @@ fn may_have_arrived(failure: &Failure) -> bool {
     failure.sent() == Sent::MaybeSent || failure.status().is_some_and(|status| status.is_server_error())
 }
 
-/// The first failure, when nothing came back but refusals of whole requests: then no device was judged.
+/// The first failure, when nothing came back but refusals of whole requests, or of every token for one reason that no token
+/// is to blame for: then there is something to fix first.
 fn failure_of_all(report: &Report) -> Option<&Failure> {
-    let judged = |failure: &Failure| failure.sent() == Sent::Answered && failure.status().is_none_or(|s| s == 200);
+    let judged = |failure: &Failure| {
+        let in_results = failure.status().is_none_or(|status| status == 200);
+        failure.sent() == Sent::Answered && (in_results || failure.advice() == Advice::Remove)
+    };
     let all = report
         .iter()
         .all(|done| done.outcome.failure().is_some_and(|f| !judged(f)));
-    report.failed().next().map(|(_, failure)| failure).filter(|_| all)
+    let mut failures = report.failed().map(|(_, failure)| failure).filter(|_| all);
+    let first = failures.next();
+    // Those that were not tried only repeat it.
+    first
+        .into_iter()
+        .chain(failures)
+        .find(|failure| failure.attempts() > 0)
+        .or(first)
 }
 
 /// A failure that is not about a device, on one line.
-fn explain(failure: &Failure, endpoint: &Endpoint) -> String {
-    if *failure.code() == Code::Unauthorized {
+fn explain(failure: &Failure, service: &Service) -> String {
+    let Service { gateway, endpoint } = service;
+    if gateway.wire() == Wire::Json && *failure.code() == Code::Unauthorized {
         let status = failure.status().map_or(401, |status| status.as_u16());
         return format!("{endpoint}: the server key in {KEY} was refused (HTTP {status})");
     }
-    match failure.detail().filter(|_| failure.status().is_none()) {
+    match failure.detail() {
+        // There was no access token to try with. It says from where.
+        Some(detail) if failure.attempts() == 0 => detail.to_owned(),
         // What the transport says is all there is.
-        Some(detail) => format!("{endpoint}: {detail}"),
-        None => format!("{endpoint}: {failure}"),
+        Some(detail) if failure.status().is_none() => format!("{endpoint}: {detail}"),
+        _ => format!("{endpoint}: {failure}"),
+    }
+}
+
+/// An error and its causes.
+fn chain(error: &dyn Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", chain(cause)),
+        None => error.to_string(),
     }
 }

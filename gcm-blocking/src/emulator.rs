@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Connections served at once, a thread each; further ones wait. More than a client under test opens.
 const CONNECTIONS: usize = 512;
@@ -24,7 +24,7 @@ const CONNECTIONS: usize = 512;
 /// A connection on which nothing comes for this long is closed.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// An [`Emulator`] served over HTTP/1.1 until it is dropped.
+/// An [`Emulator`] served over HTTP/1.1 until it is dropped. It [tells it the time](Emulator::set_time) before each request.
 ///
 /// ```
 /// use gcm_blocking::Client;
@@ -46,7 +46,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub struct EmulatorServer {
     shared: Arc<Shared>,
     address: SocketAddr,
-    endpoint: Endpoint,
+    endpoints: Endpoints,
     notes: Sender<Note>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -59,6 +59,13 @@ struct Shared {
 }
 
 type Watcher = Box<dyn FnMut(&mut Emulator, &Request<Vec<u8>>) + Send>;
+
+/// Where to send to, on each wire.
+struct Endpoints {
+    legacy: Endpoint,
+    v1: Endpoint,
+    token: Endpoint,
+}
 
 impl EmulatorServer {
     /// Serves on an address of this machine's loopback, `127.0.0.1:0` for a free port.
@@ -80,17 +87,12 @@ impl EmulatorServer {
     ///
     /// # Errors
     ///
-    /// The error of listening there; [`io::ErrorKind::InvalidInput`] for a script whose `endpoint_path` is no path.
+    /// The error of listening there; [`io::ErrorKind::InvalidInput`] for a script whose `endpoint_path` or `token_path` is no
+    /// path.
     pub fn start_exposed(emulator: Emulator, address: impl ToSocketAddrs) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
-        let path = emulator.endpoint_path();
-        if !path.starts_with('/') {
-            let text = "the script's endpoint_path does not begin with a slash";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-        }
-        let endpoint = Endpoint::insecure(&format!("http://{}{path}", reachable(address)))
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let endpoints = Endpoints::new(reachable(address), &emulator)?;
         let shared = Arc::new(Shared {
             emulator: Mutex::new(emulator),
             watcher: Mutex::new(None),
@@ -106,7 +108,7 @@ impl EmulatorServer {
         Ok(Self {
             shared,
             address,
-            endpoint,
+            endpoints,
             notes,
             acceptor: Some(acceptor),
         })
@@ -124,9 +126,22 @@ impl EmulatorServer {
     /// Stops serving: what is being answered is cut off. Dropping it does the same.
     pub fn stop(self) {}
 
-    /// The URL to send to: `http://127.0.0.1:PORT/gcm/send`, or the address served and the script's `endpoint_path`.
+    /// The URL of the legacy wires: `http://127.0.0.1:PORT/gcm/send`, or the address served and the script's `endpoint_path`.
     pub fn endpoint(&self) -> Endpoint {
-        self.endpoint.clone()
+        self.endpoints.legacy.clone()
+    }
+
+    /// The URL of FCM HTTP v1 without its path, which stands for `https://fcm.googleapis.com`: `http://127.0.0.1:PORT`.
+    ///
+    /// Messages go to `/v1/projects/{project}/messages:send` below it.
+    pub fn v1_endpoint(&self) -> Endpoint {
+        self.endpoints.v1.clone()
+    }
+
+    /// The URL of the token endpoint, the `token_uri` of a service account: `http://127.0.0.1:PORT/token`, or the address
+    /// served and the script's `token_path`.
+    pub fn token_endpoint(&self) -> Endpoint {
+        self.endpoints.token.clone()
     }
 
     /// The address served, with the port that was free.
@@ -166,6 +181,23 @@ impl fmt::Debug for EmulatorServer {
     }
 }
 
+impl Endpoints {
+    fn new(address: SocketAddr, emulator: &Emulator) -> io::Result<Self> {
+        let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
+        let below = |name: &str, path: &str| {
+            if !path.starts_with('/') {
+                return Err(invalid(format!("the script's {name} does not begin with a slash")));
+            }
+            Endpoint::insecure(&format!("http://{address}{path}")).map_err(|error| invalid(error.to_string()))
+        };
+        Ok(Self {
+            legacy: below("endpoint_path", emulator.endpoint_path())?,
+            v1: below("address", "/")?,
+            token: below("token_path", emulator.token_path())?,
+        })
+    }
+}
+
 impl Shared {
     fn emulator(&self) -> MutexGuard<'_, Emulator> {
         self.emulator.lock().unwrap_or_else(PoisonError::into_inner)
@@ -177,6 +209,7 @@ impl Shared {
 
     fn answer(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         let mut emulator = self.emulator();
+        emulator.set_time(SystemTime::now());
         let response = emulator.handle(request);
         if let Some(watcher) = &mut *self.watcher() {
             watcher(&mut emulator, request);

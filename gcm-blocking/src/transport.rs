@@ -131,7 +131,11 @@ fn no_reply(error: ureq::Error) -> TransportError {
         error => return TransportError::maybe_sent(cause(error)),
     };
     let hopeless = is_hopeless(&none.error);
+    let meaning = meaning(&none.error);
     let mut cause = cause(none.error);
+    if let Some(meaning) = meaning {
+        cause = io::Error::new(cause.kind(), Explained { meaning, source: cause });
+    }
     if none.at_proxy {
         cause = io::Error::new(cause.kind(), ProxyFailed(cause));
     }
@@ -141,12 +145,10 @@ fn no_reply(error: ureq::Error) -> TransportError {
 
 /// Whether another attempt at connecting would end the same way.
 fn is_hopeless(error: &ureq::Error) -> bool {
+    if let Some(error) = rustls_error(error) {
+        return tls_is_hopeless(error);
+    }
     match error {
-        ureq::Error::Rustls(error) => tls_is_hopeless(error),
-        ureq::Error::Io(error) => error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            .is_some_and(tls_is_hopeless),
         ureq::Error::ConnectProxyFailed(text) => {
             proxy_status(text).is_some_and(|status| (400..500).contains(&status) && !matches!(status, 408 | 425 | 429))
         }
@@ -163,6 +165,27 @@ fn is_hopeless(error: &ureq::Error) -> bool {
 fn tls_is_hopeless(error: &rustls::Error) -> bool {
     let peer_failed = rustls::Error::AlertReceived(rustls::AlertDescription::InternalError);
     *error != peer_failed
+}
+
+/// What the commonest errors mean for whoever set this up.
+fn meaning(error: &ureq::Error) -> Option<&'static str> {
+    use rustls::{CertificateError, Error};
+    const NOBODY: &str = "the server is not running, or its address is wrong";
+    const STRANGER: &str = "the server's certificate is not trusted: if something in between opens TLS, its root \
+                            certificate has to be handed in";
+    match (error, rustls_error(error)) {
+        (_, Some(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => Some(STRANGER),
+        (ureq::Error::Io(error), None) if error.kind() == io::ErrorKind::ConnectionRefused => Some(NOBODY),
+        _ => None,
+    }
+}
+
+fn rustls_error(error: &ureq::Error) -> Option<&rustls::Error> {
+    match error {
+        ureq::Error::Rustls(error) => Some(error),
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
 }
 
 /// The status out of ureq's "proxy server responded 407/407".
@@ -206,6 +229,9 @@ fn cause(error: ureq::Error) -> io::Error {
         ureq::Error::Tls(what) => io::Error::new(InvalidData, what),
         ureq::Error::ConnectProxyFailed(text) => {
             let text = match proxy_status(&text) {
+                Some(407) => {
+                    "the proxy answered 407 to CONNECT: it wants a user name and a password in its URL".to_owned()
+                }
                 Some(status) => format!("the proxy answered {status} to CONNECT"),
                 None => "the proxy did not answer to CONNECT".to_owned(),
             };
@@ -218,6 +244,15 @@ fn cause(error: ureq::Error) -> io::Error {
         },
         _ => io::Error::other("the HTTP client gave up"),
     }
+}
+
+/// An error, and first what it means.
+#[derive(Debug, thiserror::Error)]
+#[error("{meaning}")]
+struct Explained {
+    meaning: &'static str,
+    #[source]
+    source: io::Error,
 }
 
 /// The connection to the proxy failed, not the one to the service.

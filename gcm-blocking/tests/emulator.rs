@@ -3,12 +3,13 @@
 
 use gcm_blocking::Client;
 use gcm_blocking::emulator::EmulatorServer;
-use gcm_proto::emulator::{Behaviour, Emulator, Script};
-use gcm_proto::{Advice, Gateway, Message, Route, Token, json};
+use gcm_proto::emulator::{Account, Behaviour, Emulator, Script};
+use gcm_proto::{Advice, Credential, Gateway, Message, Minting, Route, ServiceAccount, Token, json, v1};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Barrier, mpsc};
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 fn start(script: Script) -> EmulatorServer {
     EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap()
@@ -143,9 +144,57 @@ fn the_endpoint_has_the_path_of_the_script() {
     let expected = format!("http://{}/fcm/send", server.local_addr());
     assert_eq!(server.endpoint().to_string(), expected);
 
-    let script = Script::new().endpoint_path("fcm/send");
-    let error = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    for script in [
+        Script::new().endpoint_path("fcm/send"),
+        Script::new().token_path("token"),
+    ] {
+        let error = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+}
+
+/// The account of the quickstart, and a script of a service that knows it.
+fn account() -> (ServiceAccount, Script) {
+    let account = ServiceAccount::from_json(include_str!("../examples/quickstart/demo-project.json")).unwrap();
+    let known = Account::public_key(include_str!("../examples/quickstart/demo-project.pem")).unwrap();
+    let script = Script::new().account(account.client_email(), known);
+    (account, script)
+}
+
+#[test]
+fn v1_and_the_token_endpoint_are_served_beside_the_legacy_wires() {
+    let (account, script) = account();
+    let server = start(script.token_path("/oauth/token"));
+    let address = server.local_addr();
+    assert_eq!(server.v1_endpoint().to_string(), format!("http://{address}/"));
+    assert_eq!(
+        server.token_endpoint().to_string(),
+        format!("http://{address}/oauth/token")
+    );
+
+    let route = v1::Route::new(account.project().clone()).with_endpoint(&server.v1_endpoint());
+    let account = account.with_token_endpoint(server.token_endpoint());
+    let client = Client::new(Gateway::v1_with(route, account));
+    let message = Message::builder().data("score", "4x8").build().unwrap();
+    assert!(client.send_one(&message, Token::try_from("42").unwrap()).is_ok());
+    let emulator = server.emulator();
+    assert_eq!((emulator.counters().mints, emulator.counters().accepted), (1, 1));
+}
+
+/// The emulator checks what is timely only once it is told the time: an assertion of the year 2001 is not.
+#[test]
+fn the_emulator_is_told_the_time() {
+    let (account, script) = account();
+    let server = start(script);
+    let account = account.with_token_endpoint(server.token_endpoint());
+    let client = Client::new(Gateway::v1(account.clone()));
+    let mint = |wall| match account.mint(wall).unwrap() {
+        Minting::Exchange(exchange) => client.exchange(&*exchange),
+        other => panic!("{other:?}"),
+    };
+    assert!(mint(SystemTime::now()).is_ok());
+    let error = mint(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap_err();
+    assert!(error.to_string().contains("check the clock"), "{error}");
 }
 
 #[test]

@@ -24,6 +24,14 @@ impl Program {
         out.read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("http://").unwrap();
         let address = address.strip_suffix("/gcm/send").unwrap().to_owned();
+        for expected in [
+            format!("http://{address}/ for FCM HTTP v1"),
+            format!("http://{address}/token for access tokens"),
+        ] {
+            line.clear();
+            out.read_line(&mut line).unwrap();
+            assert_eq!(line.trim_end(), expected);
+        }
         Self {
             child,
             out: Some(out),

@@ -3,6 +3,8 @@
 
 mod support;
 
+use gcm_blocking::emulator::EmulatorServer;
+use gcm_proto::emulator::{Account, Emulator, Script};
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
@@ -38,6 +40,35 @@ fn every_token_of_the_file_is_sent_to() {
         said.starts_with("5000 accepted, 0 replaced, 0 removed, 0 failed; "),
         "{said}"
     );
+}
+
+#[test]
+fn with_a_service_account_it_sends_over_v1() {
+    let script = Script::new().account(
+        "push@demo-project.iam.gserviceaccount.com",
+        Account::public_key(include_str!("../examples/quickstart/demo-project.pem")).unwrap(),
+    );
+    let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
+    let file = scratch("account.json", include_str!("../examples/quickstart/demo-project.json"));
+    let tokens = scratch("v1.txt", "device-one\ndevice-two\ndevice-three\n");
+    let output = Command::new(support::example("fan_out"))
+        .arg("--tokens")
+        .arg(&tokens)
+        .arg("--service-account")
+        .arg(&file)
+        .args(["--endpoint", &server.v1_endpoint().to_string()])
+        .args(["--token-endpoint", &server.token_endpoint().to_string()])
+        .output()
+        .unwrap();
+    fs::remove_file(tokens).unwrap();
+    fs::remove_file(file).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.starts_with("3 accepted, 0 replaced, 0 removed, 0 failed; 4 requests; "),
+        "{said}"
+    );
+    assert_eq!(server.emulator().counters().mints, 1);
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! The quickstart, run as a person runs it: what it prints, and what it says when something is wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "quickstart/mistakes.rs"]
+mod mistakes;
+#[path = "quickstart/over_v1.rs"]
+mod over_v1;
 mod support;
 
 use gcm_blocking::emulator::EmulatorServer;
@@ -73,26 +77,39 @@ impl File {
 
 const ROWS: [&str; 6] = [
     "anna01… accepted 1 keep",
-    "bert02… accepted 1 replace with bert77…",
+    "bert02… accepted 1 keep",
     "cleo03… NotRegistered 1 remove",
     "dora04… accepted 2 keep",
     "emil05… MismatchSenderId 1 fix the credentials",
-    "frida6… DeviceMessageRateExceeded 1 send again later",
+    "frida6… QuotaExceeded 1 send again later",
 ];
 
 #[test]
 fn it_says_of_each_device_what_to_do() {
     let printed = prints(&mut quickstart());
     assert_eq!(rows(&printed), ROWS);
-    let end: Vec<_> = printed.lines().rev().take(3).collect();
+    let end: Vec<_> = printed
+        .lines()
+        .skip_while(|line| !line.starts_with("6 devices"))
+        .collect();
     assert_eq!(
         end,
         [
-            "7 attempts in 2 requests",
-            "6 devices: 3 accepted, 1 of them with a new token, 1 gone, 1 to be sent to again, 1 to be fixed",
-            ""
+            "6 devices: 3 accepted, 1 gone, 1 to be sent to again, 1 to be fixed",
+            "7 attempts in 8 requests, those for access tokens included",
+            "",
+            "FCM HTTP v1 never tells of a new token. Over the legacy JSON wire the emulator does:",
+            "",
+            "bert02…  accepted                   1         replace with bert77…",
         ]
     );
+    // The first view of it is true.
+    let readme = include_str!("../../README.md").replace('\r', "");
+    let table: Vec<_> = printed
+        .lines()
+        .skip_while(|line| !line.starts_with("device "))
+        .collect();
+    assert!(readme.contains(&table.join("\n")), "the README shows another run");
     // Columns begin below each other.
     let column = |text: &str, of: &str| {
         let line = printed.lines().find(|line| line.starts_with(of)).unwrap();
@@ -375,8 +392,22 @@ fn an_option_that_is_none_is_named() {
         fails(quickstart().arg("--tokens")),
         "--tokens needs a value, see --help"
     );
+    assert_eq!(
+        fails(quickstart().args(["--token-endpoint", "http://127.0.0.1:1/token"])),
+        "--token-endpoint is for a --service-account"
+    );
     let help = prints(quickstart().arg("--help"));
-    for option in ["--endpoint", "--script", "--message", "--tokens", "GCM_API_KEY"] {
+    for option in [
+        "--script",
+        "--service-account",
+        "--endpoint",
+        "--token-endpoint",
+        "--message",
+        "--tokens",
+        "--proxy",
+        "--roots",
+        "GCM_API_KEY",
+    ] {
         assert!(help.contains(option));
     }
 }

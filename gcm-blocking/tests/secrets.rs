@@ -8,6 +8,8 @@
 )]
 
 mod support;
+#[path = "secrets/v1.rs"]
+mod v1;
 
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_blocking::{Client, ExchangeError, Proxy, Roots, Stop};

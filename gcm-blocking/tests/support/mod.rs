@@ -8,6 +8,8 @@
     clippy::indexing_slicing
 )]
 
+pub mod tls;
+
 use gcm_blocking::{Client, ExchangeError};
 use gcm_proto::{Exchange, Gateway, Message, Refusal, Route, Token, TransportError, json};
 use http::response::Parts;
@@ -105,6 +107,11 @@ impl Drop for Peer {
 impl Line {
     /// Reads a request to its end by its `Content-Length`; false when there is none.
     pub fn request(&mut self) -> bool {
+        self.read().is_some()
+    }
+
+    /// A request as it came, which it reads to its end by its `Content-Length`.
+    pub fn read(&mut self) -> Option<String> {
         let mut bytes = Vec::new();
         let mut buffer = [0; 4096];
         loop {
@@ -116,11 +123,11 @@ impl Line {
                     .find_map(|line| line.strip_prefix("content-length: "))
                     .map_or(0, |length| length.parse::<usize>().unwrap());
                 if bytes.len() >= end + 4 + length {
-                    return true;
+                    return Some(String::from_utf8_lossy(&bytes).into_owned());
                 }
             }
             match self.stream.read(&mut buffer) {
-                Ok(0) | Err(_) => return false,
+                Ok(0) | Err(_) => return None,
                 Ok(length) => {
                     self.heard.lock().unwrap().extend_from_slice(&buffer[..length]);
                     bytes.extend_from_slice(&buffer[..length]);

@@ -95,10 +95,11 @@ impl Delivery {
                             .retry_after()
                             .map_or(Duration::ZERO, |after| after.delay(now.wall));
                         let cap = self.gateway().settings().policy.retry_after_cap;
-                        (
-                            passing.then_some(wait).filter(|wait| *wait <= cap),
-                            refusal.to_failure(now.wall),
-                        )
+                        let mut failure = refusal.to_failure(now.wall);
+                        if let Refusal::Unreadable(unreadable) = &refusal {
+                            failure = failure.with_detail(unreadable.to_string());
+                        }
+                        (passing.then_some(wait).filter(|wait| *wait <= cap), failure)
                     }
                 }
             }
@@ -107,6 +108,7 @@ impl Delivery {
                 (passing.then_some(Duration::ZERO), transport_failure(&error))
             }
         };
+        let failure = from_token_endpoint(failure, exchange);
         let is_final = self
             .gateway()
             .gate()
@@ -430,6 +432,17 @@ fn transport_failure(error: &TransportError) -> Failure {
         Code::Connection
     };
     Failure::new(code, error.sent()).with_detail(chain(error))
+}
+
+/// A mint's failure as that of a recipient, who does not know which of two hosts it is about.
+fn from_token_endpoint(failure: Failure, exchange: &(dyn Exchange<Reply = Grant> + Send + Sync)) -> Failure {
+    let request = exchange.request();
+    let host = request.uri().authority().map_or("", |authority| authority.as_str());
+    let detail = match failure.detail() {
+        Some(detail) => format!("no access token from {host}: {detail}"),
+        None => format!("no access token from {host}"),
+    };
+    failure.with_detail(detail)
 }
 
 /// The error and its causes on one line, bounded: a foreign error's text may hold anything.

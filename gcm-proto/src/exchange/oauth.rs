@@ -158,7 +158,10 @@ impl Exchange for Mint {
         if matches!(self.ask, Ask::Metadata) && head.status.is_success() && flavor != Some(value.as_bytes()) {
             return Err(Refusal::unreadable(head.status, "the reply of a metadata server"));
         }
-        reply::read(head, body, self.secrets())
+        // Whoever repeats the request may repeat it as it was sent.
+        let encode = |secret: &str| form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>();
+        let encoded: Vec<String> = self.secrets().map(encode).collect();
+        reply::read(head, body, self.secrets().chain(encoded.iter().map(String::as_str)))
     }
 }
 

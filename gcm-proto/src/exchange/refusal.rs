@@ -34,7 +34,7 @@ pub enum Scope {
 /// The service refused the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the service refused the request with {code} (HTTP {}{}{}){}{}", status.as_u16(), said(details.as_deref()),
-    transport_hint(code), after_colon(excerpt), after_semicolon(hint))]
+    transport_hint(code), after_colon(if hint.is_empty() { excerpt } else { unended(excerpt) }), after_semicolon(hint))]
 #[non_exhaustive]
 pub struct Refused {
     /// The HTTP status. 200 for a verdict in the body.
@@ -187,7 +187,7 @@ impl Refusal {
         let detail = match (self.excerpt(), self.hint()) {
             (excerpt, "") => excerpt.to_owned(),
             ("", hint) => hint.to_owned(),
-            (excerpt, hint) => format!("{excerpt}; {hint}"),
+            (excerpt, hint) => format!("{}; {hint}", unended(excerpt)),
         };
         if !detail.is_empty() {
             failure = failure.with_detail(detail);
@@ -247,6 +247,11 @@ fn after_colon(excerpt: &str) -> String {
     } else {
         format!(": {excerpt}")
     }
+}
+
+/// A sentence that goes on.
+fn unended(sentence: &str) -> &str {
+    sentence.strip_suffix('.').unwrap_or(sentence)
 }
 
 fn after_semicolon(hint: &str) -> String {

@@ -173,7 +173,7 @@ fn invalid_grant(description: &str) -> (Code, &'static str) {
         return (Code::ClockSkew, "check the clock of this machine");
     }
     let hint = if description.contains("Invalid JWT Signature") {
-        "the key was deleted or disabled, or the private key is not this account's: make a new one"
+        "the key was deleted or disabled, or the private key is not this account's: make a new key"
     } else if description.contains("account not found") || description.contains("Not a valid email") {
         "the service account was deleted, or client_email is wrong"
     } else if description.contains("audience") {

@@ -225,7 +225,7 @@ impl<'a> Reading<'a> {
 
     /// What to do, where the service's own sentence does not say it.
     fn hint(&self, code: &Code) -> &'static str {
-        const ROLE: &str = "give this account the role roles/firebasecloudmessaging.admin in the project";
+        const ROLE: &str = "is the project id right? then give this account the role roles/firebasecloudmessaging.admin in that project";
         const SCOPE: &str = "the access token must be for the scope https://www.googleapis.com/auth/firebase.messaging";
         let said = self.said.as_ref();
         match (code, said.and_then(|said| said.details.reason())) {
@@ -241,7 +241,9 @@ impl<'a> Reading<'a> {
                 _ => "is the project id right, and may this account send for it?",
             },
             (Code::EndpointGone, _) => "are the project id and the endpoint right?",
-            (Code::MismatchSenderId, _) => "the token was made for another project",
+            (Code::MismatchSenderId, _) => {
+                "the token was made for another project: use a service account of the one that the app belongs to"
+            }
             (Code::InvalidApnsCredential, _) => {
                 "the app's APNs or web push key in the Firebase console is missing or wrong"
             }
