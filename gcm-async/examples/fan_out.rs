@@ -1,0 +1,292 @@
+//! Streams one message to as many devices as a file has tokens, and one line of JSON for each outcome to the standard output,
+//! in constant memory: a line is read when there is room for it.
+//!
+//! ```sh
+//! cargo run --release -p gcm-async --example fan_out -- --tokens FILE --endpoint URL > outcomes.ndjson
+//! ```
+//!
+//! By itself it starts the emulator as another process and sends to that, over GCM's JSON wire. With `--service-account FILE`
+//! it sends over FCM HTTP v1: through Google, or to the server that `--endpoint URL` names. With `--endpoint URL` alone it
+//! sends to any server that speaks GCM's JSON wire; the key is read from `GCM_API_KEY`, which a server on this machine need
+//! not have. Ctrl-C stops it: what is on its way comes back, and the summary says how far it came in the file.
+
+#[path = "fan_out/files.rs"]
+mod files;
+#[path = "fan_out/options.rs"]
+mod options;
+#[path = "fan_out/system.rs"]
+mod system;
+
+use files::{Outcomes, Tokens};
+use futures_util::StreamExt;
+use gcm_async::Stop;
+use gcm_async::emulator::EmulatorServer;
+use gcm_proto::emulator::{Account, Emulator, Script};
+use gcm_proto::{Advice, Code, Gateway, Message, Outcome, Sent, Settled};
+use options::{Options, USAGE};
+use std::env;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
+use tokio::signal::ctrl_c;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
+/// How often the line on the terminal changes.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// How long the connections have to close.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The argument by which this program is the emulator.
+const SERVE: &str = "--serve";
+
+/// The demo account's public key, from RFC 7515 appendix A.2, which publishes it for tests.
+const PUBLIC_KEY: &str = include_str!("send/demo-project.pem");
+
+#[derive(Default)]
+struct Summary {
+    accepted: u64,
+    replaced: u64,
+    removed: u64,
+    failed: u64,
+    /// Of those that failed, who was not sent to, and who may have been.
+    untried: u64,
+    perhaps: u64,
+}
+
+/// How a send ended.
+struct Sending {
+    summary: Summary,
+    requests: u64,
+    /// The last line that was taken.
+    line: u64,
+    stopped: bool,
+    /// What was wrong with the file.
+    problem: Option<String>,
+}
+
+/// The emulator in another process, so that its memory is not counted here. It ends with this one.
+struct Service(Child);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
+        if arguments.first().is_some_and(|argument| argument == SERVE) {
+            runtime.block_on(serve()).map(|()| ExitCode::SUCCESS)
+        } else {
+            runtime.block_on(run(arguments.into_iter()))
+        }
+    });
+    done.unwrap_or_else(|problem| {
+        eprintln!("error: {problem}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
+    let options = Options::from_arguments(arguments)?;
+    let message = options.message()?;
+    let mut service = None;
+    let gateway = if let Some(gateway) = options.gateway()? {
+        gateway
+    } else {
+        let (child, url) = Service::start()?;
+        service = Some(child);
+        options.legacy(&url)?
+    };
+    // The signal's own descriptors are there for as long as the process is.
+    let mut interrupts = Interrupts::default();
+    interrupts.listen();
+    let before = system::descriptors();
+    let Sending {
+        summary,
+        requests,
+        line,
+        stopped,
+        problem,
+    } = send(&options, gateway, &message, &mut interrupts).await?;
+    let after = system::descriptors();
+    drop(service);
+
+    eprintln!(
+        "{} accepted, {} replaced, {} removed, {} failed; {requests} requests; peak memory {}; open descriptors {} before, {} \
+         after",
+        summary.accepted,
+        summary.replaced,
+        summary.removed,
+        summary.failed,
+        system::shown(system::peak_memory(), " kB"),
+        system::shown(before, ""),
+        system::shown(after, "")
+    );
+    if stopped {
+        eprintln!(
+            "stopped in line {line} of {}: {} read and not sent to, {} perhaps sent to",
+            options.tokens, summary.untried, summary.perhaps
+        );
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    // What came before it is sent and counted: the line says where to go on.
+    problem.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// Sends to all that the file has, until it is stopped.
+async fn send(
+    options: &Options,
+    gateway: Gateway,
+    message: &Message,
+    interrupts: &mut Interrupts,
+) -> Result<Sending, String> {
+    let stop = Stop::new();
+    let client = options.client()?.build(gateway);
+    let mut tokens = Tokens::open(&options.tokens)?;
+    let mut out = Outcomes::to(io::stdout());
+    let mut summary = Summary::default();
+    let mut sending = client
+        .with_stop(&stop)
+        .send_each(message, &mut tokens)
+        .map_err(|error| error.to_string())?;
+    let bar = io::stderr().is_terminal();
+    let mut glance = interval(GLANCE);
+    glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = interrupts.next() => {
+                // The first lets what is on its way come back; the second does not care.
+                if stop.is_stopped() { stop.cancel() } else { stop.stop() }
+            }
+            _ = glance.tick(), if bar => show(&stop),
+            done = sending.next() => match done {
+                Some(done) => {
+                    summary.count(&done);
+                    if !out.write(&done).await {
+                        // Nobody reads it: the rest is not sent.
+                        stop.stop();
+                    }
+                }
+                None => break,
+            }
+        }
+    }
+    drop(sending);
+    let requests = stop.progress().requests;
+    client.shutdown(GRACE).await;
+    drop(client);
+    if bar {
+        eprint!("\r\x1b[K");
+    }
+    out.finish().await?;
+    Ok(Sending {
+        summary,
+        requests,
+        line: tokens.line(),
+        stopped: stop.is_stopped(),
+        problem: tokens.finish().await,
+    })
+}
+
+fn show(stop: &Stop) {
+    let progress = stop.progress();
+    eprint!(
+        "\r\x1b[K{} accepted, {} failed; {} on their way, {} waiting to be tried again; {} requests",
+        progress.accepted,
+        progress.settled() - progress.accepted,
+        progress.flying,
+        progress.waiting,
+        progress.requests
+    );
+    let _ = io::stderr().flush();
+}
+
+/// Ctrl-C, each time it is pressed.
+#[derive(Default)]
+struct Interrupts {
+    pressed: Option<tokio::sync::mpsc::Receiver<()>>,
+}
+
+impl Interrupts {
+    /// From here on the process does not end by it.
+    fn listen(&mut self) {
+        let (press, pressed) = tokio::sync::mpsc::channel(4);
+        tokio::spawn(async move { while ctrl_c().await.is_ok() && press.send(()).await.is_ok() {} });
+        self.pressed = Some(pressed);
+    }
+
+    async fn next(&mut self) {
+        let pressed = match &mut self.pressed {
+            Some(pressed) => pressed.recv().await,
+            None => None,
+        };
+        if pressed.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The other process: serves until its input ends.
+async fn serve() -> Result<(), String> {
+    // A terminal sends Ctrl-C to this process too: what is on its way is still answered.
+    let mut interrupts = Interrupts::default();
+    interrupts.listen();
+    let account = Account::public_key(PUBLIC_KEY).map_err(|error| error.to_string())?;
+    let script = Script::new().account("push@demo-project.iam.gserviceaccount.com", account);
+    let emulator = Emulator::new(script).log_at_most(0);
+    let server = EmulatorServer::start(emulator, "127.0.0.1:0")
+        .await
+        .map_err(|error| error.to_string())?;
+    println!("{}", server.endpoint());
+    io::stdout().flush().map_err(|error| error.to_string())?;
+    let ended = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
+    let _ = ended.await;
+    Ok(())
+}
+
+impl Summary {
+    fn count(&mut self, done: &Settled) {
+        match (&done.outcome, done.outcome.advice()) {
+            (Outcome::Accepted(_), advice) => {
+                self.accepted += 1;
+                self.replaced += u64::from(matches!(advice, Advice::Replace(_)));
+            }
+            (Outcome::Failed(_), Advice::Remove) => self.removed += 1,
+            (Outcome::Failed(failure), _) => {
+                self.failed += 1;
+                self.untried += u64::from(*failure.code() == Code::NotAttempted);
+                self.perhaps += u64::from(failure.sent() == Sent::MaybeSent);
+            }
+        }
+    }
+}
+
+impl Service {
+    fn start() -> Result<(Self, String), String> {
+        let program = env::current_exe().map_err(|error| error.to_string())?;
+        let mut command = Command::new(program);
+        command.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        if let Some(out) = child.stdout.take() {
+            BufReader::new(out)
+                .read_line(&mut line)
+                .map_err(|error| error.to_string())?;
+        }
+        Ok((Self(child), line.trim().to_owned()))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // The end of its input ends it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
