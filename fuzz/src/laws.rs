@@ -4,7 +4,7 @@
 
 use crate::input::Input;
 use gcm_proto::json::Results;
-use gcm_proto::{Accepted, Advice, Failure, Outcome, Receipt, Refusal, RetryAfter, Target, Token};
+use gcm_proto::{Accepted, Advice, Failure, Grant, Outcome, Receipt, Refusal, RetryAfter, Scope, Target, Token};
 use http::header::RETRY_AFTER;
 use serde::de::IgnoredAny;
 use std::fmt::Display;
@@ -24,6 +24,18 @@ const VERDICTS: [&str; 5] = [
     "INVALID_REGISTRATION",
     "BAD_REGISTRATION",
     "DEVICE_UNREGISTERED",
+];
+
+/// What a v1 reply may say of a token: the codes, the field or the sentence that name it, and Apple's reasons.
+const V1_VERDICTS: [&str; 8] = [
+    "UNREGISTERED",
+    "message.token",
+    "message.fid",
+    "The registration token is not a valid FCM registration token",
+    "Unregistered",
+    "ExpiredToken",
+    "BadDeviceToken",
+    "DeviceTokenNotForTopic",
 ];
 
 /// One reply to one request.
@@ -151,6 +163,61 @@ impl<'a> Case<'a> {
             );
         }
     }
+}
+
+/// A reply of the v1 wire to one token. A good status accepts, unless somebody else answered: a page, or another project.
+pub fn v1(input: &Input<'_>, reply: &Result<Receipt, Refusal>, secrets: &[&str]) {
+    let is_good = input.head.status.is_success();
+    match reply {
+        Ok(receipt) => {
+            assert!(is_good, "accepted with {}", input.head.status);
+            assert_eq!(receipt.accepted.advice(), Advice::Keep);
+            acceptance(&receipt.accepted, None);
+        }
+        Err(refusal) => {
+            assert!(!is_good || matches!(refusal, Refusal::Unreadable(_)));
+            let body = unescaped(input.body);
+            let dead = V1_VERDICTS.iter().any(|verdict| body.contains(verdict));
+            assert!(refusal.advice() != Advice::Remove || dead, "removed without a verdict");
+            told(refusal, input, secrets);
+        }
+    }
+}
+
+/// A reply of a token endpoint. Whatever it says is about nobody's device.
+pub fn grant(input: &Input<'_>, reply: &Result<Grant, Refusal>, secrets: &[&str]) {
+    const DAY: Duration = Duration::from_secs(86_400);
+    match reply {
+        Ok(grant) => {
+            assert!(input.head.status.is_success());
+            let lifetime = grant.lifetime.expect("it is said, or the usual one");
+            assert!((Duration::from_secs(1)..=DAY).contains(&lifetime));
+            hides(&format!("{grant:?}"), secrets);
+        }
+        Err(refusal) => {
+            let is_said = matches!(refusal, Refusal::Refused(_));
+            assert!(!is_said || refusal.scope() == Scope::Project);
+            assert_ne!(refusal.advice(), Advice::Remove);
+            told(refusal, input, secrets);
+        }
+    }
+}
+
+/// What can be seen of a refusal is on one line, bounded, and without the request's secrets.
+fn told(refusal: &Refusal, input: &Input<'_>, secrets: &[&str]) {
+    const DETAILS: usize = 64 << 10;
+    assert_eq!(refusal.status(), input.head.status);
+    assert!(refusal.excerpt().len() <= EXCERPT, "{} bytes", refusal.excerpt().len());
+    let failure = refusal.to_failure(wall());
+    for text in [refusal.to_string(), failure.to_string(), failure.code().to_string()] {
+        one_line(&text);
+        hides(&text, secrets);
+    }
+    let whole = format!("{refusal:?} {failure:?}");
+    hides(&whole, secrets);
+    assert!(whole.len() <= 2 * DETAILS, "{} bytes are kept", whole.len());
+    assert_eq!(failure.status(), Some(input.head.status));
+    same_when_stored(&Outcome::Failed(failure));
 }
 
 /// What the header says, and that any clock can be held against it.

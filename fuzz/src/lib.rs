@@ -32,14 +32,19 @@ pub mod input;
 pub mod laws;
 pub mod oracle;
 
-use gcm_proto::{Exchange, GroupKey, Message, Route, Target, Token, Topic, json, plaintext};
+use gcm_proto::{
+    AccessToken, Endpoint, Exchange, GroupKey, Message, Route, Secret, Target, Token, Topic, json, oauth, plaintext, v1,
+};
 use input::Input;
 use laws::Case;
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 /// What all runs share. The tokens are long enough to be masked.
 struct Parties {
     plaintext: plaintext::Encoded,
+    v1: v1::Encoded,
+    access: AccessToken,
     json: json::Encoded,
     tokens: Vec<Token>,
     topic: Topic,
@@ -59,6 +64,8 @@ fn parties() -> Result<Parties, Box<dyn std::error::Error>> {
     let tokens = (0..Input::MOST_RECIPIENTS).map(|n| Token::try_from(format!("{TOKEN}{n}")));
     Ok(Parties {
         plaintext: plaintext::Encoded::new(&route, &message)?,
+        v1: v1::Encoded::new(&v1::Route::new("fuzz-project".parse()?), &message)?,
+        access: AccessToken::try_from(KEY)?,
         json: json::Encoded::new(&route, &message)?,
         tokens: tokens.collect::<Result<_, _>>()?,
         topic: Topic::try_from("news")?,
@@ -112,6 +119,25 @@ pub fn json_reply(data: &[u8]) {
         oracle::receipt(&input, value.as_ref(), &reply, &target);
         oracle::lines(&input, &reply);
     }
+}
+
+/// A reply to the v1 wire, to one token.
+pub fn v1_reply(data: &[u8]) {
+    let parties = &*PARTIES;
+    let input = Input::decode(data);
+    let token = parties.tokens.first().expect("there is a token");
+    let exchange = parties.v1.single(token.clone(), SystemTime::UNIX_EPOCH, None);
+    let exchange = exchange.expect("a token is a target").with_token(&parties.access);
+    let reply = exchange.read(&input.head, input.body);
+    laws::v1(&input, &reply, &[token.as_str(), KEY]);
+}
+
+/// A reply to a request for an access token.
+pub fn token_reply(data: &[u8]) {
+    let input = Input::decode(data);
+    let mint = oauth::Mint::refresh(Endpoint::google_token(), "client", Secret::new(KEY), Secret::new(GROUP));
+    let reply = mint.read(&input.head, input.body);
+    laws::grant(&input, &reply, &[KEY, GROUP]);
 }
 
 /// Operations on deliveries that share a gate.
