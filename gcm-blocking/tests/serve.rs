@@ -58,7 +58,7 @@ impl Drop for Program {
 }
 
 fn emulator(arguments: &[&str]) -> Command {
-    let mut command = Command::new(support::example("emulator"));
+    let mut command = Command::new(support::example("serve"));
     command.args(arguments);
     command
 }

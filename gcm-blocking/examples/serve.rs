@@ -1,7 +1,7 @@
 //! The service itself on a port of this machine, for programs in any language to be tested against.
 //!
 //! ```sh
-//! cargo run -p gcm-blocking --example emulator -- --listen 127.0.0.1:8088 --script FILE
+//! cargo run -p gcm-blocking --example serve -- --listen 127.0.0.1:8088 --script FILE
 //! ```
 //!
 //! The first line of its output is the URL to send to over the legacy wires; it is there when the port is. Then come the
@@ -24,7 +24,7 @@ Serves an emulator of GCM, of FCM's legacy API and of FCM HTTP v1 with its token
 
 It prints where to send to: the legacy wires' URL, the beginning of FCM HTTP v1's, the token endpoint's.
 
-usage: emulator [--listen ADDRESS] [--script FILE] [--log] [--capture FILE] [--exposed]
+usage: serve [--listen ADDRESS] [--script FILE] [--log] [--capture FILE] [--exposed]
 
   --listen ADDRESS   where to listen; 127.0.0.1:0, which is any free port, unless given
   --script FILE      how the devices behave, JSON

@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use std::process::Command;
 
 fn scratch(name: &str, text: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("gcm-fan-out-{}-{name}", std::process::id()));
+    let path = std::env::temp_dir().join(format!("gcm-stream-{}-{name}", std::process::id()));
     fs::write(&path, text).unwrap();
     path
 }
 
-fn fan_out(tokens: &PathBuf) -> (bool, String) {
-    let mut command = Command::new(support::example("fan_out"));
+fn stream(tokens: &PathBuf) -> (bool, String) {
+    let mut command = Command::new(support::example("stream"));
     let output = command
         .args(["--window", "2000", "--tokens"])
         .arg(tokens)
@@ -33,7 +33,7 @@ fn every_token_of_the_file_is_sent_to() {
         writeln!(text, "APA91b-device-{n}\r\n\r").unwrap();
     }
     let tokens = scratch("many.txt", &text);
-    let (success, said) = fan_out(&tokens);
+    let (success, said) = stream(&tokens);
     fs::remove_file(tokens).unwrap();
     assert!(success, "{said}");
     assert!(
@@ -51,7 +51,7 @@ fn with_a_service_account_it_sends_over_v1() {
     let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
     let file = scratch("account.json", include_str!("../examples/quickstart/demo-project.json"));
     let tokens = scratch("v1.txt", "device-one\ndevice-two\ndevice-three\n");
-    let output = Command::new(support::example("fan_out"))
+    let output = Command::new(support::example("stream"))
         .arg("--tokens")
         .arg(&tokens)
         .arg("--service-account")
@@ -74,7 +74,7 @@ fn with_a_service_account_it_sends_over_v1() {
 #[test]
 fn a_line_that_is_no_token_is_named_and_what_came_before_is_sent() {
     let tokens = scratch("bad.txt", "device-one\ndevice-two\nbell\u{7}\ndevice-four\n");
-    let (success, said) = fan_out(&tokens);
+    let (success, said) = stream(&tokens);
     let named = format!("error: {}, line 3: ", tokens.display());
     fs::remove_file(tokens).unwrap();
     assert!(!success);
@@ -86,7 +86,7 @@ fn a_line_that_is_no_token_is_named_and_what_came_before_is_sent() {
 fn a_message_file_may_begin_with_a_byte_order_mark() {
     let message = scratch("message.json", "\u{feff}{\"data\": {\"news\": \"1\"}}");
     let tokens = scratch("two.txt", "device-one\ndevice-two\n");
-    let output = Command::new(support::example("fan_out"))
+    let output = Command::new(support::example("stream"))
         .arg("--tokens")
         .arg(&tokens)
         .arg("--message")

@@ -1,7 +1,7 @@
 //! Sends one message to as many devices as a file has tokens, in constant memory: a line is read when there is room for it.
 //!
 //! ```sh
-//! cargo run --release -p gcm-blocking --example fan_out -- --tokens FILE
+//! cargo run --release -p gcm-blocking --example stream -- --tokens FILE
 //! ```
 //!
 //! By itself it starts the emulator as another process and sends to that, over GCM's JSON wire. With `--service-account FILE`
@@ -19,7 +19,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::ops::ControlFlow;
 use std::process::{Child, Command, ExitCode, Stdio};
 
-const USAGE: &str = "usage: fan_out --tokens FILE [--service-account FILE [--token-endpoint URL]] [--endpoint URL] \
+const USAGE: &str = "usage: stream --tokens FILE [--service-account FILE [--token-endpoint URL]] [--endpoint URL] \
                      [--message FILE] [--window RECIPIENTS] [--threads N]";
 
 /// The variable that holds the server key.
