@@ -61,6 +61,8 @@ struct Summary {
 struct Sending {
     summary: Summary,
     requests: u64,
+    /// How many failed with each code, those to be removed among them.
+    failures: Vec<(Code, u64)>,
     /// The last line that was taken.
     line: u64,
     stopped: bool,
@@ -109,6 +111,7 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
     let Sending {
         summary,
         requests,
+        failures,
         line,
         stopped,
         problem,
@@ -127,6 +130,10 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
         system::shown(before, ""),
         system::shown(after, "")
     );
+    if !failures.is_empty() {
+        let counts: Vec<String> = failures.iter().map(|(code, count)| format!("{count} {code}")).collect();
+        eprintln!("failures: {}", counts.join(", "));
+    }
     if stopped {
         eprintln!(
             "stopped in line {line} of {}: {} read and not sent to, {} perhaps sent to",
@@ -178,7 +185,7 @@ async fn send(
         }
     }
     drop(sending);
-    let requests = stop.progress().requests;
+    let progress = stop.progress();
     client.shutdown(GRACE).await;
     drop(client);
     if bar {
@@ -187,7 +194,8 @@ async fn send(
     out.finish().await?;
     Ok(Sending {
         summary,
-        requests,
+        requests: progress.requests,
+        failures: progress.failed,
         line: tokens.line(),
         stopped: stop.is_stopped(),
         problem: tokens.finish().await,

@@ -126,6 +126,10 @@ fn every_kind_of_outcome_is_counted_and_written() {
         said.starts_with("2 accepted, 1 replaced, 1 removed, 1 failed; "),
         "{said}"
     );
+    assert!(
+        said.ends_with("\nfailures: 1 NotRegistered, 1 MismatchSenderId\n"),
+        "{said}"
+    );
     let advice: Vec<String> = outcomes.iter().map(|(_, line)| line["advice"].to_string()).collect();
     assert_eq!(
         advice,
