@@ -8,28 +8,36 @@
 //! By itself it starts the emulator as another process and sends to that, over GCM's JSON wire. With `--service-account FILE`
 //! it sends over FCM HTTP v1: through Google, or to the server that `--endpoint URL` names. With `--endpoint URL` alone it
 //! sends to any server that speaks GCM's JSON wire; the key is read from `GCM_API_KEY`, which a server on this machine need
-//! not have. Ctrl-C stops it: what is on its way comes back, and the summary says how far it came in the file.
+//! not have. Ctrl-C stops it: what is on its way comes back, and the summary says how far it came in the file. A second one
+//! does not wait for that, and a third one ends the process.
 
+#[path = "fan_out/bar.rs"]
+mod bar;
 #[path = "fan_out/files.rs"]
 mod files;
+#[path = "fan_out/interrupts.rs"]
+mod interrupts;
 #[path = "fan_out/options.rs"]
 mod options;
 #[path = "fan_out/system.rs"]
 mod system;
 
+use bar::Bar;
 use files::{Outcomes, Tokens};
 use futures_util::StreamExt;
 use gcm_async::Stop;
 use gcm_async::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script};
 use gcm_proto::{Advice, Code, Gateway, Message, Outcome, Sent, Settled};
+use interrupts::Interrupts;
 use options::{Options, USAGE};
 use std::env;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::signal::ctrl_c;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 /// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
 const INTERRUPTED: u8 = 130;
@@ -39,6 +47,9 @@ const GLANCE: Duration = Duration::from_millis(250);
 
 /// How long the connections have to close.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long the reader of the file has to end. A pipe may hold it up for ever.
+const LAST_READ: Duration = Duration::from_secs(1);
 
 /// The argument by which this program is the emulator.
 const SERVE: &str = "--serve";
@@ -66,7 +77,9 @@ struct Sending {
     /// The last line that was taken.
     line: u64,
     stopped: bool,
-    /// What was wrong with the file.
+    /// It was stopped by Ctrl-C.
+    interrupted: bool,
+    /// What was wrong with either file.
     problem: Option<String>,
 }
 
@@ -105,8 +118,7 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
         options.legacy(&url)?
     };
     // The signal's own descriptors are there for as long as the process is.
-    let mut interrupts = Interrupts::default();
-    interrupts.listen();
+    let mut interrupts = Interrupts::listen();
     let before = system::descriptors();
     let Sending {
         summary,
@@ -114,6 +126,7 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
         failures,
         line,
         stopped,
+        interrupted,
         problem,
     } = send(&options, gateway, &message, &mut interrupts).await?;
     let after = system::descriptors();
@@ -139,10 +152,18 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
             "stopped in line {line} of {}: {} read and not sent to, {} perhaps sent to",
             options.tokens, summary.untried, summary.perhaps
         );
-        return Ok(ExitCode::from(INTERRUPTED));
     }
-    // What came before it is sent and counted: the line says where to go on.
-    problem.map_or(Ok(ExitCode::SUCCESS), Err)
+    match problem {
+        // What came before it is sent and counted: the line says where to go on.
+        Some(problem) if !interrupted => Err(problem),
+        problem => {
+            if let Some(problem) = problem {
+                eprintln!("error: {problem}");
+            }
+            let code = if interrupted { INTERRUPTED } else { 0 };
+            Ok(ExitCode::from(code))
+        }
+    }
 }
 
 /// Sends to all that the file has, until it is stopped.
@@ -153,15 +174,17 @@ async fn send(
     interrupts: &mut Interrupts,
 ) -> Result<Sending, String> {
     let stop = Stop::new();
+    let mut interrupted = false;
+    let tasks = Handle::current().metrics().num_alive_tasks();
     let client = options.client()?.build(gateway);
     let mut tokens = Tokens::open(&options.tokens)?;
     let mut out = Outcomes::to(io::stdout());
     let mut summary = Summary::default();
+    let bar = Bar::new(tokens.share(), &stop);
     let mut sending = client
         .with_stop(&stop)
         .send_each(message, &mut tokens)
         .map_err(|error| error.to_string())?;
-    let bar = io::stderr().is_terminal();
     let mut glance = interval(GLANCE);
     glance.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -169,9 +192,10 @@ async fn send(
             biased;
             () = interrupts.next() => {
                 // The first lets what is on its way come back; the second does not care.
-                if stop.is_stopped() { stop.cancel() } else { stop.stop() }
+                if interrupted { stop.cancel() } else { stop.stop() }
+                interrupted = true;
             }
-            _ = glance.tick(), if bar => show(&stop),
+            _ = glance.tick(), if bar.is_shown() => bar.show(),
             done = sending.next() => match done {
                 Some(done) => {
                     summary.count(&done);
@@ -188,63 +212,33 @@ async fn send(
     let progress = stop.progress();
     client.shutdown(GRACE).await;
     drop(client);
-    if bar {
-        eprint!("\r\x1b[K");
-    }
-    out.finish().await?;
+    let _ = timeout(GRACE, are_left(tasks)).await;
+    bar.clear();
+    let unwritten = out.finish().await.err();
+    let line = tokens.line();
+    let unread = timeout(LAST_READ, tokens.finish()).await.unwrap_or_default();
     Ok(Sending {
         summary,
         requests: progress.requests,
         failures: progress.failed,
-        line: tokens.line(),
+        line,
         stopped: stop.is_stopped(),
-        problem: tokens.finish().await,
+        interrupted,
+        problem: unwritten.or(unread),
     })
 }
 
-fn show(stop: &Stop) {
-    let progress = stop.progress();
-    eprint!(
-        "\r\x1b[K{} accepted, {} failed; {} on their way, {} waiting to be tried again; {} requests",
-        progress.accepted,
-        progress.settled() - progress.accepted,
-        progress.flying,
-        progress.waiting,
-        progress.requests
-    );
-    let _ = io::stderr().flush();
-}
-
-/// Ctrl-C, each time it is pressed.
-#[derive(Default)]
-struct Interrupts {
-    pressed: Option<tokio::sync::mpsc::Receiver<()>>,
-}
-
-impl Interrupts {
-    /// From here on the process does not end by it.
-    fn listen(&mut self) {
-        let (press, pressed) = tokio::sync::mpsc::channel(4);
-        tokio::spawn(async move { while ctrl_c().await.is_ok() && press.send(()).await.is_ok() {} });
-        self.pressed = Some(pressed);
-    }
-
-    async fn next(&mut self) {
-        let pressed = match &mut self.pressed {
-            Some(pressed) => pressed.recv().await,
-            None => None,
-        };
-        if pressed.is_none() {
-            std::future::pending::<()>().await;
-        }
+/// Waits until no more tasks are left: a connection is closed when its task has ended.
+async fn are_left(tasks: usize) {
+    while Handle::current().metrics().num_alive_tasks() > tasks {
+        sleep(Duration::from_millis(1)).await;
     }
 }
 
 /// The other process: serves until its input ends.
 async fn serve() -> Result<(), String> {
     // A terminal sends Ctrl-C to this process too: what is on its way is still answered.
-    let mut interrupts = Interrupts::default();
-    interrupts.listen();
+    tokio::spawn(async { while ctrl_c().await.is_ok() {} });
     let account = Account::public_key(PUBLIC_KEY).map_err(|error| error.to_string())?;
     let script = Script::new().account("push@demo-project.iam.gserviceaccount.com", account);
     let emulator = Emulator::new(script).log_at_most(0);

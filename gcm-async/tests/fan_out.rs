@@ -11,6 +11,12 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::time::Duration;
+
+/// How long a test waits for what has to come.
+#[cfg(unix)]
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/send/demo-project.json");
 
@@ -184,6 +190,26 @@ fn a_line_that_is_no_token_is_named_and_what_came_before_is_sent() {
     }
 }
 
+#[test]
+fn without_anybody_to_read_the_outcomes_it_says_where_it_stopped() {
+    const TOKENS: usize = 20_000;
+    let file = Scratch::new("unread.txt", tokens(TOKENS));
+    let mut child = fan_out(&file.0, &["--window", "2000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let (summary, rest) = said.split_once("\nstopped in line ").unwrap();
+    assert_nothing_is_left_open(summary);
+    let (line, rest) = rest.split_once(" of ").unwrap();
+    assert!(line.parse::<usize>().unwrap() < TOKENS, "{said}");
+    assert!(rest.contains("\nerror: not all outcomes could be written: "), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_lets_what_is_on_its_way_come_back_and_says_where_it_stopped() {
@@ -210,9 +236,8 @@ fn ctrl_c_lets_what_is_on_its_way_come_back_and_says_where_it_stopped() {
     .stderr(Stdio::piped())
     .spawn()
     .unwrap();
-    held.recv().unwrap();
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(killed.unwrap().success());
+    held.recv_timeout(PATIENCE).unwrap();
+    interrupt(&child);
     // What is taken from the file meanwhile is a matter of luck, and not asserted.
     drop(go_on);
     let output = child.wait_with_output().unwrap();
@@ -235,4 +260,91 @@ fn ctrl_c_lets_what_is_on_its_way_come_back_and_says_where_it_stopped() {
         "{said}"
     );
     assert_nothing_is_left_open(said.lines().next().unwrap());
+}
+
+/// Tells when a request has arrived.
+#[cfg(unix)]
+fn arrivals(server: &EmulatorServer) -> std::sync::mpsc::Receiver<()> {
+    let (arrived, arrivals) = std::sync::mpsc::channel();
+    server.watch(move |_, _| {
+        let _ = arrived.send(());
+    });
+    arrivals
+}
+
+#[cfg(unix)]
+fn interrupt(child: &std::process::Child) {
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+}
+
+#[cfg(unix)]
+fn ends_within(child: &mut std::process::Child, time: Duration) -> bool {
+    const GLANCE: Duration = Duration::from_millis(20);
+    (0..time.as_millis() / GLANCE.as_millis()).any(|_| {
+        std::thread::sleep(GLANCE);
+        child.try_wait().unwrap().is_some()
+    })
+}
+
+#[cfg(unix)]
+#[test]
+fn a_third_ctrl_c_ends_it_although_nobody_reads_the_outcomes() {
+    let (server, _runtime) = serve(Script::new());
+    let arrivals = arrivals(&server);
+    let file = Scratch::new("stalled.txt", tokens(20_000));
+    let mut child = fan_out(&file.0, &["--endpoint", &server.endpoint().to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The outcomes of the first thousand are more than a pipe holds, and none is read before it has ended.
+    arrivals.recv_timeout(PATIENCE).unwrap();
+    // On a busy machine two at once are one.
+    let ended = (0..100).any(|_| {
+        interrupt(&child);
+        ends_within(&mut child, Duration::from_millis(300))
+    });
+    if !ended {
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("outcomes that were not written yet are lost"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_although_more_tokens_may_come() {
+    let path = Scratch::new("pipe", "");
+    fs::remove_file(&path.0).unwrap();
+    assert!(Command::new("mkfifo").arg(&path.0).status().unwrap().success());
+    // Open at both ends, so that it never ends.
+    let mut pipe = fs::OpenOptions::new().read(true).write(true).open(&path.0).unwrap();
+    std::io::Write::write_all(&mut pipe, tokens(300).as_bytes()).unwrap();
+    let (server, _runtime) = serve(Script::new());
+    let arrivals = arrivals(&server);
+    let mut child = fan_out(&path.0, &["--endpoint", &server.endpoint().to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // What has come is sent, and does not wait for more.
+    arrivals.recv_timeout(PATIENCE).unwrap();
+    interrupt(&child);
+    if !ends_within(&mut child, PATIENCE) {
+        child.kill().unwrap();
+    }
+    drop(pipe);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    let outcomes = outcomes(&output.stdout);
+    assert_each_once(&outcomes);
+    assert!(
+        said.contains(&format!("\nstopped in line {} of ", outcomes.len())),
+        "{said}"
+    );
+    assert!(!outcomes.is_empty());
 }

@@ -1,4 +1,6 @@
 //! The files at both ends, each with a thread of its own, and how much is on the way between them and the send.
+//!
+//! Whoever waits for a thread may leave: one that a pipe holds up ends with the process.
 
 use super::options::BYTE_ORDER_MARK;
 use futures_util::Stream;
@@ -7,9 +9,11 @@ use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::thread::JoinHandle;
-use tokio::sync::mpsc;
+use std::thread;
+use tokio::sync::{mpsc, oneshot};
 
 /// Tokens, or lines, that are handed over at a time.
 const HANDFUL: usize = 256;
@@ -20,12 +24,24 @@ const HANDFULS: usize = 4;
 /// Bytes that a line may have. Tokens have some hundred.
 const LINE: u64 = 1 << 16;
 
+/// Bytes that are read at a time, some handfuls.
+const READ: usize = 1 << 16;
+
 /// Tokens of a file, one a line, each with the number of the line. It ends at a line that is none.
 pub(crate) struct Tokens {
     read: mpsc::Receiver<Vec<(u64, Token)>>,
     ready: std::vec::IntoIter<(u64, Token)>,
     line: u64,
-    reader: JoinHandle<Option<String>>,
+    share: Share,
+    ended: oneshot::Receiver<Option<String>>,
+}
+
+/// How much of a file is read.
+#[derive(Clone)]
+pub(crate) struct Share {
+    read: Arc<AtomicU64>,
+    /// Bytes of the file; 0 when they are not known, as of a pipe.
+    size: u64,
 }
 
 /// One line of JSON for each outcome.
@@ -33,22 +49,35 @@ pub(crate) struct Outcomes {
     lines: mpsc::Sender<Vec<u8>>,
     pending: Vec<u8>,
     count: usize,
-    writer: JoinHandle<io::Result<()>>,
+    ended: oneshot::Receiver<io::Result<()>>,
 }
 
 impl Tokens {
     pub(crate) fn open(path: &str) -> Result<Self, String> {
-        let file = File::open(path).map_err(|error| format!("{path}: {error}"))?;
+        let named = |error| format!("{path}: {error}");
+        let file = File::open(path).map_err(named)?;
+        let share = Share {
+            read: Arc::default(),
+            size: file.metadata().map_err(named)?.len(),
+        };
         let (hand, read) = mpsc::channel(HANDFULS);
-        let path = path.to_owned();
+        let (end, ended) = oneshot::channel();
+        let (path, bytes) = (path.to_owned(), Arc::clone(&share.read));
+        thread::spawn(move || {
+            let problem = read_tokens(file, &bytes, &hand);
+            let _ = end.send(problem.map(|(line, problem)| format!("{path}, line {line}: {problem}")));
+        });
         Ok(Self {
             read,
             ready: Vec::new().into_iter(),
             line: 0,
-            reader: std::thread::spawn(move || {
-                read_tokens(file, &hand).map(|(line, problem)| format!("{path}, line {line}: {problem}"))
-            }),
+            share,
+            ended,
         })
+    }
+
+    pub(crate) fn share(&self) -> Share {
+        self.share.clone()
     }
 
     /// The line of the last token that was taken.
@@ -56,11 +85,18 @@ impl Tokens {
         self.line
     }
 
-    /// What was wrong with the file, in the line where it ended.
+    /// What was wrong with the file, in the line where it ended. It is closed then.
     pub(crate) async fn finish(self) -> Option<String> {
         drop(self.read);
-        let ended = tokio::task::spawn_blocking(|| self.reader.join());
-        ended.await.ok().and_then(Result::ok).flatten()
+        self.ended.await.ok().flatten()
+    }
+}
+
+impl Share {
+    /// Of 100; `None` when it is not known.
+    pub(crate) fn percent(&self) -> Option<u64> {
+        let read = self.read.load(Ordering::Relaxed).saturating_mul(100);
+        read.checked_div(self.size).map(|percent| percent.min(100))
     }
 }
 
@@ -83,13 +119,19 @@ impl Stream for Tokens {
 }
 
 /// Hands over the tokens of a file, until nobody wants more. The line that is none, and what is wrong with it.
-fn read_tokens(file: File, hand: &mpsc::Sender<Vec<(u64, Token)>>) -> Option<(u64, String)> {
-    let mut file = BufReader::new(file);
+fn read_tokens(file: File, bytes: &AtomicU64, hand: &mpsc::Sender<Vec<(u64, Token)>>) -> Option<(u64, String)> {
+    let mut file = BufReader::with_capacity(READ, file);
     let (mut line, mut text, mut tokens) = (0, Vec::new(), Vec::with_capacity(HANDFUL));
     let problem = loop {
+        // Before it waits for a pipe, it hands over what it has.
+        let waits = file.buffer().is_empty() && !tokens.is_empty();
+        if (waits || tokens.len() >= HANDFUL) && hand.blocking_send(std::mem::take(&mut tokens)).is_err() {
+            return None;
+        }
         line += 1;
         text.clear();
         let read = file.by_ref().take(LINE).read_until(b'\n', &mut text);
+        bytes.fetch_add(text.len() as u64, Ordering::Relaxed);
         let trimmed = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).trim_ascii();
         match read {
             Ok(0) => break None,
@@ -107,9 +149,6 @@ fn read_tokens(file: File, hand: &mpsc::Sender<Vec<(u64, Token)>>) -> Option<(u6
             Ok(token) => tokens.push((line, token)),
             Err(error) => break Some((line, error)),
         }
-        if tokens.len() >= HANDFUL && hand.blocking_send(std::mem::take(&mut tokens)).is_err() {
-            return None;
-        }
     };
     // What came before a line that is none is sent.
     let _ = hand.blocking_send(tokens);
@@ -119,18 +158,25 @@ fn read_tokens(file: File, hand: &mpsc::Sender<Vec<(u64, Token)>>) -> Option<(u6
 impl Outcomes {
     pub(crate) fn to(out: impl Write + Send + 'static) -> Self {
         let (lines, mut written) = mpsc::channel::<Vec<u8>>(HANDFULS);
-        let writer = std::thread::spawn(move || {
+        let (end, ended) = oneshot::channel();
+        thread::spawn(move || {
             let mut out = BufWriter::new(out);
-            while let Some(lines) = written.blocking_recv() {
-                out.write_all(&lines)?;
-            }
-            out.flush()
+            let mut write = || {
+                while let Some(lines) = written.blocking_recv() {
+                    out.write_all(&lines)?;
+                }
+                out.flush()
+            };
+            let result = write();
+            // Not before: nobody hands over lines to one that has failed.
+            drop(written);
+            let _ = end.send(result);
         });
         Self {
             lines,
             pending: Vec::new(),
             count: 0,
-            writer,
+            ended,
         }
     }
 
@@ -167,11 +213,10 @@ impl Outcomes {
     pub(crate) async fn finish(self) -> Result<(), String> {
         let _ = self.lines.send(self.pending).await;
         drop(self.lines);
-        let written = tokio::task::spawn_blocking(|| self.writer.join()).await;
-        match written.ok().and_then(Result::ok) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(format!("the outcomes cannot be written: {error}")),
-            None => Err("the outcomes cannot be written".to_owned()),
+        match self.ended.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(format!("not all outcomes could be written: {error}")),
+            Err(_) => Err("not all outcomes could be written".to_owned()),
         }
     }
 }
