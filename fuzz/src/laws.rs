@@ -4,7 +4,7 @@
 
 use crate::input::Input;
 use gcm_proto::json::Results;
-use gcm_proto::{Accepted, Advice, Failure, Outcome, Receipt, Refusal, RetryAfter, Target, Token};
+use gcm_proto::{Accepted, Advice, Failure, Grant, Outcome, Receipt, Refusal, RetryAfter, Scope, Target, Token};
 use http::header::RETRY_AFTER;
 use serde::de::IgnoredAny;
 use std::fmt::Display;
@@ -25,6 +25,25 @@ const VERDICTS: [&str; 5] = [
     "BAD_REGISTRATION",
     "DEVICE_UNREGISTERED",
 ];
+
+/// What says of a target of the v1 wire that it is dead: FCM's code, Apple's reasons, the field and the sentence that name it
+/// (Google's "FCM error codes"; Apple's "Handling notification responses from APNs").
+const V1_VERDICTS: [&str; 8] = [
+    "UNREGISTERED",
+    "Unregistered",
+    "ExpiredToken",
+    "BadDeviceToken",
+    "DeviceTokenNotForTopic",
+    "message.token",
+    "message.fid",
+    "The registration token is not a valid FCM registration token",
+];
+
+/// A refusal on one line: an excerpt, codes and names, and what to do.
+const DISPLAY: usize = 8192;
+
+/// A refusal with its details, of which a few are kept of each kind, each as long as an excerpt or two.
+const DEBUG: usize = 1 << 18;
 
 /// One reply to one request.
 #[derive(Debug)]
@@ -51,6 +70,52 @@ impl<'a> Case<'a> {
             secrets: secrets.into_iter().chain([key]).collect(),
             recipients,
             dead: VERDICTS.iter().any(|verdict| text.contains(verdict)),
+        }
+    }
+
+    /// A reply of today's wire or of a token endpoint. `secrets` are all that the request held.
+    pub fn modern(input: &'a Input<'a>, secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let text = unescaped(input.body);
+        Self {
+            input,
+            key: "",
+            secrets: secrets.into_iter().collect(),
+            recipients: 1,
+            dead: V1_VERDICTS.iter().any(|verdict| text.contains(verdict)),
+        }
+    }
+
+    /// The reply to one target of the v1 wire. Any 2xx accepts, but for a web page and what is about another project.
+    pub fn v1(&self, reply: &Result<Receipt, Refusal>) {
+        match reply {
+            Ok(receipt) => {
+                assert!(self.input.head.status.is_success(), "accepted with a failure");
+                assert_eq!(receipt.accepted.advice(), Advice::Keep);
+                acceptance(&receipt.accepted, None);
+            }
+            Err(refusal) => {
+                self.refusal(refusal, self.dead && !self.input.head.status.is_success());
+                bounded(refusal);
+            }
+        }
+    }
+
+    /// The reply of a token endpoint: it is never about a recipient.
+    pub fn grant(&self, reply: &Result<Grant, Refusal>) {
+        match reply {
+            Ok(grant) => {
+                assert!(self.input.head.status.is_success(), "granted with a failure");
+                assert_eq!(format!("{:?}", grant.token), "AccessToken(…)");
+                let life = grant.lifetime.expect("a life");
+                assert!((1..=86_400).contains(&life.as_secs()), "{life:?}");
+            }
+            Err(refusal) => {
+                let is_refused = matches!(refusal, Refusal::Refused(_));
+                assert!(!is_refused || refusal.scope() == Scope::Project, "about a recipient");
+                assert_ne!(refusal.advice(), Advice::Remove);
+                self.refusal(refusal, false);
+                bounded(refusal);
+            }
         }
     }
 
@@ -146,7 +211,7 @@ impl<'a> Case<'a> {
             let status = self.input.head.status;
             assert!(gone || self.dead, "removed without a verdict");
             assert!(
-                status == 200 || status == 400 || status.is_server_error(),
+                gone || status == 200 || status == 400 || status.is_server_error(),
                 "removed with {status}"
             );
         }
@@ -173,6 +238,11 @@ pub fn retry_after(input: &Input<'_>) {
     if matches!(value.first(), None | Some(b'-' | b'+' | b'.' | 0x80..)) {
         assert_eq!(read, None, "neither seconds nor a date");
     }
+}
+
+fn bounded(refusal: &Refusal) {
+    assert!(refusal.to_string().len() <= DISPLAY, "{refusal}");
+    assert!(format!("{refusal:?}").len() <= DEBUG, "a refusal without bounds");
 }
 
 fn acceptance(accepted: &Accepted, token: Option<&Token>) {

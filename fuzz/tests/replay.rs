@@ -42,6 +42,16 @@ fn the_laws_hold_for_the_json_corpus() {
 }
 
 #[test]
+fn the_laws_hold_for_the_v1_corpus() {
+    replay("v1_reply", gcm_fuzz::v1_reply);
+}
+
+#[test]
+fn the_laws_hold_for_the_corpus_of_token_endpoints() {
+    replay("token_reply", gcm_fuzz::token_reply);
+}
+
+#[test]
 fn the_laws_hold_for_the_operations_of_the_corpus() {
     replay("delivery_ops", gcm_fuzz::delivery_ops);
 }
@@ -49,7 +59,7 @@ fn the_laws_hold_for_the_operations_of_the_corpus() {
 /// A typing error in a first line would quietly make it another reply.
 #[test]
 fn every_file_of_the_corpora_is_read_as_it_is_written() {
-    for target in ["plaintext_reply", "json_reply"] {
+    for target in ["plaintext_reply", "json_reply", "v1_reply", "token_reply"] {
         for (name, data) in corpus(target) {
             assert!(Input::decode(&data).exact, "{target}/{name}");
         }
@@ -62,6 +72,8 @@ fn the_laws_hold_for_beginnings_of_every_file() {
     for (target, body) in [
         ("plaintext_reply", gcm_fuzz::plaintext_reply as fn(&[u8])),
         ("json_reply", gcm_fuzz::json_reply),
+        ("v1_reply", gcm_fuzz::v1_reply),
+        ("token_reply", gcm_fuzz::token_reply),
     ] {
         for (_, data) in corpus(target) {
             for end in (0..data.len()).step_by(data.len() / 64 + 1) {

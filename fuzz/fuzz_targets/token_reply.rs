@@ -1,0 +1,9 @@
+//! Hands the fuzzer's bytes to `gcm_fuzz::token_reply`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gcm_fuzz::token_reply(data));
+
+#[cfg(not(fuzzing))]
+fn main() {}
