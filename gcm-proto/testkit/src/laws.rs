@@ -6,7 +6,7 @@
 use gcm_proto::{
     AccessToken, Code, Credential, CredentialError, Delivery, Duplicates, Endpoint, Exchange, Failure, Gateway, Grant,
     Message, Minting, Now, Outcome, Pace, Refusal, RetryPolicy, Route, Sent, Step, Target, Ticket, Token,
-    TransportError,
+    TransportError, Wire, v1,
 };
 use http::{Request, Response, StatusCode};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,9 +20,9 @@ pub type Op = [u8; 4];
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::struct_excessive_bools)]
 pub struct Setting {
-    /// Plaintext rather than JSON.
-    pub plaintext: bool,
-    /// Access tokens rather than a key.
+    /// What the service speaks.
+    pub wire: Wire,
+    /// Access tokens rather than a key. The v1 wire has nothing else.
     pub minted: bool,
     /// A pace.
     pub paced: bool,
@@ -51,8 +51,12 @@ impl Setting {
     pub fn from_bytes(bytes: [u8; 8]) -> Self {
         let [flags, deliveries, window, batch, attempts, expires, weather, _] = bytes;
         Self {
-            plaintext: flags & 1 != 0,
-            minted: flags & 2 != 0,
+            wire: match (flags & 32 != 0, flags & 1 != 0) {
+                (true, _) => Wire::V1,
+                (false, true) => Wire::Plaintext,
+                (false, false) => Wire::Json,
+            },
+            minted: flags & (2 | 32) != 0,
             paced: flags & 4 != 0,
             careful: flags & 8 != 0,
             listed: flags & 16 != 0,
@@ -84,16 +88,16 @@ impl Setting {
         } else {
             Route::new(endpoint, "AAAA-key".parse().expect("a key"))
         };
-        let mut gateway = if self.plaintext {
-            Gateway::plaintext(route)
-        } else {
-            Gateway::json(route)
+        let mut gateway = match self.wire {
+            Wire::V1 => Gateway::v1_with(v1::Route::new("demo-project".parse().expect("a project")), MadeUp),
+            Wire::Plaintext => Gateway::plaintext(route),
+            _ => Gateway::json(route),
         };
         gateway = gateway
             .with_policy(self.policy())
             .with_window(usize::from(self.window))
             .with_batch(usize::from(self.batch));
-        if self.minted {
+        if self.minted && self.wire != Wire::V1 {
             gateway = gateway.with_credential(MadeUp);
         }
         if self.paced {
@@ -276,7 +280,7 @@ impl World {
         match step {
             Step::Send(call) => {
                 assert!(!driven.finished, "sent after the end");
-                let positions = recipients(&call.request, of, self.setting.plaintext);
+                let positions = recipients(&call.request, of, self.setting.wire);
                 let mint = call.request.uri().path() == "/token";
                 writeln!(self.trace, "{of} send {positions:?} mint={mint}").expect("text");
                 if mint {
@@ -351,10 +355,9 @@ impl World {
         let driven = &mut self.deliveries[of];
         assert!(driven.now >= self.held_until, "sent during a hold");
         assert!(!positions.is_empty(), "a request for nobody");
-        let most = if self.setting.plaintext {
-            1
-        } else {
-            usize::from(self.setting.batch)
+        let most = match self.setting.wire {
+            Wire::Json => usize::from(self.setting.batch),
+            _ => 1,
         };
         assert!(positions.len() <= most, "a batch over its limit");
         let authorization = request.headers().get("authorization").expect("an authorization");
@@ -399,7 +402,7 @@ impl World {
         } else {
             self.setting.weather
         };
-        let answer = Answer::new(kind, c, flight.positions.len(), self.setting.plaintext);
+        let answer = Answer::new(kind, c, flight.positions.len(), self.setting.wire);
         writeln!(
             self.trace,
             "{} answer {:?} {}",
@@ -563,7 +566,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn new(kind: u8, c: u8, recipients: usize, plaintext: bool) -> Self {
+    fn new(kind: u8, c: u8, recipients: usize, wire: Wire) -> Self {
         let none = |name, result| Self {
             name,
             result,
@@ -573,9 +576,11 @@ impl Answer {
             unauthorized: false,
         };
         let asked = u64::from(c % 16);
+        // Today's wire accepts with the status alone.
+        let any_2xx = wire == Wire::V1;
         match kind % 20 {
-            0..=4 => Self::results(u8::MAX, recipients, plaintext),
-            5..=7 => Self::results(c, recipients, plaintext),
+            0..=4 => Self::results(u8::MAX, recipients, wire),
+            5..=7 => Self::results(c, recipients, wire),
             8 => Self {
                 holds: Some(Duration::from_secs(asked)),
                 ..none("503 with a delay", Ok(with_retry_after(503, &asked.to_string())))
@@ -598,7 +603,10 @@ impl Answer {
                 ..none("401", Ok(status(401, "<HTML>Unauthorized</HTML>")))
             },
             12 => none("400", Ok(status(400, "Missing \"registration_ids\" field\n"))),
-            13 => none("garbage", Ok(status(200, "\u{0}<html a=\"1\">"))),
+            13 => Self {
+                accepts: vec![any_2xx; recipients],
+                ..none("garbage", Ok(status(200, "\u{0}<html a=\"1\">")))
+            },
             14 => Self {
                 not_sent: true,
                 ..none("not sent", Err(TransportError::not_sent("refused")))
@@ -606,13 +614,19 @@ impl Answer {
             15 => none("maybe sent", Err(TransportError::maybe_sent("cut"))),
             16 => {
                 let (head, ()) = status(if c % 2 == 0 { 200 } else { 503 }, ()).into_parts();
-                none("body lost", Err(TransportError::body_lost(head, "cut")))
+                Self {
+                    accepts: vec![any_2xx && c % 2 == 0; recipients],
+                    ..none("body lost", Err(TransportError::body_lost(head, "cut")))
+                }
             }
             17 => Self {
                 not_sent: true,
                 ..none("421", Ok(status(421, "")))
             },
-            18 => none("too few results", Ok(status(200, "{\"results\":[]}"))),
+            18 => Self {
+                accepts: vec![any_2xx; recipients],
+                ..none("too few results", Ok(status(200, "{\"results\":[]}")))
+            },
             _ if c % 4 == 0 => none("404", Ok(status(404, "<HTML>Not Found</HTML>"))),
             _ if c % 4 == 1 => none("hopeless", Err(TransportError::not_sent("a certificate").hopeless())),
             _ => Self {
@@ -627,7 +641,11 @@ impl Answer {
     }
 
     /// A good reply; a bit of `pattern` that is not set fails its recipient in one of many ways.
-    fn results(pattern: u8, recipients: usize, plaintext: bool) -> Self {
+    fn results(pattern: u8, recipients: usize, wire: Wire) -> Self {
+        if wire == Wire::V1 {
+            return Self::v1(pattern);
+        }
+        let plaintext = wire == Wire::Plaintext;
         let errors = ["Unavailable", "NotRegistered", "DeviceMessageRateExceeded", "DOH!"];
         let (mut parts, mut accepts) = (Vec::new(), Vec::new());
         for n in 0..recipients {
@@ -650,6 +668,33 @@ impl Answer {
             name: "results",
             result: Ok(status(200, &body)),
             accepts,
+            holds: None,
+            not_sent: false,
+            unauthorized: false,
+        }
+    }
+
+    /// The reply to the one recipient of a request over v1.
+    fn v1(pattern: u8) -> Self {
+        let errors = [
+            (503, "UNAVAILABLE"),
+            (404, "UNREGISTERED"),
+            (403, "SENDER_ID_MISMATCH"),
+            (500, "DOH!"),
+        ];
+        let accepted = pattern & 1 != 0;
+        let (code, error) = errors[usize::from(pattern >> 1) % errors.len()];
+        let kind = "type.googleapis.com/google.firebase.fcm.v1.FcmError";
+        let result = if accepted {
+            status(200, r#"{"name":"projects/demo-project/messages/0:1"}"#)
+        } else {
+            let body = format!(r#"{{"error":{{"details":[{{"@type":"{kind}","errorCode":"{error}"}}]}}}}"#);
+            status(code, &*body)
+        };
+        Self {
+            name: "a verdict",
+            result: Ok(result),
+            accepts: vec![accepted],
             holds: None,
             not_sent: false,
             unauthorized: false,
@@ -709,7 +754,7 @@ fn check_failure(failure: &Failure) {
 }
 
 /// The positions of a request's recipients, read off its body by other means than the encoder's.
-fn recipients(request: &Request<Vec<u8>>, of: usize, plaintext: bool) -> Vec<u64> {
+fn recipients(request: &Request<Vec<u8>>, of: usize, wire: Wire) -> Vec<u64> {
     let body = std::str::from_utf8(request.body()).expect("text");
     let prefix = format!("d{of}-p");
     let number = |token: &str| {
@@ -722,13 +767,16 @@ fn recipients(request: &Request<Vec<u8>>, of: usize, plaintext: bool) -> Vec<u64
     if request.uri().path() == "/token" {
         return Vec::new();
     }
-    if plaintext {
+    if wire == Wire::Plaintext {
         let token = body
             .strip_prefix("registration_id=")
             .and_then(|rest| rest.split('&').next());
         return token.map(number).into_iter().collect();
     }
     let json: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    if wire == Wire::V1 {
+        return vec![number(json["message"]["token"].as_str().expect("text"))];
+    }
     let ids = json["registration_ids"].as_array().expect("an array");
     ids.iter().map(|id| number(id.as_str().expect("text"))).collect()
 }
