@@ -33,8 +33,7 @@ pub mod laws;
 pub mod oracle;
 
 use gcm_proto::{
-    AccessToken, Apns, Endpoint, Exchange, GroupKey, Message, Route, Secret, Target, Token, Topic, json, oauth,
-    plaintext, v1,
+    AccessToken, Endpoint, Exchange, GroupKey, Message, Route, Secret, Target, Token, Topic, json, oauth, plaintext, v1,
 };
 use input::Input;
 use laws::Case;
@@ -44,10 +43,9 @@ use std::time::SystemTime;
 /// What all runs share. The tokens are long enough to be masked.
 struct Parties {
     plaintext: plaintext::Encoded,
-    json: json::Encoded,
     v1: v1::Encoded,
     access: AccessToken,
-    mints: [oauth::Mint; 3],
+    json: json::Encoded,
     tokens: Vec<Token>,
     topic: Topic,
     group: GroupKey,
@@ -58,38 +56,18 @@ const KEY: &str = "AAAA-fuzz:server_key";
 const GROUP: &str = "APA91b-fuzz-group";
 const TOKEN: &str = "APA91b-fuzz-token-";
 const PROJECT: &str = "fuzz-project";
-const ACCESS: &str = "ya29.fuzz-access-token";
-const ACTIVITY: &str = "fuzz-activity-token";
-const ASSERTION: &str = "eyJh.fuzz+assertion.c2ln";
-const CLIENT_SECRET: &str = "GOCSPX-fuzz/secret";
-const REFRESH: &str = "1//fuzz-refresh-token";
 
 static PARTIES: LazyLock<Parties> = LazyLock::new(|| parties().expect("the parties are valid names"));
 
 fn parties() -> Result<Parties, Box<dyn std::error::Error>> {
     let route = Route::new("https://push.example.org/gcm/send".parse()?, KEY.parse()?);
     let message = Message::builder().data("score", "4x8").build()?;
-    let today = Message::builder()
-        .data("score", "4x8")
-        .apns(Apns::new().live_activity_token(ACTIVITY))
-        .build()?;
-    let endpoint: Endpoint = "https://push.example.org/token".parse()?;
     let tokens = (0..Input::MOST_RECIPIENTS).map(|n| Token::try_from(format!("{TOKEN}{n}")));
     Ok(Parties {
         plaintext: plaintext::Encoded::new(&route, &message)?,
+        v1: v1::Encoded::new(&v1::Route::new(PROJECT.parse()?), &message)?,
+        access: AccessToken::try_from(KEY)?,
         json: json::Encoded::new(&route, &message)?,
-        v1: v1::Encoded::new(&v1::Route::new(PROJECT.parse()?), &today)?,
-        access: AccessToken::try_from(ACCESS)?,
-        mints: [
-            oauth::Mint::assertion(endpoint.clone(), Secret::new(ASSERTION)),
-            oauth::Mint::refresh(
-                endpoint.clone(),
-                "fuzz-client",
-                Secret::new(CLIENT_SECRET),
-                Secret::new(REFRESH),
-            ),
-            oauth::Mint::metadata(endpoint),
-        ],
         tokens: tokens.collect::<Result<_, _>>()?,
         topic: Topic::try_from("news")?,
         group: GroupKey::try_from(GROUP)?,
@@ -144,46 +122,25 @@ pub fn json_reply(data: &[u8]) {
     }
 }
 
-/// A reply to the v1 wire: to each kind of target.
+/// A reply to the v1 wire, to one token.
 pub fn v1_reply(data: &[u8]) {
     let parties = &*PARTIES;
     let input = Input::decode(data);
-    let value = oracle::value(input.body);
-    laws::retry_after(&input);
-
     let token = parties.tokens.first().expect("there is a token");
-    for target in [
-        Target::Token(token.clone()),
-        Target::Topic(parties.topic.clone()),
-        Target::Group(parties.group.clone()),
-    ] {
-        let secret = match &target {
-            Target::Token(token) => Some(token.as_str()),
-            Target::Group(key) => Some(key.as_str()),
-            _ => None,
-        };
-        let case = Case::modern(&input, secret.into_iter().chain([ACCESS, ACTIVITY]));
-        let single = parties.v1.single(target.clone(), SystemTime::UNIX_EPOCH, None);
-        let exchange = single.expect("the wire has such targets").with_token(&parties.access);
-        let reply = exchange.read(&input.head, input.body);
-        case.v1(&reply);
-        oracle::accepted(&input, value.as_ref(), &reply, PROJECT);
-    }
+    let exchange = parties.v1.single(token.clone(), SystemTime::UNIX_EPOCH, None);
+    let exchange = exchange.expect("a token is a target").with_token(&parties.access);
+    let reply = exchange.read(&input.head, input.body);
+    laws::v1(&input, &reply, &[token.as_str(), KEY]);
+    oracle::accepted(&input, oracle::value(input.body).as_ref(), &reply, PROJECT);
 }
 
-/// A reply of a token endpoint, to each way to ask.
+/// A reply to a request for an access token.
 pub fn token_reply(data: &[u8]) {
     let input = Input::decode(data);
-    let value = oracle::value(input.body);
-    let [assertion, refresh, metadata] = &PARTIES.mints;
-    for (mint, secrets) in [(assertion, &[ASSERTION][..]), (refresh, &[CLIENT_SECRET, REFRESH])] {
-        let reply = mint.read(&input.head, input.body);
-        Case::modern(&input, secrets.iter().copied()).grant(&reply);
-        oracle::granted(&input, value.as_ref(), &reply);
-    }
-    let reply = metadata.read(&input.head, input.body);
-    Case::modern(&input, []).grant(&reply);
-    assert!(reply.is_err() || input.head.headers.contains_key("metadata-flavor"));
+    let mint = oauth::Mint::refresh(Endpoint::google_token(), "client", Secret::new(KEY), Secret::new(GROUP));
+    let reply = mint.read(&input.head, input.body);
+    laws::grant(&input, &reply, &[KEY, GROUP]);
+    oracle::granted(&input, oracle::value(input.body).as_ref(), &reply);
 }
 
 /// Operations on deliveries that share a gate.

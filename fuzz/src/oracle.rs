@@ -160,7 +160,7 @@ pub fn accepted(input: &Input<'_>, value: Option<&Value>, reply: &Result<Receipt
     }
 }
 
-/// The reply of a token endpoint that lets anybody in who asks: which 2xx grant a token, and that none is shown.
+/// The reply of a token endpoint: which 2xx grant a token, and that none is shown.
 pub fn granted(input: &Input<'_>, value: Option<&Value>, reply: &Result<Grant, Refusal>) {
     if !input.head.status.is_success() {
         return;

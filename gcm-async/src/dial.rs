@@ -1,6 +1,7 @@
 //! `Dial` decides how a connection is made: which address first, through which proxy, with TLS or without. What fails here
 //! was not sent.
 
+mod meaning;
 mod tunnel;
 
 use crate::proxy::{Proxy, Tunnel};
@@ -12,6 +13,7 @@ use gcm_proto::TransportError;
 use http::Uri;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
+use meaning::{explained, tls_error};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::fmt;
@@ -101,7 +103,7 @@ impl Dial {
         let steps = async {
             let stream = race(addresses)
                 .await
-                .map_err(|error| NoConnection::passing(at(error)))?;
+                .map_err(|error| NoConnection::passing(at(explained(error))))?;
             // A request is written whole: nothing is gained by waiting for more.
             let _ = stream.set_nodelay(true);
             self.over(stream, to, tunnel.as_ref(), http1).await
@@ -143,7 +145,7 @@ impl Dial {
             .await
             .map_err(|error| NoConnection {
                 hopeless: tls_is_hopeless(&error),
-                cause: Arc::new(error),
+                cause: Arc::new(explained(error)),
             })?;
         let protocol = match stream.get_ref().1.alpn_protocol() {
             Some(b"h2") => Protocol::Http2,
@@ -285,10 +287,7 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 /// itself.
 fn tls_is_hopeless(error: &io::Error) -> bool {
     let peer_failed = rustls::Error::AlertReceived(rustls::AlertDescription::InternalError);
-    error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        .is_some_and(|error| *error != peer_failed)
+    tls_error(error).is_some_and(|error| *error != peer_failed)
 }
 
 fn hopeless(text: &'static str) -> NoConnection {

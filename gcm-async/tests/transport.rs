@@ -47,6 +47,8 @@ async fn a_closed_port_was_not_sent_to() {
         (Sent::NotSent, ErrorKind::ConnectionRefused)
     );
     assert!(!error.is_hopeless());
+    let words = "the request was not sent: the server is not running, or its address is wrong: ";
+    assert!(shown(&error).starts_with(words), "{}", shown(&error));
     // Those who wait for one connection fail together, and so do those of a list one by one.
     let message = message();
     let sends = tokens(20).map(|token| client.send_one(&message, token));
@@ -257,6 +259,10 @@ async fn a_certificate_that_is_not_trusted_ends_it_before_anything_is_sent() {
         assert_eq!(error.sent(), Sent::NotSent);
         assert!(error.is_hopeless(), "{}", shown(&error));
     }
+    let error = transport_error(&Client::new(peer.gateway()), &peer.url()).await;
+    let words = "the request was not sent: the server's certificate is not trusted: if something in between opens TLS, its \
+                 root certificate has to be handed in: ";
+    assert!(shown(&error).starts_with(words), "{}", shown(&error));
     // Trusted, but certified under another name.
     let url = format!("https://{}/", peer.address);
     let client = Client::builder()
@@ -372,13 +378,29 @@ async fn through_a_proxy_http2_is_spoken_in_the_tunnel_and_the_key_stays_inside(
 
 #[tokio::test]
 async fn a_proxy_that_refuses_ends_it_and_one_that_fails_does_not() {
-    for (answer, hopeless) in [
-        ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", true),
-        ("HTTP/1.1 403 Forbidden\r\n\r\n", true),
-        ("HTTP/1.1 502 Bad Gateway\r\n\r\n", false),
-        ("HTTP/1.1 429 Too Many Requests\r\n\r\n", false),
-        ("", false),
-        ("SSH-2.0-OpenSSH\r\n\r\n", false),
+    for (answer, hopeless, words) in [
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            true,
+            "the proxy answered 407 to CONNECT: it wants a user name and a password in its URL",
+        ),
+        (
+            "HTTP/1.1 403 Forbidden\r\n\r\n",
+            true,
+            "the proxy answered 403 to CONNECT",
+        ),
+        (
+            "HTTP/1.1 502 Bad Gateway\r\n\r\n",
+            false,
+            "the proxy answered 502 to CONNECT",
+        ),
+        (
+            "HTTP/1.1 429 Too Many Requests\r\n\r\n",
+            false,
+            "the proxy answered 429 to CONNECT",
+        ),
+        ("", false, "no connection to the proxy: "),
+        ("SSH-2.0-OpenSSH\r\n\r\n", false, "no connection to the proxy: "),
     ] {
         let (script, _) = proxy(answer);
         let client = Client::builder()
@@ -390,11 +412,8 @@ async fn a_proxy_that_refuses_ends_it_and_one_that_fails_does_not() {
             (Sent::NotSent, hopeless),
             "{answer}"
         );
-        assert!(
-            shown(&error).contains("no connection to the proxy"),
-            "{}",
-            shown(&error)
-        );
+        let words = format!("the request was not sent: {words}");
+        assert!(shown(&error).starts_with(&words), "{}", shown(&error));
         // What is not encrypted goes past it.
         let peer = Peer::accepting(Speak::Http1);
         let connections = script.connections();

@@ -27,6 +27,20 @@ use std::time::{Duration, SystemTime};
 ///
 /// It must not block: whoever has to ask a signer or a keeper of tokens over the network does that outside, and hands the
 /// token over by [`TokenSource`], or [grants](crate::Gateway::grant) it to the gateway.
+///
+/// One that is chosen while the program runs goes in a box:
+///
+/// ```
+/// use gcm_proto::{AuthorizedUser, Credential, Gateway, MetadataServer, v1};
+///
+/// # let file: Option<&str> = None;
+/// let credential: Box<dyn Credential> = match file {
+///     Some(json) => Box::new(AuthorizedUser::from_json(json)?),
+///     None => Box::new(MetadataServer::new()),
+/// };
+/// let gateway = Gateway::v1_with(v1::Route::new("my-project".parse()?), credential);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Credential: Send + Sync {
     /// A token as of `wall`, or the request for one.
     ///
@@ -90,6 +104,20 @@ where
 impl<F> fmt::Debug for TokenSource<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokenSource(…)")
+    }
+}
+
+/// For a credential that is chosen while the program runs.
+impl<C: Credential + ?Sized> Credential for Box<C> {
+    fn mint(&self, wall: SystemTime) -> Result<Minting, CredentialError> {
+        (**self).mint(wall)
+    }
+}
+
+/// For a credential that several gateways share. Each still keeps its own token.
+impl<C: Credential + ?Sized> Credential for Arc<C> {
+    fn mint(&self, wall: SystemTime) -> Result<Minting, CredentialError> {
+        (**self).mint(wall)
     }
 }
 

@@ -93,6 +93,9 @@ fn read_tokens(file: File, hand: &mpsc::Sender<Vec<(u64, Token)>>) -> Option<(u6
         let trimmed = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).trim_ascii();
         match read {
             Ok(0) => break None,
+            Ok(read) if read as u64 == LINE && !text.ends_with(b"\n") => {
+                break Some((line, format!("has more than {LINE} bytes")));
+            }
             Ok(_) if trimmed.is_empty() => continue,
             Ok(_) => {}
             Err(error) => break Some((line, error.to_string())),

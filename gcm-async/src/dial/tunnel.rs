@@ -43,8 +43,12 @@ pub(super) async fn dig(stream: &mut TcpStream, to: &Target, tunnel: &Tunnel) ->
     match status(&head) {
         Some(200..=299) => Ok(()),
         Some(status) => {
-            let text = format!("the proxy answered {status} to CONNECT");
-            let cause = at_proxy(io::Error::new(io::ErrorKind::ConnectionRefused, text));
+            let wish = match status {
+                407 => ": it wants a user name and a password in its URL",
+                _ => "",
+            };
+            let text = format!("the proxy answered {status} to CONNECT{wish}");
+            let cause = io::Error::new(io::ErrorKind::ConnectionRefused, text);
             // It wants a password, or forbids the host.
             let refused = (400..500).contains(&status) && !matches!(status, 408 | 425 | 429);
             Err(if refused {

@@ -2,7 +2,7 @@
 
 usage: python_gcm.py ENDPOINT CAPTURE INPUTS > requests.golden
 
-ENDPOINT is the emulator's URL, CAPTURE the file it appends its requests to (`emulator --capture`). Each send has to
+ENDPOINT is the emulator's URL, CAPTURE the file it appends its requests to (`serve --capture`). Each send has to
 succeed. A line of the output is the request of one input: its id, content type, scheme of the credential, and body.
 """
 

@@ -54,7 +54,7 @@ pub enum KeyFileError {
     #[error("token_uri cannot be used")]
     TokenUri(#[source] EndpointError),
     /// The token endpoint is neither Google's nor on this machine: whoever it is would get an assertion of this account.
-    #[error("token_uri is not Google's: if it is meant, give that endpoint to the program itself")]
+    #[error("token_uri is not on googleapis.com: download a new file, or give that endpoint to the program itself")]
     ForeignTokenUri,
     /// The account is of another cloud than Google's public one.
     #[error("the account is of the universe_domain of another cloud: mint its tokens outside, and hand them in")]

@@ -13,7 +13,7 @@ pub(super) enum Der {
     Pkcs1(Vec<u8>),
 }
 
-/// Reads the first private key of a text (RFC 7468).
+/// Reads the first block of a text (RFC 7468), which has to be a private key.
 ///
 /// Repaired is what copying a key through shells, environment variables and editors does to it: backslash and `n` in place of
 /// line ends, carriage returns, lines of another length, spaces and quotes around it.

@@ -1,4 +1,4 @@
-//! When tokens are asked for, in virtual time: by a service account, at the emulator's token endpoint or a scripted one.
+//! When tokens are asked for, in virtual time: by a service account, at a scripted token endpoint.
 
 use crate::FILE;
 use crate::common::{message, token};
@@ -104,16 +104,12 @@ fn v1_o03_a_token_is_refreshed_225_seconds_before_its_end() {
     assert_eq!(sends(&mut driver, 3700), 0, "and is dead after it");
 }
 
-#[test]
-fn v1_o10_a_failure_that_passes_is_tried_three_times_from_a_second() {
+/// With this reply to each, three mints leave: at once, after a second, and after two more. No message does.
+fn assert_tried_three_times(status: u16, headers: &'static [(&'static str, &'static str)], body: &'static str) {
     let gateway = gateway();
-    let mut driver = Driver::new(|request: &Request<Vec<u8>>, _| {
+    let mut driver = Driver::new(move |request: &Request<Vec<u8>>, _| {
         assert!(is_mint(request), "no message leaves without a token");
-        reply(
-            400,
-            &[],
-            r#"{"error":"internal_failure","error_description":"Backend Error"}"#,
-        )
+        reply(status, headers, body)
     });
     let mut delivery = deliver(&gateway, 2, driver.now());
     let report = driver.run(&mut delivery);
@@ -125,6 +121,18 @@ fn v1_o10_a_failure_that_passes_is_tried_three_times_from_a_second() {
             (&Code::NotAttempted, Some(&Code::Unavailable))
         );
     }
+}
+
+#[test]
+fn v1_o10_a_failure_that_passes_is_tried_three_times_from_a_second() {
+    let failure = r#"{"error":"internal_failure","error_description":"Backend Error"}"#;
+    assert_tried_three_times(400, &[], failure);
+}
+
+#[test]
+fn v1_o11_an_outage_is_tried_three_times_from_a_second() {
+    let page = "<html><title>503</title></html>";
+    assert_tried_three_times(503, &[("content-type", "text/html")], page);
 }
 
 #[test]

@@ -186,6 +186,41 @@ fn no_file_is_too_strange_to_be_refused() {
 }
 
 #[test]
+fn no_login_is_too_strange_to_be_refused() {
+    let file =
+        r#"{"type": "authorized_user", "client_id": "id.apps", "client_secret": "a+b", "refresh_token": "1//0c&d"}"#;
+    assert!(AuthorizedUser::from_json(file).is_ok());
+    for end in 0..file.len() {
+        let error = AuthorizedUser::from_json(&file.as_bytes()[..end]).unwrap_err();
+        assert!(matches!(error, KeyFileError::NotJson { .. }), "{end}: {error:?}");
+    }
+    for at in 0..file.len() {
+        for change in [0, b'"', b'\\', 0xff] {
+            let mut file = file.as_bytes().to_vec();
+            file[at] = change;
+            let Err(error) = AuthorizedUser::from_json(&file) else {
+                continue;
+            };
+            let text = format!("{error} {error:?}");
+            assert!(!text.contains("a+b") && !text.contains("1//0c"), "{text}");
+        }
+    }
+    for field in ["client_id", "client_secret", "refresh_token"] {
+        let mut wrong: Value = serde_json::from_str(file).unwrap();
+        wrong[field] = json!(["a+b", "1//0c"]);
+        assert_eq!(
+            AuthorizedUser::from_json(wrong.to_string()).unwrap_err(),
+            KeyFileError::NotText { field }
+        );
+        wrong[field] = Value::Null;
+        assert_eq!(
+            AuthorizedUser::from_json(wrong.to_string()).unwrap_err(),
+            KeyFileError::Missing { field }
+        );
+    }
+}
+
+#[test]
 fn a_users_own_login_asks_with_its_refresh_token() {
     let file = r#"{"type": "authorized_user", "client_id": "id.apps", "client_secret": "a+b", "refresh_token": "1//0c&d",
         "quota_project_id": "my-project", "account": ""}"#;

@@ -4,6 +4,7 @@ use crate::FILE;
 use gcm_proto::{Credential, Minting, ServiceAccount};
 use ring::digest::{SHA256, digest};
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// The wall clock when `iat` is to be 1700000000: a minute later.
@@ -23,7 +24,7 @@ const SIGNATURE: &str = "AGV0JYm43KSa7p5tEvoa3DT8VlK9G9DQz8IXc7xZkXpMpASIOzLVRc1
 const SHA256_OF_JWT: &str = "d6eccf52d30bf3c3f62df6850bdea0cb5ff751fc6b3622a6390d89fbd3016fb4";
 
 /// The request by which this account asks for a token when `iat` is 1700000000.
-pub(crate) fn request(account: &ServiceAccount) -> http::Request<Vec<u8>> {
+pub(crate) fn request(account: &(impl Credential + ?Sized)) -> http::Request<Vec<u8>> {
     match account.mint(SystemTime::UNIX_EPOCH + WALL).unwrap() {
         Minting::Exchange(exchange) => exchange.request(),
         other => panic!("no request but {other:?}"),
@@ -49,4 +50,14 @@ fn v1_o02_a_whole_request_for_a_token() {
     assert_eq!(request.uri(), "https://oauth2.googleapis.com/token");
     assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
     assert_eq!(std::str::from_utf8(request.body()).unwrap(), form());
+}
+
+#[test]
+fn an_account_in_a_box_or_shared_asks_as_it_does_alone() {
+    let account = ServiceAccount::from_json(FILE).unwrap();
+    let boxed: Box<dyn Credential> = Box::new(account.clone());
+    let shared: Arc<dyn Credential> = Arc::new(account);
+    for request in [request(&boxed), request(&shared)] {
+        assert_eq!(std::str::from_utf8(request.body()).unwrap(), form());
+    }
 }

@@ -174,7 +174,10 @@ fn invalid_grant(description: &str) -> (Code, &'static str) {
     }
     let hint = if description.contains("Invalid JWT Signature") {
         "the key was deleted or disabled, or the private key is not this account's: make a new key"
-    } else if description.contains("account not found") || description.contains("Not a valid email") {
+    } else if description.contains("account not found")
+        || description.contains("Not a valid email")
+        || description.contains("Invalid email")
+    {
         "the service account was deleted, or client_email is wrong"
     } else if description.contains("audience") {
         "token_uri is not this endpoint's own address"

@@ -1,0 +1,204 @@
+//! Sends one notification to a list of devices over real TCP, tries again where that helps, and says of each device what to
+//! do with its token.
+//!
+//! ```sh
+//! cargo run -p gcm-async --example send
+//! ```
+//!
+//! By itself it serves the emulator to itself, and sends over FCM HTTP v1: `send/script.json` says how each device
+//! behaves. Change a line there, or the message and the tokens beside it, and run it again. With the key file of a service
+//! account it sends through Google, or with an endpoint to another server that speaks this wire:
+//!
+//! ```sh
+//! cargo run -p gcm-async --example send -- --service-account FILE --tokens FILE --message FILE
+//! ```
+//!
+//! With an endpoint and a key it sends to a server that speaks GCM's JSON wire:
+//!
+//! ```sh
+//! GCM_API_KEY=AAAA-key cargo run -p gcm-async --example send -- \
+//!     --endpoint https://push.example.org/gcm/send --tokens FILE --message FILE
+//! ```
+//!
+//! Ctrl-C stops it: it says what became of those on their way, who is left, and who may have been sent to.
+
+#[path = "send/options.rs"]
+mod options;
+#[path = "send/report.rs"]
+mod report;
+
+use gcm_async::Stop;
+use gcm_async::emulator::EmulatorServer;
+use gcm_proto::emulator::{Account, Emulator, Script};
+use gcm_proto::{ApiKey, Endpoint, Gateway, RetryPolicy, Route, ServiceAccount, Token, Wire, v1};
+use options::{BYTE_ORDER_MARK, Options, USAGE, chain, endpoint, read, read_account, read_key, shown};
+use report::{Summary, accepted, explain, failure_of_all, number, print_replaced, print_report};
+use serde_json::Value;
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::ctrl_c;
+
+/// The key that the example's script asks for.
+const EMULATOR_KEY: &str = "quickstart-key";
+
+/// The account that the emulator knows, with the key of RFC 7515 appendix A.2, which is published there for tests.
+const ACCOUNT: &str = include_str!("send/demo-project.json");
+
+/// That key's public half, by which the emulator verifies signatures.
+const PUBLIC_KEY: &str = include_str!("send/demo-project.pem");
+
+/// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
+
+/// A service, by the URL that it is asked at.
+struct Service {
+    gateway: Gateway,
+    endpoint: Endpoint,
+}
+
+fn main() -> ExitCode {
+    if env::args().any(|argument| argument == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime
+        .map_err(|error| error.to_string())
+        .and_then(|runtime| runtime.block_on(run()));
+    done.unwrap_or_else(|problem| {
+        eprintln!("error: {problem}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run() -> Result<ExitCode, String> {
+    let options = Options::from_arguments(env::args().skip(1))?;
+    let message = options.message()?;
+    let tokens = options.tokens()?;
+    let client = options.client()?;
+
+    // It serves until it is dropped, at the end.
+    let mut server = None;
+    let service = match (&options.service_account, &options.endpoint) {
+        (Some(file), url) => {
+            let base = url.as_deref().map(|url| endpoint("--endpoint", url)).transpose()?;
+            let account = read_account(file, options.token_endpoint.as_deref())?;
+            Service::v1(account, base.as_ref())
+        }
+        (None, Some(url)) => Service::json(endpoint("--endpoint", url)?, read_key(None)?),
+        (None, None) => {
+            let server = server.insert(serve(&options.script).await?);
+            let account = ServiceAccount::from_json_at(ACCOUNT, server.token_endpoint());
+            Service::v1(account.map_err(|error| chain(&error))?, Some(&server.v1_endpoint()))
+        }
+    };
+    match &server {
+        Some(server) => println!(
+            "{} is the emulator, which does as {} says",
+            server.v1_endpoint(),
+            shown(&options.script)
+        ),
+        None => println!("{}", service.endpoint),
+    }
+
+    let stop = stop_on_ctrl_c();
+    let send = async |service: &Service, tokens: Vec<Token>| {
+        let client = client.clone().build(service.gateway.clone()).with_stop(&stop);
+        let report = client
+            .send(&message, tokens)
+            .await
+            .map_err(|error| format!("{}: {error}", shown(&options.message)))?;
+        match failure_of_all(&report).filter(|_| !stop.is_stopped()) {
+            Some(failure) => Err(explain(failure, service.gateway.wire(), &service.endpoint)),
+            None => Ok(report),
+        }
+    };
+    let report = send(&service, tokens).await?;
+    print_report(&report);
+    let progress = stop.progress();
+    let and_tokens = if service.gateway.wire() == Wire::V1 {
+        ", those for access tokens included"
+    } else {
+        ""
+    };
+    println!(
+        "{} in {}{and_tokens}",
+        number(progress.attempts, "attempt"),
+        number(progress.requests, "request")
+    );
+    if stop.is_stopped() {
+        let Summary { left, perhaps, .. } = Summary::of(&report);
+        println!(
+            "stopped: {} left to send to, {perhaps} may have been sent to already",
+            number(left, "device")
+        );
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    if let Some(server) = &server {
+        let legacy = Service::json(server.endpoint(), read_key(Some(EMULATOR_KEY))?);
+        print_replaced(&send(&legacy, accepted(&report)).await?);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Service {
+    /// Over FCM HTTP v1 as this account: through Google, or a server whose URLs begin with `base`.
+    fn v1(account: ServiceAccount, base: Option<&Endpoint>) -> Self {
+        let mut route = v1::Route::new(account.project().clone());
+        if let Some(base) = base {
+            route = route.with_endpoint(base);
+        }
+        let endpoint = route.endpoint().clone();
+        let gateway = Gateway::v1_with(route, account).with_policy(quick(RetryPolicy::V1));
+        Self { gateway, endpoint }
+    }
+
+    /// Over the legacy JSON wire with this key.
+    fn json(endpoint: Endpoint, key: ApiKey) -> Self {
+        let gateway = Gateway::json(Route::new(endpoint.clone(), key)).with_policy(quick(RetryPolicy::LEGACY));
+        Self { gateway, endpoint }
+    }
+}
+
+/// Seconds where a service is given minutes: a first run should not take long. In your program leave a gateway the policy
+/// that it has.
+fn quick(mut policy: RetryPolicy) -> RetryPolicy {
+    policy.attempts = 4;
+    policy.initial = Duration::from_millis(250);
+    policy.give_up_after = Duration::from_secs(30);
+    policy
+}
+
+async fn serve(path: &Path) -> Result<EmulatorServer, String> {
+    let text = read(path)?;
+    let mut script = Script::from_json(&text).map_err(|error| format!("{}, {error}", shown(path)))?;
+    // A script that says nothing of accounts is about devices.
+    let json: Option<Value> = serde_json::from_slice(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text)).ok();
+    if json.is_none_or(|json| json.get("accounts").is_none()) {
+        let account = ServiceAccount::from_json(ACCOUNT).map_err(|error| chain(&error))?;
+        let known = Account::public_key(PUBLIC_KEY).map_err(|error| error.to_string())?;
+        script = script.account(account.client_email(), known);
+    }
+    EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")
+        .await
+        .map_err(|error| format!("the emulator cannot be served on 127.0.0.1: {error}"))
+}
+
+/// The first Ctrl-C lets the requests on their way come back. The second does not care: who is on the way may have been
+/// sent to.
+fn stop_on_ctrl_c() -> Stop {
+    let stop = Stop::new();
+    let handle = stop.clone();
+    tokio::spawn(async move {
+        while ctrl_c().await.is_ok() {
+            if handle.is_stopped() {
+                handle.cancel();
+            } else {
+                handle.stop();
+            }
+        }
+    });
+    stop
+}

@@ -1,0 +1,234 @@
+//! The example that streams a file: what it writes and counts, and where it stops.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use gcm_async::emulator::EmulatorServer;
+use gcm_proto::emulator::{Emulator, Script};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/send/demo-project.json");
+
+/// A file that is gone with this.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, text: impl AsRef<[u8]>) -> Self {
+        let path = std::env::temp_dir().join(format!("gcm-async-fan-out-{}-{name}", std::process::id()));
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn tokens(count: usize) -> String {
+    let mut text = String::new();
+    for n in 0..count {
+        writeln!(text, "APA91b-device-{n}").unwrap();
+    }
+    text
+}
+
+fn fan_out(tokens: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(support::example("fan_out"));
+    command.arg("--tokens").arg(tokens).args(arguments);
+    command
+}
+
+/// Positions and outcomes that were written.
+fn outcomes(stdout: &[u8]) -> Vec<(u64, Value)> {
+    let lines = std::str::from_utf8(stdout).unwrap().lines();
+    lines
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|line| (line["position"].as_u64().unwrap(), line))
+        .collect()
+}
+
+/// Each position from 0 is there once.
+#[track_caller]
+fn assert_each_once(outcomes: &[(u64, Value)]) {
+    let positions: BTreeSet<u64> = outcomes.iter().map(|(position, _)| *position).collect();
+    assert_eq!(positions.len(), outcomes.len(), "a position is there twice");
+    assert_eq!(positions.last().map_or(0, |last| last + 1), positions.len() as u64);
+}
+
+/// What it says of open descriptors: as many after as before, where the system tells.
+#[track_caller]
+fn assert_nothing_is_left_open(said: &str) {
+    let (_, said) = said.split_once("open descriptors ").unwrap();
+    let (before, after) = said.split_once(" before, ").unwrap();
+    assert_eq!(after.trim(), format!("{before} after"));
+    assert_eq!(before.parse::<u32>().is_ok(), cfg!(target_os = "linux"), "{said}");
+}
+
+fn run(tokens: &Scratch, arguments: &[&str]) -> (bool, Vec<(u64, Value)>, String) {
+    let output = fan_out(&tokens.0, arguments).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.success(), outcomes(&output.stdout), said)
+}
+
+#[test]
+fn every_token_of_the_file_has_one_line() {
+    let file = Scratch::new(
+        "many.txt",
+        format!("\u{feff}{}", tokens(20_000).replace('\n', "\r\n\r\n")),
+    );
+    for http2 in [false, true] {
+        let arguments: &[&str] = if http2 { &["--http2"] } else { &[] };
+        let (success, outcomes, said) = run(&file, arguments);
+        assert!(success, "{said}");
+        assert_each_once(&outcomes);
+        assert_eq!(outcomes.len(), 20_000);
+        assert!(
+            said.starts_with("20000 accepted, 0 replaced, 0 removed, 0 failed; "),
+            "{said}"
+        );
+        assert_nothing_is_left_open(&said);
+        let (position, line) = &outcomes[7];
+        assert_eq!(line["target"]["token"], format!("APA91b-device-{position}"));
+        assert_eq!(line["advice"], "keep");
+    }
+}
+
+/// An emulator in this process, by another thread's runtime.
+fn serve(script: Script) -> (EmulatorServer, tokio::runtime::Runtime) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let emulator = Emulator::new(script).log_at_most(0);
+    let server = runtime
+        .block_on(EmulatorServer::start(emulator, "127.0.0.1:0"))
+        .unwrap();
+    (server, runtime)
+}
+
+#[test]
+fn every_kind_of_outcome_is_counted_and_written() {
+    let script = r#"{"devices": {"a": "accept", "b": {"replace": "bb"}, "c": "unregistered", "d": {"error": "MismatchSenderId"}}}"#;
+    let script = Script::from_json(script).unwrap_or_else(|error| panic!("{error}"));
+    let (server, _runtime) = serve(script);
+    let file = Scratch::new("kinds.txt", "a\nb\nc\nd\n");
+    let (success, outcomes, said) = run(&file, &["--endpoint", &server.endpoint().to_string()]);
+    assert!(success, "{said}");
+    assert!(
+        said.starts_with("2 accepted, 1 replaced, 1 removed, 1 failed; "),
+        "{said}"
+    );
+    let advice: Vec<String> = outcomes.iter().map(|(_, line)| line["advice"].to_string()).collect();
+    assert_eq!(
+        advice,
+        [
+            r#""keep""#,
+            r#"{"replace":"bb"}"#,
+            r#""remove""#,
+            r#""fix_credentials""#
+        ]
+    );
+}
+
+#[test]
+fn with_a_service_account_it_sends_over_v1() {
+    let account = gcm_proto::emulator::Account::public_key(include_str!("../examples/send/demo-project.pem")).unwrap();
+    let (server, _runtime) = serve(Script::new().account("push@demo-project.iam.gserviceaccount.com", account));
+    let file = Scratch::new("v1.txt", tokens(500));
+    let (endpoint, token_endpoint) = (server.v1_endpoint().to_string(), server.token_endpoint().to_string());
+    let (success, outcomes, said) = run(
+        &file,
+        &[
+            "--http2",
+            "--service-account",
+            KEY_FILE,
+            "--endpoint",
+            &endpoint,
+            "--token-endpoint",
+            &token_endpoint,
+        ],
+    );
+    assert!(success, "{said}");
+    assert_each_once(&outcomes);
+    assert!(
+        said.starts_with("500 accepted, 0 replaced, 0 removed, 0 failed; 501 requests; "),
+        "{said}"
+    );
+    assert_eq!(server.emulator().counters().mints, 1);
+}
+
+#[test]
+fn a_line_that_is_no_token_is_named_and_what_came_before_is_sent() {
+    let long = vec![b'x'; 100_000];
+    for bad in [&b"bell\x07"[..], b"\xff", &long] {
+        let lines = [b"device-one\ndevice-two\n", bad, b"\ndevice-four\n"];
+        let file = Scratch::new("bad.txt", lines.concat());
+        let (success, outcomes, said) = run(&file, &[]);
+        assert!(!success);
+        assert_eq!(outcomes.len(), 2);
+        assert!(said.starts_with("2 accepted, "), "{said}");
+        let named = format!("\nerror: {}, line 3: ", file.0.display());
+        assert!(said.contains(&named), "{said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_lets_what_is_on_its_way_come_back_and_says_where_it_stopped() {
+    use std::sync::mpsc;
+
+    const TOKENS: usize = 20_000;
+    let (server, _runtime) = serve(Script::new());
+    let file = Scratch::new("stopped.txt", tokens(TOKENS));
+    // The third request is held until the signal is on its way.
+    let ((arrived, held), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel::<()>());
+    let mut count = 0;
+    server.watch(move |_, _| {
+        count += 1;
+        if count == 3 {
+            let _ = arrived.send(());
+            let _ = goes_on.recv();
+        }
+    });
+    let child = fan_out(
+        &file.0,
+        &["--window", "2000", "--endpoint", &server.endpoint().to_string()],
+    )
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    held.recv().unwrap();
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    // What is taken from the file meanwhile is a matter of luck, and not asserted.
+    drop(go_on);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+
+    let outcomes = outcomes(&output.stdout);
+    assert_each_once(&outcomes);
+    assert!(outcomes.len() < TOKENS, "it was stopped too late");
+    // Who was read has a line; who was not begins after the line that is named.
+    let (_, stopped) = said.split_once("\nstopped in line ").unwrap();
+    let (line, rest) = stopped.split_once(" of ").unwrap();
+    assert_eq!(line.parse::<usize>().unwrap(), outcomes.len(), "{said}");
+    let untried = outcomes
+        .iter()
+        .filter(|(_, line)| line["outcome"]["failed"]["code"] == "NotAttempted")
+        .count();
+    assert!(
+        rest.contains(&format!(": {untried} read and not sent to, 0 perhaps sent to")),
+        "{said}"
+    );
+    assert_nothing_is_left_open(said.lines().next().unwrap());
+}

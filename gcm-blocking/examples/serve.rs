@@ -1,0 +1,154 @@
+//! The service itself on a port of this machine, for programs in any language to be tested against.
+//!
+//! ```sh
+//! cargo run -p gcm-blocking --example serve -- --listen 127.0.0.1:8088 --script FILE
+//! ```
+//!
+//! The first line of its output is the URL to send to over the legacy wires; it is there when the port is. Then come the
+//! beginning of FCM HTTP v1's URLs, and the URL of the token endpoint. How each device behaves is in the
+//! script, whose format is documented at `gcm_proto::emulator::Script`; without one, every device accepts. Ctrl-C ends it.
+
+use gcm_blocking::emulator::EmulatorServer;
+use gcm_proto::emulator::{Emulator, Entry, Script, Wire};
+use http::Request;
+use serde_json::json;
+use std::env;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+
+const USAGE: &str = "\
+Serves an emulator of GCM, of FCM's legacy API and of FCM HTTP v1 with its token endpoint.
+
+It prints where to send to: the legacy wires' URL, the beginning of FCM HTTP v1's, the token endpoint's.
+
+usage: serve [--listen ADDRESS] [--script FILE] [--log] [--capture FILE] [--exposed]
+
+  --listen ADDRESS   where to listen; 127.0.0.1:0, which is any free port, unless given
+  --script FILE      how the devices behave, JSON
+  --log              prints a line for each request
+  --capture FILE     appends each request to a file, one JSON object a line; the credential is left out
+  --exposed          allows an address that other machines reach";
+
+#[derive(Default)]
+struct Options {
+    listen: Option<String>,
+    script: Option<String>,
+    capture: Option<String>,
+    log: bool,
+    exposed: bool,
+}
+
+fn main() -> ExitCode {
+    if env::args().any(|argument| argument == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let options = Options::from_arguments(env::args().skip(1))?;
+    let script = options
+        .script
+        .as_deref()
+        .map_or_else(|| Ok(Script::new()), read_script)?;
+    let listen = options.listen.as_deref().unwrap_or("127.0.0.1:0");
+    // One request at a time is looked at: no log grows, however long this runs.
+    let emulator = Emulator::new(script).log_at_most(usize::from(options.log));
+    let start = if options.exposed {
+        EmulatorServer::start_exposed
+    } else {
+        EmulatorServer::start
+    };
+    let server = start(emulator, listen).map_err(|error| format!("--listen {listen}: {error}"))?;
+    let mut capture = options.capture.as_deref().map(open_capture).transpose()?;
+    let log = options.log;
+    server.watch(move |emulator, request| {
+        if let Some(file) = &mut capture {
+            if let Err(error) = append(file, request) {
+                eprintln!("error: --capture: {error}");
+            }
+        }
+        for entry in emulator.take_log().iter().filter(|_| log) {
+            // Whoever read the endpoint may have closed the pipe after it: its requests are answered all the same.
+            let _ = writeln!(io::stdout(), "{}", line(entry));
+        }
+    });
+
+    println!("{}", server.endpoint());
+    println!("{} for FCM HTTP v1", server.v1_endpoint());
+    println!("{} for access tokens", server.token_endpoint());
+    io::stdout().flush().map_err(|error| error.to_string())?;
+    // Until it is ended from outside.
+    loop {
+        thread::park();
+    }
+}
+
+impl Options {
+    fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self::default();
+        while let Some(option) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{option} wants a value; see --help"));
+            match option.as_str() {
+                "--listen" => options.listen = Some(value()?),
+                "--script" => options.script = Some(value()?),
+                "--capture" => options.capture = Some(value()?),
+                "--log" => options.log = true,
+                "--exposed" => options.exposed = true,
+                _ => return Err(format!("{option} is no option; see --help")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn read_script(path: &str) -> Result<Script, String> {
+    let text = fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+    Script::from_json(text).map_err(|error| format!("{path}: {error}"))
+}
+
+fn open_capture(path: &str) -> Result<File, String> {
+    let file = OpenOptions::new().create(true).append(true).open(Path::new(path));
+    file.map_err(|error| format!("{path}: {error}"))
+}
+
+/// What was asked, without the credential: of that only the scheme.
+fn append(file: &mut File, request: &Request<Vec<u8>>) -> io::Result<()> {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    // Anything else that ends in `=` or a blank may be a key without its scheme.
+    let scheme = header("authorization").map(|value| {
+        let known = ["key=", "Bearer "].into_iter().find(|scheme| value.starts_with(scheme));
+        known.unwrap_or_default()
+    });
+    let captured = json!({
+        "method": request.method().as_str(),
+        "path": request.uri().path(),
+        "content_type": header("content-type"),
+        "authorization": scheme,
+        "body": String::from_utf8_lossy(request.body()),
+    });
+    writeln!(file, "{captured}")
+}
+
+fn line(entry: &Entry) -> String {
+    let wire = match entry.wire() {
+        Some(Wire::Json) => "JSON",
+        Some(Wire::Plaintext) => "plaintext",
+        Some(Wire::V1) => "v1",
+        Some(Wire::Token) => "token",
+        _ => "unread",
+    };
+    let count = entry.tokens().len();
+    let status = entry.status().as_u16();
+    format!("{} {} {wire} {count} tokens {status}", entry.method(), entry.path())
+}
