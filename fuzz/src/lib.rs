@@ -55,6 +55,7 @@ struct Parties {
 const KEY: &str = "AAAA-fuzz:server_key";
 const GROUP: &str = "APA91b-fuzz-group";
 const TOKEN: &str = "APA91b-fuzz-token-";
+const PROJECT: &str = "fuzz-project";
 
 static PARTIES: LazyLock<Parties> = LazyLock::new(|| parties().expect("the parties are valid names"));
 
@@ -64,7 +65,7 @@ fn parties() -> Result<Parties, Box<dyn std::error::Error>> {
     let tokens = (0..Input::MOST_RECIPIENTS).map(|n| Token::try_from(format!("{TOKEN}{n}")));
     Ok(Parties {
         plaintext: plaintext::Encoded::new(&route, &message)?,
-        v1: v1::Encoded::new(&v1::Route::new("fuzz-project".parse()?), &message)?,
+        v1: v1::Encoded::new(&v1::Route::new(PROJECT.parse()?), &message)?,
         access: AccessToken::try_from(KEY)?,
         json: json::Encoded::new(&route, &message)?,
         tokens: tokens.collect::<Result<_, _>>()?,
@@ -130,6 +131,7 @@ pub fn v1_reply(data: &[u8]) {
     let exchange = exchange.expect("a token is a target").with_token(&parties.access);
     let reply = exchange.read(&input.head, input.body);
     laws::v1(&input, &reply, &[token.as_str(), KEY]);
+    oracle::accepted(&input, oracle::value(input.body).as_ref(), &reply, PROJECT);
 }
 
 /// A reply to a request for an access token.
@@ -138,6 +140,7 @@ pub fn token_reply(data: &[u8]) {
     let mint = oauth::Mint::refresh(Endpoint::google_token(), "client", Secret::new(KEY), Secret::new(GROUP));
     let reply = mint.read(&input.head, input.body);
     laws::grant(&input, &reply, &[KEY, GROUP]);
+    oracle::granted(&input, oracle::value(input.body).as_ref(), &reply);
 }
 
 /// Operations on deliveries that share a gate.

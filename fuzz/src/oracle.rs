@@ -4,7 +4,8 @@
 
 use crate::input::Input;
 use gcm_proto::json::Results;
-use gcm_proto::{Accepted, Code, Failure, Outcome, Receipt, Refusal, Target, Token};
+use gcm_proto::{Accepted, AccessToken, Code, Failure, Grant, Outcome, Receipt, Refusal, Target, Token};
+use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
@@ -114,6 +115,66 @@ pub fn receipt(input: &Input<'_>, value: Option<&Value>, reply: &Result<Receipt,
             let accepted = matches!(item, Item::Accepted { .. }) && input.head.status == 200;
             assert!(!accepted, "{item:?} was read as {refusal}");
         }
+    }
+}
+
+/// The reply of the v1 wire: which 2xx are acceptances.
+pub fn accepted(input: &Input<'_>, value: Option<&Value>, reply: &Result<Receipt, Refusal>, project: &str) {
+    if !input.head.status.is_success() {
+        return;
+    }
+    let kinds: Vec<_> = input.head.headers.get_all(CONTENT_TYPE).iter().collect();
+    let is_html = |kind: &&HeaderValue| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/html");
+    if kinds.iter().any(is_html) {
+        assert!(
+            kinds.len() > 1 || reply.is_err(),
+            "a web page was read as an acceptance"
+        );
+        return;
+    }
+    let name = value.and_then(|value| value.get("name")).and_then(Value::as_str);
+    let names_another = match (value, name) {
+        (Some(_), Some(name)) => name.starts_with("projects/") && !name.starts_with(&format!("projects/{project}/")),
+        (Some(_), None) => false,
+        (None, _) => input.body.windows(4).any(|part| part == b"name"),
+    };
+    if names_another {
+        // A project has a number too, by which a reply may name it.
+        let number = |name: &str| {
+            name.bytes()
+                .skip("projects/".len())
+                .take_while(|c| *c != b'/')
+                .all(|c| c.is_ascii_digit())
+        };
+        let is_clear = name.is_some_and(|name| name.matches('/').count() > 1 && !number(name));
+        assert!(
+            !is_clear || reply.is_err(),
+            "a reply about another project was read as an acceptance"
+        );
+        return;
+    }
+    let receipt = reply.as_ref().expect("a 2xx of this project is an acceptance");
+    if let Some(id) = name.and_then(|name| name.strip_prefix(&format!("projects/{project}/messages/"))) {
+        let id = id.rsplit('/').next().filter(|id| !id.is_empty());
+        assert_eq!(receipt.accepted.id(), id);
+    }
+}
+
+/// The reply of a token endpoint: which 2xx grant a token, and that none is shown.
+pub fn granted(input: &Input<'_>, value: Option<&Value>, reply: &Result<Grant, Refusal>) {
+    if !input.head.status.is_success() {
+        return;
+    }
+    let token = value
+        .and_then(|value| value.get("access_token"))
+        .and_then(Value::as_str);
+    match (token, reply) {
+        (Some(token), Ok(grant)) => assert_eq!(Some(&grant.token), AccessToken::try_from(token).ok().as_ref()),
+        (Some(token), Err(refusal)) => {
+            assert!(AccessToken::try_from(token).is_err(), "{refusal}");
+            assert_eq!(refusal.excerpt(), "", "a reply with a token is shown");
+        }
+        (None, reply) => assert!(value.is_none() || reply.is_err(), "granted without a token"),
     }
 }
 

@@ -85,21 +85,26 @@ fn a_thousand_deliveries_of_one_account_mint_once_at_a_cold_start() {
     assert_eq!((counters.mints, counters.requests), (1, 1 + DELIVERIES as u64));
 }
 
+/// Deliveries whose requests have left with the token there is.
+fn all_in_the_air(gateway: &Gateway, clock: Clock) -> Vec<(Delivery, Call)> {
+    let mut flying = Vec::new();
+    for n in 0..FLYING {
+        let mut delivery = deliver(gateway, n, clock);
+        match delivery.poll(clock.now()) {
+            Step::Send(call) => flying.push((delivery, call)),
+            other => panic!("no request but {other:?}"),
+        }
+    }
+    flying
+}
+
 #[test]
 fn a_hundred_requests_in_the_air_with_an_expired_token_mint_once() {
     let (service, gateway, clock) = (Mutex::new(emulator()), gateway(), Clock(Instant::now()));
     assert_eq!(drive_all(&service, vec![deliver(&gateway, FLYING, clock)], clock), 1);
     assert_eq!(service.lock().unwrap().counters().mints, 1);
 
-    // All leave with the token there is; then it expires, and all come back.
-    let mut flying = Vec::new();
-    for n in 0..FLYING {
-        let mut delivery = deliver(&gateway, n, clock);
-        match delivery.poll(clock.now()) {
-            Step::Send(call) => flying.push((delivery, call)),
-            other => panic!("no request but {other:?}"),
-        }
-    }
+    let flying = all_in_the_air(&gateway, clock);
     service.lock().unwrap().expire_tokens();
     let deliveries = flying
         .into_iter()
@@ -113,4 +118,27 @@ fn a_hundred_requests_in_the_air_with_an_expired_token_mint_once() {
 
     assert_eq!(drive_all(&service, deliveries, clock), FLYING, "a 401 costs no attempt");
     assert_eq!(service.lock().unwrap().counters().mints, 2);
+}
+
+#[test]
+fn a_401_that_lands_when_others_have_the_next_token_mints_nothing() {
+    let (service, gateway, clock) = (Mutex::new(emulator()), gateway(), Clock(Instant::now()));
+    assert_eq!(drive_all(&service, vec![deliver(&gateway, FLYING, clock)], clock), 1);
+    let mut early = all_in_the_air(&gateway, clock);
+    let late = early.split_off(FLYING / 2);
+    service.lock().unwrap().expire_tokens();
+    for half in [early, late] {
+        let refused = half.into_iter().map(|(mut delivery, call)| {
+            answer(&service, &mut delivery, call, clock);
+            delivery
+        });
+        let deliveries = refused.collect();
+        assert_eq!(drive_all(&service, deliveries, clock), FLYING / 2);
+        assert_eq!(
+            service.lock().unwrap().counters().mints,
+            2,
+            "one at first, and one after the early half"
+        );
+    }
+    assert_eq!(service.lock().unwrap().counters().refused, FLYING as u64);
 }
