@@ -151,7 +151,7 @@ impl Exchange for Mint {
 
     /// # Errors
     ///
-    /// [`Refusal`], always about the project. Its [`hint`](Refusal::hint) says what to do.
+    /// [`Refusal`], about the project when it could be read. Its [`hint`](Refusal::hint) says what to do.
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Grant, Refusal> {
         let (name, value) = METADATA_FLAVOR;
         let flavor = head.headers.get(name).map(HeaderValue::as_bytes);
