@@ -15,8 +15,8 @@ const KEY: &str = "GCM_API_KEY";
 const LOCAL_KEY: &str = "fan-out-key";
 
 /// Recipients in the window, unless told otherwise. Over the legacy wire up to a thousand go in one request, whose body and
-/// reply are in memory while it is on its way: this allows eight.
-const WINDOW: usize = 8192;
+/// reply are in memory while it is on its way: this allows four, that are all in use soon, in a short file as in a long one.
+const WINDOW: usize = 4096;
 
 /// What some editors on Windows put before a text.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
