@@ -35,9 +35,8 @@ use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::signal::ctrl_c;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
 const INTERRUPTED: u8 = 130;
@@ -175,7 +174,6 @@ async fn send(
 ) -> Result<Sending, String> {
     let stop = Stop::new();
     let mut interrupted = false;
-    let tasks = Handle::current().metrics().num_alive_tasks();
     let client = options.client()?.build(gateway);
     let mut tokens = Tokens::open(&options.tokens)?;
     let mut out = Outcomes::to(io::stdout());
@@ -212,7 +210,6 @@ async fn send(
     let progress = stop.progress();
     client.shutdown(GRACE).await;
     drop(client);
-    let _ = timeout(GRACE, are_left(tasks)).await;
     bar.clear();
     let unwritten = out.finish().await.err();
     let line = tokens.line();
@@ -226,13 +223,6 @@ async fn send(
         interrupted,
         problem: unwritten.or(unread),
     })
-}
-
-/// Waits until no more tasks are left: a connection is closed when its task has ended.
-async fn are_left(tasks: usize) {
-    while Handle::current().metrics().num_alive_tasks() > tasks {
-        sleep(Duration::from_millis(1)).await;
-    }
 }
 
 /// The other process: serves until its input ends.

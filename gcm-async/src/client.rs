@@ -21,7 +21,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// A client for tokio, over HTTP/2 where the server speaks it and HTTP/1.1 where not, with TLS where the endpoint says
 /// `https`.
@@ -283,18 +283,30 @@ impl Client {
     ///
     /// Running sends hand out who was not sent to as [`Code::NotAttempted`](gcm_proto::Code::NotAttempted), those that waited
     /// with their last failure, those cancelled as maybe sent; sends begun from now on settle everyone as not attempted. It
-    /// returns when all sends have ended (their futures and streams have to be polled or dropped for that) or when the time
-    /// is over, with where they stand.
+    /// returns when all sends have ended (their futures and streams have to be polled or dropped for that) and all connections
+    /// are closed, or when the time is over, with where the sends stand.
     ///
     /// # Cancel safety
     ///
     /// Dropped, the client is stopped all the same, and nothing is cancelled. It may be called again.
     pub async fn shutdown(&self, grace: Duration) -> Progress {
+        const AGES: Duration = Duration::from_secs(365 * 86_400);
+        let until = Instant::now() + grace.min(AGES);
         self.house.stop();
-        if timeout(grace, self.house.quiet()).await.is_err() {
+        if timeout_at(until, self.house.quiet()).await.is_err() {
             self.house.cancel();
         }
-        self.transport.close();
+        let mut connections = self.transport.close();
+        let closed = async {
+            for connection in &mut connections {
+                while connection.join_next().await.is_some() {}
+            }
+        };
+        if timeout_at(until, closed).await.is_err() {
+            for connection in &mut connections {
+                connection.shutdown().await;
+            }
+        }
         self.house.progress()
     }
 

@@ -16,6 +16,7 @@ use http::Uri;
 use site::Site;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 /// Sites beyond which those that are idle are forgotten.
 const SITES: usize = 32;
@@ -58,16 +59,15 @@ impl Pool {
         }
     }
 
-    /// Opens no connection any more, and closes those that are not in use; the others close after use.
-    pub(crate) fn close(&self) {
+    /// Opens no connection any more, and closes those that are not in use; the others close after use. What is handed out are
+    /// their tasks, each of which ends when its connection is closed.
+    pub(crate) fn close(&self) -> Vec<JoinSet<()>> {
         let sites = {
             let mut sites = self.lock();
             sites.closed = true;
             std::mem::take(&mut sites.all)
         };
-        for site in sites {
-            site.close();
-        }
+        sites.iter().map(|site| site.close()).collect()
     }
 
     fn site(&self, url: &Uri) -> Result<Arc<Site>, NoConnection> {

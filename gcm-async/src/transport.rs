@@ -25,6 +25,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
+use tokio::task::JoinSet;
 
 /// How this client names itself.
 pub(crate) const USER_AGENT: &str = concat!("gcm-async/", env!("CARGO_PKG_VERSION"));
@@ -143,12 +144,12 @@ impl Transport {
         }
     }
 
-    /// Keeps no connections.
-    pub(crate) fn close(&self) {
+    /// Keeps no connections. What is handed out are the tasks of those there were.
+    pub(crate) fn close(&self) -> Vec<JoinSet<()>> {
         match self {
             Self::Pool { pool, .. } => pool.close(),
             #[cfg(feature = "tower")]
-            Self::Service { .. } => {}
+            Self::Service { .. } => Vec::new(),
         }
     }
 }

@@ -319,6 +319,20 @@ async fn a_shutdown_lets_what_is_on_its_way_come_back() {
 }
 
 #[tokio::test]
+async fn a_shutdown_returns_when_the_connections_are_closed() {
+    for (speak, settings) in [(Speak::Http1, Client::builder()), (Speak::Http2(100), h2c())] {
+        let peer = Peer::accepting(speak);
+        let client = settings.build(peer.gateway());
+        let report = client.send(&message(), tokens(50)).await.unwrap();
+        assert_eq!(report.accepted().count(), 50);
+        let metrics = tokio::runtime::Handle::current().metrics();
+        assert!(metrics.num_alive_tasks() > 0, "a connection is kept");
+        client.shutdown(Duration::from_secs(60)).await;
+        assert_eq!(metrics.num_alive_tasks(), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_shutdown_cancels_what_outlasts_the_grace() {
     let gate = Arc::new(Semaphore::new(0));
     let peer = Peer::gated(Speak::Http2(100), &gate);

@@ -143,7 +143,7 @@ impl Site {
         Taking::Later(taken)
     }
 
-    pub(super) fn close(&self) {
+    pub(super) fn close(&self) -> JoinSet<()> {
         let mut state = self.lock();
         state.closed = true;
         let (lanes, idle) = (std::mem::take(&mut state.lanes), std::mem::take(&mut state.idle));
@@ -151,6 +151,7 @@ impl Site {
         drop(state);
         drop((lanes, idle));
         turn_away(waiting, &NoConnection::shut_down());
+        std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A connection stands. It gets a number, by which its task refers to it.
