@@ -71,7 +71,8 @@ fn assert_each_once(outcomes: &[(u64, Value)]) {
 /// What it says of open descriptors: as many after as before, where the system tells.
 #[track_caller]
 fn assert_nothing_is_left_open(said: &str) {
-    let (_, said) = said.split_once("open descriptors ").unwrap();
+    let summary = said.lines().next().unwrap();
+    let (_, said) = summary.split_once("open descriptors ").unwrap();
     let (before, after) = said.split_once(" before, ").unwrap();
     assert_eq!(after.trim(), format!("{before} after"));
     assert_eq!(before.parse::<u32>().is_ok(), cfg!(target_os = "linux"), "{said}");
