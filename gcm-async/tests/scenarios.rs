@@ -19,6 +19,10 @@ const V1_ROWS: usize = 89;
 /// Rows that this adapter cannot play, and why.
 const NOT_HERE: &[(&str, &str)] = &[];
 
+/// Rows in which a ready recipient goes before one that waits half a second: a thousandth of that is less than a busy machine
+/// may take to hand a connection back, so these have twenty times as long.
+const SLOWER: &[&str] = &["the_budget_is_spent", "b9"];
+
 async fn play(scenario: &Scenario, protocol: Protocol) -> Observed {
     let stop = Stop::new();
     let (caller, handle) = (scenario.caller(), stop.clone());
@@ -58,7 +62,8 @@ async fn play_all(protocol: Protocol) {
     for scenario in Scenario::all() {
         let elsewhere = NOT_HERE.iter().any(|(id, _)| *id == scenario.id);
         if scenario.suits_sockets() && !elsewhere {
-            let scenario = scenario.scaled(1000);
+            let slower = SLOWER.contains(&scenario.id.as_str());
+            let scenario = scenario.scaled(if slower { 50 } else { 1000 });
             assert_expected(&scenario, &play(&scenario, protocol).await);
             let count = if scenario.is_v1() { &mut v1 } else { &mut played };
             *count += 1;
@@ -95,5 +100,8 @@ fn what_is_not_played_is_in_the_table() {
     let ids: BTreeSet<String> = Scenario::all().into_iter().map(|scenario| scenario.id).collect();
     for (id, why) in NOT_HERE {
         assert!(ids.contains(*id), "{id} ({why}) is no row");
+    }
+    for id in SLOWER {
+        assert!(ids.contains(*id), "{id} is no row");
     }
 }
