@@ -22,7 +22,7 @@ pub(crate) use apns::{ActivityToken, ApnsOptions, Payload};
 pub use apns::{Alert, Apns, Aps, ApsAlert, CriticalSound, Sound};
 pub(crate) use check::is_https;
 pub use color::Color;
-pub(crate) use duration::Time;
+pub(crate) use duration::{Time, parts as duration_parts};
 pub use error::MessageError;
 pub use notification::Notification;
 pub(crate) use part::Flag;

@@ -17,15 +17,19 @@ fn text(time: Duration) -> String {
     }
 }
 
-/// `seconds[.1-9 digits]s`, not negative.
-fn parse(text: &str) -> Option<Duration> {
+/// The seconds, which are digits of any number, and the nanoseconds of `seconds[.1-9 digits]s`; not negative.
+pub(crate) fn parts(text: &str) -> Option<(&str, u32)> {
     let number = text.strip_suffix('s')?;
     let (seconds, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
     if !digits(seconds) || !digits(fraction) || fraction.len() > 9 {
         return None;
     }
-    let nanos: u32 = format!("{fraction:0<9}").parse().ok()?;
+    Some((seconds, format!("{fraction:0<9}").parse().ok()?))
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let (seconds, nanos) = parts(text)?;
     Some(Duration::new(seconds.parse().ok()?, nanos))
 }
 

@@ -4,6 +4,7 @@
 
 use super::Secrets;
 use crate::exchange::scrub;
+use crate::message::duration_parts;
 use crate::outcome::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -250,18 +251,10 @@ fn compact(json: &str) -> String {
     json.chars().filter(significant).collect()
 }
 
-/// A duration of protobuf's JSON form: `37s`, `1.5s`. One that is negative is none.
+/// A duration of protobuf's JSON form: `37s`, `1.5s`. One that is negative is none, and one beyond all numbers is the longest.
 fn duration(text: &str) -> Option<Duration> {
-    let (seconds, fraction) = match text.strip_suffix('s')?.split_once('.') {
-        Some((seconds, fraction)) => (seconds, fraction),
-        None => (text.strip_suffix('s')?, "0"),
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
-    if !digits(seconds) || !digits(fraction) || fraction.len() > 9 {
-        return None;
-    }
-    let nanos = format!("{fraction:0<9}").parse().ok()?;
-    Some(Duration::from_secs(seconds.parse().unwrap_or(u64::MAX)).saturating_add(Duration::from_nanos(nanos)))
+    let (seconds, nanos) = duration_parts(text)?;
+    Some(Duration::new(seconds.parse().unwrap_or(u64::MAX), nanos))
 }
 
 /// The first entries of a list.
