@@ -114,7 +114,10 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
     let mut gateway = match (&options.service_account, &options.endpoint) {
         (Some(file), url) => v1(file, url.as_deref(), options.token_endpoint.as_deref())?,
         (None, Some(url)) => {
-            let key = env::var(KEY).map_err(|_| format!("{KEY} is not set: it holds the server key"))?;
+            let key = env::var(KEY).map_err(|error| match error {
+                env::VarError::NotPresent => format!("{KEY} is not set: it holds the server key"),
+                env::VarError::NotUnicode(_) => format!("{KEY} is no text"),
+            })?;
             json(url, &key)?
         }
         (None, None) => {

@@ -120,7 +120,8 @@ fn to(server: &EmulatorServer) -> Command {
 
 /// The exit code, and what it says in lines.
 fn ends(command: &mut Command, tokens: &str) -> (Option<i32>, Vec<String>) {
-    let name = tokens.split_whitespace().next().unwrap_or("none");
+    let mut words = tokens.split(|c: char| c != '-' && !c.is_ascii_alphanumeric());
+    let name = words.find(|word| !word.is_empty()).unwrap_or("nobody");
     let tokens = scratch(&format!("{name}.txt"), tokens);
     let output = command.arg("--tokens").arg(&tokens).output().unwrap();
     fs::remove_file(tokens).unwrap();
