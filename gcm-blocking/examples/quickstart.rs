@@ -32,8 +32,9 @@ use gcm_proto::{
 use serde_json::Value;
 use std::env;
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -107,21 +108,20 @@ struct Summary {
 }
 
 fn main() -> ExitCode {
-    if env::args().any(|argument| argument == "--help") {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
-    }
-    match run() {
-        Ok(code) => code,
-        Err(problem) => {
-            eprintln!("error: {problem}");
-            ExitCode::FAILURE
-        }
-    }
+    // Not by `println!`, which panics when nobody reads it.
+    run(&mut io::stdout()).unwrap_or_else(|problem| {
+        let _ = writeln!(io::stderr(), "error: {problem}");
+        ExitCode::FAILURE
+    })
 }
 
-fn run() -> Result<ExitCode, String> {
-    let options = Options::from_arguments(env::args().skip(1))?;
+fn run(out: &mut impl Write) -> Result<ExitCode, String> {
+    let arguments = arguments()?;
+    if arguments.iter().any(|argument| argument == "--help") {
+        writeln!(out, "{USAGE}").map_err(unwritten)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let options = Options::from_arguments(arguments.into_iter())?;
     let message = read_message(&options.message)?;
     let tokens = read_tokens(&options.tokens)?;
     let client = client(&options)?;
@@ -142,13 +142,15 @@ fn run() -> Result<ExitCode, String> {
         }
     };
     match &server {
-        Some(server) => println!(
+        Some(server) => writeln!(
+            out,
             "{} is the emulator, which does as {} says",
             server.v1_endpoint(),
             shown(&options.script)
         ),
-        None => println!("{}", service.endpoint),
+        None => writeln!(out, "{}", service.endpoint),
     }
+    .map_err(unwritten)?;
 
     let stop = stop_on_ctrl_c()?;
     let send = |service: &Service, tokens| {
@@ -162,31 +164,42 @@ fn run() -> Result<ExitCode, String> {
         }
     };
     let report = send(&service, tokens)?;
-    print_report(&report);
+    // It is sent: who cannot read the table has the sum of it at least.
+    let unread = |error| format!("{}; {}", Summary::of(&report), unwritten(error));
+    print_report(out, &report).map_err(unread)?;
     let progress = stop.progress();
     let and_tokens = if service.gateway.wire() == Wire::V1 {
         ", those for access tokens included"
     } else {
         ""
     };
-    println!(
-        "{} in {}{and_tokens}",
-        number(progress.attempts, "attempt"),
-        number(progress.requests, "request")
-    );
+    let attempts = number(progress.attempts, "attempt");
+    let requests = number(progress.requests, "request");
+    writeln!(out, "{attempts} in {requests}{and_tokens}").map_err(unread)?;
     if stop.is_stopped() {
         let Summary { left, perhaps, .. } = Summary::of(&report);
-        println!(
-            "stopped: {} left to send to, {perhaps} may have been sent to already",
-            number(left, "device")
-        );
+        let left = number(left, "device");
+        writeln!(
+            out,
+            "stopped: {left} left to send to, {perhaps} may have been sent to already"
+        )
+        .map_err(unread)?;
         return Ok(ExitCode::from(INTERRUPTED));
     }
     if let Some(server) = &server {
         let legacy = Service::json(server.endpoint(), read_key(Some(EMULATOR_KEY))?);
-        print_replaced(&send(&legacy, accepted(&report))?);
+        print_replaced(out, &send(&legacy, accepted(&report))?).map_err(unread)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `env::args` panics at what is no Unicode.
+fn arguments() -> Result<Vec<String>, String> {
+    let text = |argument: OsString| {
+        let named = |argument: OsString| format!("{} is no Unicode", argument.to_string_lossy());
+        argument.into_string().map_err(named)
+    };
+    env::args_os().skip(1).map(text).collect()
 }
 
 impl Service {
@@ -410,7 +423,14 @@ fn read_key(default: Option<&str>) -> Result<ApiKey, String> {
 }
 
 fn endpoint(option: &str, url: &str) -> Result<Endpoint, String> {
-    url.parse().map_err(|error| format!("{option} {url}: {error}"))
+    url.parse().map_err(|error| {
+        if url.contains(['@', '?']) {
+            // There may be a password or a key in it.
+            format!("{option}: {error}")
+        } else {
+            format!("{option} {url}: {error}")
+        }
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -429,26 +449,36 @@ fn accepted(report: &Report) -> Vec<Token> {
     accepted.cloned().collect()
 }
 
-fn print_report(report: &Report) {
-    println!();
-    print_row("device", "outcome", "attempts", "what to do");
-    report.iter().for_each(print_settled);
-    println!("\n{}", Summary::of(report));
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
+fn unwritten(error: io::Error) -> String {
+    format!("the standard output: {error}")
+}
+
+fn print_report(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    writeln!(out)?;
+    print_row(out, "device", "outcome", "attempts", "what to do")?;
+    for done in report {
+        print_settled(out, done)?;
+    }
+    writeln!(out, "\n{}", Summary::of(report))
 }
 
 /// What only a legacy wire says.
-fn print_replaced(report: &Report) {
+fn print_replaced(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let mut replaced = report
         .iter()
         .filter(|done| matches!(done.outcome.advice(), Advice::Replace(_)))
         .peekable();
     if replaced.peek().is_some() {
-        println!("\nFCM HTTP v1 never tells of a new token. Over the legacy JSON wire the emulator does:\n");
-        replaced.for_each(print_settled);
+        writeln!(
+            out,
+            "\nFCM HTTP v1 never tells of a new token. Over the legacy JSON wire the emulator does:\n"
+        )?;
     }
+    replaced.try_for_each(|done| print_settled(out, done))
 }
 
-fn print_settled(done: &Settled) {
+fn print_settled(out: &mut impl Write, done: &Settled) -> io::Result<()> {
     let outcome = match &done.outcome {
         Outcome::Accepted(_) => "accepted".to_owned(),
         Outcome::Failed(failure) => failure.code().to_string(),
@@ -459,11 +489,11 @@ fn print_settled(done: &Settled) {
         advice => advice.to_string(),
     };
     let device = done.target.as_token().map(Token::short).unwrap_or_default();
-    print_row(&device, &outcome, &done.attempts.to_string(), &advice);
+    print_row(out, &device, &outcome, &done.attempts.to_string(), &advice)
 }
 
-fn print_row(device: &str, outcome: &str, attempts: &str, advice: &str) {
-    println!("{device:<9}{outcome:<27}{attempts:<10}{advice}");
+fn print_row(out: &mut impl Write, device: &str, outcome: &str, attempts: &str, advice: &str) -> io::Result<()> {
+    writeln!(out, "{device:<9}{outcome:<27}{attempts:<10}{advice}")
 }
 
 /// `1 device`, `2 devices`.

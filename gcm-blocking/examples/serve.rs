@@ -13,6 +13,7 @@ use gcm_proto::emulator::{Emulator, Entry, Script, Wire};
 use http::Request;
 use serde_json::json;
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -42,21 +43,21 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    if env::args().any(|argument| argument == "--help") {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
-    }
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("error: {problem}");
+            tell(&problem);
             ExitCode::FAILURE
         }
     }
 }
 
 fn run() -> Result<(), String> {
-    let options = Options::from_arguments(env::args().skip(1))?;
+    let arguments = arguments()?;
+    if arguments.iter().any(|argument| argument == "--help") {
+        return print(&format!("{USAGE}\n"));
+    }
+    let options = Options::from_arguments(arguments.into_iter())?;
     let script = options
         .script
         .as_deref()
@@ -75,7 +76,7 @@ fn run() -> Result<(), String> {
     server.watch(move |emulator, request| {
         if let Some(file) = &mut capture {
             if let Err(error) = append(file, request) {
-                eprintln!("error: --capture: {error}");
+                tell(&format!("--capture: {error}"));
             }
         }
         for entry in emulator.take_log().iter().filter(|_| log) {
@@ -84,14 +85,26 @@ fn run() -> Result<(), String> {
         }
     });
 
-    println!("{}", server.endpoint());
-    println!("{} for FCM HTTP v1", server.v1_endpoint());
-    println!("{} for access tokens", server.token_endpoint());
-    io::stdout().flush().map_err(|error| error.to_string())?;
+    // At once: whoever wants the first line only may close the pipe after it.
+    print(&format!(
+        "{}\n{} for FCM HTTP v1\n{} for access tokens\n",
+        server.endpoint(),
+        server.v1_endpoint(),
+        server.token_endpoint()
+    ))?;
     // Until it is ended from outside.
     loop {
         thread::park();
     }
+}
+
+/// `env::args` panics at what is no Unicode.
+fn arguments() -> Result<Vec<String>, String> {
+    let text = |argument: OsString| {
+        let named = |argument: OsString| format!("{} is no Unicode", argument.to_string_lossy());
+        argument.into_string().map_err(named)
+    };
+    env::args_os().skip(1).map(text).collect()
 }
 
 impl Options {
@@ -110,6 +123,17 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// Not by `println!`, which panics when nobody reads it.
+fn print(text: &str) -> Result<(), String> {
+    let mut out = io::stdout();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| format!("the standard output: {error}"))
+}
+
+fn tell(problem: &str) {
+    let _ = writeln!(io::stderr(), "error: {problem}");
 }
 
 fn read_script(path: &str) -> Result<Script, String> {

@@ -8,19 +8,44 @@
 //! it sends over FCM HTTP v1: through Google, or to the server that `--endpoint URL` names. With `--endpoint URL` alone, and
 //! the key in `GCM_API_KEY`, it sends to any server that speaks GCM's JSON wire. Ctrl-C stops it: the summary then says how
 //! far it came in the file.
+//!
+//! It exits with 0 when it came to the end of the file and the service accepted the message for somebody, or the file has
+//! nobody; with 1 when not; with 130 after Ctrl-C.
 
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_blocking::{Client, Stop};
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Advice, Code, Endpoint, Gateway, Message, Outcome, Route, Sent, ServiceAccount, Settled, Token, v1};
+use gcm_proto::{
+    Advice, Code, Endpoint, Failure, Gateway, Message, Outcome, Route, Sent, ServiceAccount, Settled, Token, v1,
+};
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::ops::ControlFlow;
 use std::process::{Child, Command, ExitCode, Stdio};
 
-const USAGE: &str = "usage: stream --tokens FILE [--service-account FILE [--token-endpoint URL]] [--endpoint URL] \
-                     [--message FILE] [--window RECIPIENTS] [--threads N]";
+const USAGE: &str = "\
+Sends one message to each token of a file, in constant memory, and counts what became of them.
+
+usage: stream --tokens FILE [OPTIONS]
+       stream --tokens FILE --service-account FILE [--endpoint URL] [--token-endpoint URL] [OPTIONS]
+       stream --tokens FILE --endpoint URL [OPTIONS]
+
+The first sends to an emulator that it starts, the second over FCM HTTP v1, the third over GCM's legacy JSON wire.
+
+  --tokens FILE           the registration tokens, one a line; lines with # are left out
+  --service-account FILE  a key file: Firebase console, Project settings, Service accounts
+  --endpoint URL          a server to send to: with a service account one that speaks FCM HTTP v1, in place of
+                          https://fcm.googleapis.com, else a GCM-compatible one, whose key is read from GCM_API_KEY
+  --token-endpoint URL    where to ask for access tokens, if not where the key file says
+  --message FILE          the message, JSON
+  --window RECIPIENTS     how many are in memory at once; 65536 unless given
+  --threads N             requests on their way at once; 4 unless given
+
+It exits with 0 when all of the file was sent to and the service accepted the message for somebody, or the file has
+nobody; with 1 when it accepted it for nobody, when the delivery was halted, and when something else is wrong; with 130
+after Ctrl-C.";
 
 /// The variable that holds the server key.
 const KEY: &str = "GCM_API_KEY";
@@ -28,8 +53,14 @@ const KEY: &str = "GCM_API_KEY";
 /// Requests on their way at once, unless told otherwise: each holds a body and a reply of a thousand devices in memory.
 const THREADS: usize = 4;
 
+/// Bytes that a line of the file may have. Tokens have some hundred.
+const LINE: u64 = 1 << 16;
+
 /// What some editors on Windows put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The argument by which this program is the emulator.
+const SERVE: &str = "--serve";
 
 /// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
 const INTERRUPTED: u8 = 130;
@@ -54,23 +85,25 @@ struct Summary {
     /// Of those that failed, who was not sent to, and who may have been.
     untried: u64,
     perhaps: u64,
+    /// Why the first one failed, of those whose token is not to blame and who were sent to, if there are such.
+    failure: Option<Failure>,
 }
 
 /// The emulator in another process, so that its memory is not counted here. It ends with this one.
 struct Service(Child);
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let done = match arguments.first().map(String::as_str) {
-        Some("--help") => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
+    let done = arguments().and_then(|arguments| {
+        if arguments.iter().any(|argument| argument == "--help") {
+            print(USAGE).map(|()| ExitCode::SUCCESS)
+        } else if arguments.first().is_some_and(|argument| argument == SERVE) {
+            serve().map(|()| ExitCode::SUCCESS)
+        } else {
+            run(arguments.into_iter())
         }
-        Some("--serve") => serve().map(|()| ExitCode::SUCCESS),
-        _ => run(arguments.into_iter()),
-    };
+    });
     done.unwrap_or_else(|problem| {
-        eprintln!("error: {problem}");
+        tell(&format!("error: {problem}"));
         ExitCode::FAILURE
     })
 }
@@ -81,7 +114,10 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
     let mut gateway = match (&options.service_account, &options.endpoint) {
         (Some(file), url) => v1(file, url.as_deref(), options.token_endpoint.as_deref())?,
         (None, Some(url)) => {
-            let key = env::var(KEY).map_err(|_| format!("{KEY} is not set: it holds the server key"))?;
+            let key = env::var(KEY).map_err(|error| match error {
+                env::VarError::NotPresent => format!("{KEY} is not set: it holds the server key"),
+                env::VarError::NotUnicode(_) => format!("{KEY} is no text"),
+            })?;
             json(url, &key)?
         }
         (None, None) => {
@@ -125,12 +161,12 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
             summary.count(&done);
             ControlFlow::Continue(())
         })
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| format!("{}{error}", options.message.map_or(String::new(), |path| path + ": ")))?;
     rest.iter().for_each(|done| summary.count(done));
     drop(service);
 
     let progress = stop.progress();
-    eprintln!(
+    tell(&format!(
         "{} accepted, {} replaced, {} removed, {} failed; {} requests; peak memory {}",
         summary.accepted,
         summary.replaced,
@@ -138,16 +174,35 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
         summary.failed,
         progress.requests,
         peak_memory()
-    );
-    if stop.is_stopped() {
-        eprintln!(
+    ));
+    if !progress.failed.is_empty() {
+        let counts: Vec<String> = progress.failed.iter().map(|(code, n)| format!("{n} {code}")).collect();
+        tell(&format!("failures: {}", counts.join(", ")));
+    }
+    let stopped = stop.is_stopped();
+    if stopped {
+        tell(&format!(
             "stopped in line {} of {}: {} read and not sent to, {} perhaps sent to",
             input.line, options.tokens, summary.untried, summary.perhaps
-        );
-        return Ok(ExitCode::from(INTERRUPTED));
+        ));
     }
-    // What came before it is sent and counted: the line says where to go on.
-    input.problem.map_or(Ok(ExitCode::SUCCESS), Err)
+    // What came before a line that is no token is sent and counted: the line says where to go on.
+    let problems = [summary.problem().filter(|_| !stopped), input.problem];
+    let mut code = if stopped { INTERRUPTED } else { 0 };
+    for problem in problems.into_iter().flatten() {
+        tell(&format!("error: {problem}"));
+        code = code.max(1);
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// `env::args` panics at what is no Unicode.
+fn arguments() -> Result<Vec<String>, String> {
+    let text = |argument: OsString| {
+        let named = |argument: OsString| format!("{} is no Unicode", argument.to_string_lossy());
+        argument.into_string().map_err(named)
+    };
+    env::args_os().skip(1).map(text).collect()
 }
 
 /// Over the legacy JSON wire.
@@ -172,7 +227,14 @@ fn v1(file: &str, base: Option<&str>, token_endpoint: Option<&str>) -> Result<Ga
 }
 
 fn endpoint(option: &str, url: &str) -> Result<Endpoint, String> {
-    url.parse().map_err(|error| format!("{option} {url}: {error}"))
+    url.parse().map_err(|error| {
+        if url.contains(['@', '?']) {
+            // There may be a password or a key in it.
+            format!("{option}: {error}")
+        } else {
+            format!("{option} {url}: {error}")
+        }
+    })
 }
 
 /// The other process: serves until its input ends.
@@ -181,8 +243,7 @@ fn serve() -> Result<(), String> {
     ctrlc::set_handler(|| {}).map_err(|error| format!("Ctrl-C cannot be caught: {error}"))?;
     let emulator = Emulator::new(Script::new()).log_at_most(0);
     let server = EmulatorServer::start(emulator, "127.0.0.1:0").map_err(|error| error.to_string())?;
-    println!("{}", server.endpoint());
-    io::stdout().flush().map_err(|error| error.to_string())?;
+    print(&server.endpoint().to_string())?;
     let _ = io::copy(&mut io::stdin(), &mut io::sink());
     Ok(())
 }
@@ -211,16 +272,23 @@ impl Iterator for Tokens {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
-        let mut text = String::new();
+        let mut text = Vec::new();
         while self.problem.is_none() {
             text.clear();
-            let read = self.lines.read_line(&mut text);
+            let read = self.lines.by_ref().take(LINE).read_until(b'\n', &mut text);
+            if matches!(read, Ok(0)) {
+                return None;
+            }
             self.line += 1;
-            let line = text.trim_start_matches('\u{feff}').trim();
+            let line = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).trim_ascii();
             let token = match read {
-                Ok(0) => return None,
-                Ok(_) if line.is_empty() => continue,
-                Ok(_) => Token::try_from(line).map_err(|error| error.to_string()),
+                Ok(_) if text.len() as u64 == LINE && !text.ends_with(b"\n") => {
+                    Err(format!("has more than {LINE} bytes"))
+                }
+                Ok(_) if line.is_empty() || line.starts_with(b"#") => continue,
+                Ok(_) => std::str::from_utf8(line)
+                    .map_err(|error| error.to_string())
+                    .and_then(|line| Token::try_from(line).map_err(|error| error.to_string())),
                 Err(error) => Err(error.to_string()),
             };
             match token {
@@ -244,8 +312,27 @@ impl Summary {
                 self.failed += 1;
                 self.untried += u64::from(*failure.code() == Code::NotAttempted);
                 self.perhaps += u64::from(failure.sent() == Sent::MaybeSent);
+                // Those that were not tried only repeat it.
+                let known = self.failure.as_ref().map_or(0, Failure::attempts);
+                if self.failure.is_none() || known == 0 && failure.attempts() > 0 {
+                    self.failure = Some(failure.clone());
+                }
             }
         }
+    }
+
+    /// Why this was no success, if it was none: not all were sent to, or the message was accepted for nobody.
+    fn problem(&self) -> Option<String> {
+        let all = self.accepted + self.removed + self.failed;
+        let what = match self {
+            Self { untried: 1.., .. } => format!("{} of {all} were not sent to", self.untried),
+            Self { accepted: 0, .. } if all > 0 => format!("the message was accepted for none of {all}"),
+            _ => return None,
+        };
+        Some(match &self.failure {
+            Some(failure) => format!("{what}: {failure}"),
+            None => what,
+        })
     }
 }
 
@@ -253,7 +340,7 @@ impl Service {
     fn start() -> Result<(Self, String), String> {
         let program = env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(program);
-        command.arg("--serve").stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(SERVE).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| error.to_string())?;
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
@@ -261,7 +348,10 @@ impl Service {
                 .read_line(&mut line)
                 .map_err(|error| error.to_string())?;
         }
-        Ok((Self(child), line.trim().to_owned()))
+        match line.trim() {
+            "" => Err("the emulator did not start".to_owned()),
+            url => Ok((Self(child), url.to_owned())),
+        }
     }
 }
 
@@ -277,23 +367,41 @@ impl Options {
     fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self::default();
         while let Some(option) = arguments.next() {
-            let value = arguments.next().ok_or(format!("{option} wants a value; {USAGE}"))?;
+            let mut value = || arguments.next().ok_or(format!("{option} needs a value, see --help"));
             match option.as_str() {
-                "--tokens" => options.tokens = value,
-                "--service-account" => options.service_account = Some(value),
-                "--endpoint" => options.endpoint = Some(value),
-                "--token-endpoint" => options.token_endpoint = Some(value),
-                "--message" => options.message = Some(value),
-                "--threads" => options.threads = Some(value.parse().map_err(|error| format!("--threads: {error}"))?),
-                "--window" => options.window = Some(value.parse().map_err(|error| format!("--window: {error}"))?),
-                _ => return Err(format!("{option} is no option; {USAGE}")),
+                "--tokens" => options.tokens = value()?,
+                "--service-account" => options.service_account = Some(value()?),
+                "--endpoint" => options.endpoint = Some(value()?),
+                "--token-endpoint" => options.token_endpoint = Some(value()?),
+                "--message" => options.message = Some(value()?),
+                "--threads" => options.threads = Some(number(&option, &value()?)?),
+                "--window" => options.window = Some(number(&option, &value()?)?),
+                _ => return Err(format!("there is no option {option}, see --help")),
             }
         }
         if options.tokens.is_empty() {
-            return Err(USAGE.to_owned());
+            return Err("--tokens is missing, see --help".to_owned());
+        }
+        if options.token_endpoint.is_some() && options.service_account.is_none() {
+            return Err("--token-endpoint is for a --service-account".to_owned());
         }
         Ok(options)
     }
+}
+
+fn number(option: &str, text: &str) -> Result<usize, String> {
+    text.parse().map_err(|error| format!("{option} {text}: {error}"))
+}
+
+/// Prints it at once.
+fn print(text: &str) -> Result<(), String> {
+    let written = writeln!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
+    written.map_err(|error| format!("the standard output: {error}"))
+}
+
+/// Not by `eprintln!`, which panics when nobody reads it.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// The most memory that this process ever had, where the system tells.

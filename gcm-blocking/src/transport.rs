@@ -173,8 +173,11 @@ fn meaning(error: &ureq::Error) -> Option<&'static str> {
     const NOBODY: &str = "the server is not running, or its address is wrong";
     const STRANGER: &str = "the server's certificate is not trusted: if something in between opens TLS, its root \
                             certificate has to be handed in";
+    const CLEAR: &str = "the server does not speak TLS at this port: is it one for http://?";
     match (error, rustls_error(error)) {
         (_, Some(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => Some(STRANGER),
+        // The handshake's first answer was no TLS at all.
+        (_, Some(Error::InvalidMessage(_))) => Some(CLEAR),
         (ureq::Error::Io(error), None) if error.kind() == io::ErrorKind::ConnectionRefused => Some(NOBODY),
         _ => None,
     }

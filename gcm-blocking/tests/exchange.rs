@@ -104,6 +104,7 @@ fn fault_d6_tls_to_a_plaintext_port_is_hopeless() {
     let error = transport_error(&client(), &route(&format!("https://{}/gcm/send", peer.address)));
     assert_eq!(error.sent(), Sent::NotSent);
     assert!(error.is_hopeless());
+    assert!(shown(&error).contains(": the server does not speak TLS at this port: is it one for http://?: "));
 }
 
 #[test]

@@ -318,6 +318,80 @@ fn an_endpoint_that_would_show_the_key_is_refused() {
 }
 
 #[test]
+fn a_password_in_an_endpoint_is_not_shown() {
+    let url = "https://me:geheim@push.example.org/gcm/send";
+    let error = fails(quickstart().args(["--endpoint", url]).env("GCM_API_KEY", "key"));
+    assert_eq!(error, "--endpoint: an endpoint must not hold a user name or password");
+}
+
+#[test]
+fn a_port_that_speaks_no_tls_is_named() {
+    let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0").unwrap();
+    let url = server.endpoint().to_string().replace("http://", "https://");
+    let error = fails(quickstart().args(["--endpoint", &url]).env("GCM_API_KEY", "key"));
+    assert!(
+        error.starts_with(&format!(
+            "{url}: the request was not sent: the server does not speak TLS at this port: is it one for http://?: "
+        )),
+        "{error}"
+    );
+    assert_eq!(server.emulator().counters().requests, 0);
+}
+
+/// A device that has no room for a byte.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_is_named() {
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    for arguments in [&[][..], &["--help"]] {
+        let error = fails(quickstart().args(arguments).stdout(full()));
+        assert!(error.starts_with("the standard output: "), "{error}");
+    }
+    // Nor does it panic when it cannot say even that.
+    let output = quickstart().arg("--tokn").stderr(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// By then it is sent.
+#[cfg(unix)]
+#[test]
+fn a_table_that_nobody_reads_is_summed_up_in_the_error() {
+    use std::io::{BufRead, BufReader};
+    let script = r#"{"devices": {"only-one": {"unavailable": 1}}}"#;
+    let server = EmulatorServer::start(Emulator::new(Script::from_json(script).unwrap()), "127.0.0.1:0").unwrap();
+    let tokens = File::new("unread.txt", "only-one");
+    let mut child = quickstart()
+        .args(["--endpoint", &server.endpoint().to_string()])
+        .arg("--tokens")
+        .arg(tokens.path())
+        .env("GCM_API_KEY", "key")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first line is read; after it comes the table, once the device has been tried again.
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.starts_with("error: 1 device: 1 accepted; the standard output: "),
+        "{error}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_no_unicode_is_named() {
+    use std::os::unix::ffi::OsStrExt;
+    let error = fails(quickstart().arg(std::ffi::OsStr::from_bytes(b"--tok\xff")));
+    assert_eq!(error, "--tok\u{fffd} is no Unicode");
+}
+
+#[test]
 fn a_file_without_tokens_is_named() {
     for (name, content) in [("empty.txt", ""), ("blank.txt", "\u{feff}\r\n \r\n# none\r\n")] {
         let tokens = File::new(name, content);

@@ -134,6 +134,19 @@ fn without_a_script_every_device_accepts() {
     assert!(reply.contains(r#""success":1"#), "{reply}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_ends_it() {
+    for arguments in [&[][..], &["--help"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = emulator(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with("error: the standard output: "), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
 #[test]
 fn what_is_wrong_is_one_line_that_names_it() {
     let script = scratch("bad.json", "{\n  \"devices\": {\"a\": \"asleep\"}\n}");

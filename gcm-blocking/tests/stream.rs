@@ -1,5 +1,5 @@
 //! The example that streams a file: what it counts, and where it stops.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod support;
 
@@ -9,6 +9,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+#[cfg(unix)]
+use std::{process::Stdio, thread, time::Duration};
 
 fn scratch(name: &str, text: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("gcm-stream-{}-{name}", std::process::id()));
@@ -98,4 +100,188 @@ fn a_message_file_may_begin_with_a_byte_order_mark() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
     assert!(said.starts_with("2 accepted, "), "{said}");
+}
+
+/// A server that does as the script says.
+fn served(script: &str) -> EmulatorServer {
+    let script = Script::from_json(script).unwrap();
+    EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap()
+}
+
+/// To this server over the JSON wire, a request at a time, with two devices in each at most.
+fn to(server: &EmulatorServer) -> Command {
+    let mut command = Command::new(support::example("stream"));
+    command
+        .args(["--endpoint", &server.endpoint().to_string()])
+        .args(["--threads", "1", "--window", "2"])
+        .env("GCM_API_KEY", "the-key");
+    command
+}
+
+/// The exit code, and what it says in lines.
+fn ends(command: &mut Command, tokens: &str) -> (Option<i32>, Vec<String>) {
+    let mut words = tokens.split(|c: char| c != '-' && !c.is_ascii_alphanumeric());
+    let name = words.find(|word| !word.is_empty()).unwrap_or("nobody");
+    let tokens = scratch(&format!("{name}.txt"), tokens);
+    let output = command.arg("--tokens").arg(&tokens).output().unwrap();
+    fs::remove_file(tokens).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), said.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn one_device_that_accepted_makes_it_a_success() {
+    let server = served(r#"{"devices": {"gone-too": "unregistered", "not-ours": {"error": "MismatchSenderId"}}}"#);
+    let (code, said) = ends(&mut to(&server), "here-it-is\ngone-too\nnot-ours\n");
+    assert_eq!(code, Some(0));
+    assert!(
+        said[0].starts_with("1 accepted, 0 replaced, 1 removed, 1 failed; "),
+        "{said:?}"
+    );
+    assert!(said[1].starts_with("failures: 1 "), "{said:?}");
+    assert_eq!(said.len(), 2, "{said:?}");
+}
+
+#[test]
+fn a_file_without_tokens_is_a_success() {
+    for nobody in ["", "\u{feff}\r\n \r\n# none\r\n"] {
+        let (code, said) = ends(&mut to(&served("{}")), nobody);
+        assert_eq!(code, Some(0));
+        assert!(said[0].starts_with("0 accepted, 0 replaced, 0 removed, 0 failed; 0 requests; "));
+        assert_eq!(said.len(), 1, "{said:?}");
+    }
+}
+
+#[test]
+fn a_message_that_is_accepted_for_nobody_is_no_success() {
+    let server = served(r#"{"default": {"error": "MismatchSenderId"}}"#);
+    let (code, said) = ends(&mut to(&server), "theirs-1\ntheirs-2\ntheirs-3\n");
+    assert_eq!(code, Some(1));
+    assert!(
+        said[0].starts_with("0 accepted, 0 replaced, 0 removed, 3 failed; "),
+        "{said:?}"
+    );
+    assert_eq!(said[1], "failures: 3 MismatchSenderId");
+    assert_eq!(
+        said[2],
+        "error: the message was accepted for none of 3: MismatchSenderId"
+    );
+
+    let server = served(r#"{"default": "unregistered"}"#);
+    let (code, said) = ends(&mut to(&server), "gone-1\ngone-2\n");
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        said[1..],
+        [
+            "failures: 2 NotRegistered",
+            "error: the message was accepted for none of 2"
+        ]
+    );
+}
+
+#[test]
+fn a_delivery_that_is_halted_is_no_success_and_says_why() {
+    // Whoever revokes the key does so after the first request.
+    let server = served(r#"{"replies": ["serve", {"status": 401, "times": 100}]}"#);
+    let (code, said) = ends(&mut to(&server), "first-1\nfirst-2\nlate-1\nlate-2\nlast-1\nlast-2\n");
+    assert_eq!(code, Some(1));
+    assert!(!said[0].starts_with("0 accepted"), "{said:?}");
+    assert!(said[2].starts_with("error: "), "{said:?}");
+    assert!(
+        said[2].contains(" of 6 were not sent to: Unauthorized (HTTP 401)"),
+        "{said:?}"
+    );
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(!said.concat().contains("the-key"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_with_130_and_says_how_far_it_came() {
+    // The service asks for more patience than the test has.
+    let server = served(r#"{"default": "unavailable", "retry_after": "25"}"#);
+    let tokens = scratch("interrupted.txt", "one-of-three\ntwo-of-three\nthree-of-three\n");
+    let mut child = to(&server)
+        .arg("--tokens")
+        .arg(&tokens)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while server.emulator().counters().requests == 0 {
+        assert_eq!(child.try_wait().unwrap(), None);
+        thread::sleep(Duration::from_millis(1));
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    fs::remove_file(&tokens).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    let stopped = said.lines().last().unwrap();
+    assert!(stopped.starts_with("stopped in line "), "{said}");
+    assert!(stopped.contains(&format!(" of {}: ", tokens.display())), "{said}");
+    assert!(!said.contains("error: "), "{said}");
+}
+
+#[test]
+fn a_line_that_is_too_long_is_not_read_whole() {
+    let long = "x".repeat(1 << 17);
+    let (code, said) = ends(&mut to(&served("{}")), &format!("before-it\n{long}"));
+    assert_eq!(code, Some(1));
+    assert!(said[0].starts_with("1 accepted, "), "{said:?}");
+    assert!(
+        said[1].ends_with("before-it.txt, line 2: has more than 65536 bytes"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_command_line_is_one_line() {
+    for (arguments, line) in [
+        (&["--tokn"][..], "there is no option --tokn, see --help"),
+        (&["--tokens"], "--tokens needs a value, see --help"),
+        (&["--threads", "4"], "--tokens is missing, see --help"),
+        (&["--window", "many"], "--window many: invalid digit found in string"),
+        (
+            &["--tokens", "t", "--token-endpoint", "http://127.0.0.1:1/token"],
+            "--token-endpoint is for a --service-account",
+        ),
+        (
+            &[
+                "--tokens",
+                "t",
+                "--endpoint",
+                "https://me:geheim@push.example.org/gcm/send",
+            ],
+            "--endpoint: an endpoint must not hold a user name or password",
+        ),
+    ] {
+        let mut command = Command::new(support::example("stream"));
+        let output = command.args(arguments).env("GCM_API_KEY", "k").output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: {line}\n"));
+    }
+}
+
+#[test]
+fn the_help_names_every_option_and_exit_code() {
+    let mut command = Command::new(support::example("stream"));
+    let output = command.args(["--tokens", "t", "--help"]).output().unwrap();
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    for named in [
+        "--tokens",
+        "--service-account",
+        "--endpoint",
+        "--token-endpoint",
+        "--message",
+        "--window",
+        "--threads",
+        "GCM_API_KEY",
+        "exits with 0",
+        "with 1 when",
+        "with 130",
+    ] {
+        assert!(help.contains(named), "{named}");
+    }
 }

@@ -134,7 +134,8 @@ pub enum Step {
 pub struct Call {
     /// Hand this in with the reply.
     pub ticket: Ticket,
-    /// The request, whole. Its `Authorization` is marked sensitive.
+    /// The request, whole but for the `Host` that an HTTP client adds, to where its URI says: a message, or the request for an
+    /// access token, which goes to another host. It asks for no compression. Its `Authorization` is marked sensitive.
     pub request: Request<Vec<u8>>,
 }
 

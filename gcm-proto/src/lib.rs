@@ -1,4 +1,17 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Where to look
+//!
+//! | for | there is |
+//! |---|---|
+//! | what is said | [`Message`], made by [`Message::builder`]; [`Notification`], [`Android`], [`Apns`], [`Webpush`] |
+//! | to whom | [`Target`]: a [`Token`], a [`Fid`], a [`Topic`], a [`Condition`] or a [`GroupKey`] |
+//! | who may | [`ServiceAccount`], [`AuthorizedUser`], [`MetadataServer`], [`TokenSource`]; an [`ApiKey`] on the legacy wires |
+//! | where to, how fast, how often again | [`Gateway`], with a [`v1::Route`] or a [`Route`], a [`RetryPolicy`] and a [`Pace`] |
+//! | a delivery over a transport of one's own | [`Delivery`], [`Step`], [`Now`], [`TransportError`] |
+//! | what became of each recipient | [`Outcome`], [`Failure`], [`Code`]; [`Report`] has them in the order of input |
+//! | what to do with its token | [`Advice`]; [`Report::removals`], [`Report::replacements`], [`Report::retriable`] |
+//! | tests | `emulator::Emulator`, with the feature `emulator` |
 
 pub mod exchange;
 pub mod names;
