@@ -7,6 +7,7 @@
 
 use gcm_proto::emulator::{Emulator, Script};
 use gcm_proto::{ApiKey, Endpoint, Gateway, Message, Notification, Now, Report, Route, Step, Token, TransportError};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -82,16 +83,17 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
     }
 
+    let mut out = io::stdout().lock();
     for done in &report {
         let device = done.target.as_token().map(Token::short).unwrap_or_default();
         let (outcome, advice) = (done.outcome.to_string(), done.outcome.advice());
-        println!("{device:<8} {outcome:<46} attempt {}  {advice}", done.attempts);
+        writeln!(out, "{device:<8} {outcome:<46} attempt {}  {advice}", done.attempts)?;
     }
-    println!(
-        "{} accepted, {} failed",
-        report.accepted().count(),
-        report.failed().count()
-    );
+    let (accepted, failed) = (report.accepted().count(), report.failed().count());
+    writeln!(out, "{accepted} accepted, {failed} failed")?;
+    if accepted == 0 {
+        return Err("nobody was accepted".into());
+    }
     Ok(())
 }
 
@@ -108,10 +110,16 @@ fn transport(request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, TransportE
         return Err(TransportError::not_sent("this example speaks plain http only").hopeless());
     }
     let stream = TcpStream::connect((host.as_str(), port)).map_err(TransportError::not_sent)?;
-    exchange(&stream, request).map_err(TransportError::maybe_sent)
+    let mut reader = BufReader::new(&stream).take(LIMIT);
+    let head = exchange(&stream, &mut reader, request).map_err(TransportError::maybe_sent)?;
+    match read_body(&mut reader, head.headers()) {
+        Ok(body) => Ok(head.map(|()| body)),
+        Err(error) => Err(TransportError::body_lost(head.into_parts().0, error)),
+    }
 }
 
-fn exchange(mut stream: &TcpStream, request: &Request<Vec<u8>>) -> io::Result<Response<Vec<u8>>> {
+/// Writes the request, and reads the head of the reply.
+fn exchange(mut stream: &TcpStream, reader: &mut impl BufRead, request: &Request<Vec<u8>>) -> io::Result<Response<()>> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let mut head = format!("{} {path} HTTP/1.1\r\nconnection: close\r\n", request.method()).into_bytes();
@@ -122,18 +130,26 @@ fn exchange(mut stream: &TcpStream, request: &Request<Vec<u8>>) -> io::Result<Re
     stream.write_all(&head)?;
     stream.write_all(request.body())?;
 
-    let mut reader = BufReader::new(stream).take(LIMIT);
-    let status = line(&mut reader)?;
+    let status = line(reader)?;
     let status = status.split(' ').nth(1).unwrap_or_default();
-    let headers = read_headers(&mut reader)?;
-    let mut body = Vec::new();
-    reader.read_to_end(&mut body)?;
-    let mut response = Response::builder()
-        .status(status)
-        .body(body)
-        .map_err(io::Error::other)?;
-    *response.headers_mut() = headers;
+    let mut response = Response::builder().status(status).body(()).map_err(io::Error::other)?;
+    *response.headers_mut() = read_headers(reader)?;
     Ok(response)
+}
+
+/// The whole body, or an error: half of one may read as another reply.
+fn read_body(reader: &mut impl BufRead, headers: &HeaderMap) -> io::Result<Vec<u8>> {
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .ok_or_else(|| io::Error::other("this example reads only bodies whose length is given"))?;
+    let mut body = Vec::new();
+    let read = reader.take(length).read_to_end(&mut body)?;
+    if read as u64 == length {
+        Ok(body)
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
 }
 
 /// The emulator on a port of this machine, for as long as the program runs. Returns its endpoint.
