@@ -10,9 +10,8 @@
 )]
 
 use std::collections::BTreeSet;
-use std::env::consts::EXE_SUFFIX;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 const JSON: &str = include_str!("dry_run/legacy-json.golden");
@@ -238,28 +237,11 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> String {
     path.into_os_string().into_string().unwrap()
 }
 
-/// Examples lie beside the folder of the tests, and `cargo test` builds them first. With `--test` or `--all-targets` it does
-/// not, and an old one would be tested.
-fn example() -> PathBuf {
-    const FIRST: &str = "first: cargo build -p gcm-proto --example dry_run";
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().unwrap().parent().unwrap();
-    let example = profile.join("examples").join(format!("dry_run{EXE_SUFFIX}"));
-    let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-    let built = changed(&example);
-    assert!(built.is_some(), "{FIRST}");
-    // Cargo lists there what it was built from; a space in a path has a backslash before it.
-    let list = fs::read_to_string(example.with_extension("d"))
-        .unwrap()
-        .replace("\\ ", "\0");
-    for source in list.split_ascii_whitespace().skip(1) {
-        assert!(changed(Path::new(&source.replace('\0', " "))) <= built, "{FIRST}");
-    }
-    example
-}
-
 fn run(arguments: &[&str]) -> Output {
-    Command::new(example()).args(arguments).output().unwrap()
+    Command::new(gcm_testkit::example("dry_run"))
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn printed(arguments: &[&str]) -> String {

@@ -10,15 +10,14 @@
 
 pub mod tls;
 
+pub use gcm_testkit::example;
+
 use gcm_blocking::{Client, ExchangeError};
 use gcm_proto::{Exchange, Gateway, Message, Refusal, Route, Token, TransportError, json};
 use http::response::Parts;
-use std::env;
 use std::error::Error;
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -225,28 +224,6 @@ pub fn kind(error: &TransportError) -> io::ErrorKind {
         next = source.source();
     }
     panic!("no I/O error: {error:?}");
-}
-
-/// A program of `examples`: they lie beside the folder of the tests, and `cargo test` builds them first. With `--test` it does
-/// not, and an old one would be tested.
-pub fn example(name: &str) -> PathBuf {
-    let first = format!("first: cargo build -p gcm-blocking --example {name}");
-    let test = env::current_exe().unwrap();
-    let built = test.parent().unwrap().parent().unwrap().join("examples");
-    let program = built.join(format!("{name}{}", env::consts::EXE_SUFFIX));
-    let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-    assert!(changed(&program).is_some(), "{first}");
-    // Cargo lists there what it was built from; a space in a path has a backslash before it.
-    let sources = fs::read_to_string(program.with_extension("d"))
-        .unwrap()
-        .replace("\\ ", "\0");
-    for source in sources.split_ascii_whitespace().skip(1) {
-        assert!(
-            changed(Path::new(&source.replace('\0', " "))) <= changed(&program),
-            "{first}"
-        );
-    }
-    program
 }
 
 /// A request of any size, whose reply is its status.

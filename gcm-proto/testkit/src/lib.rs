@@ -3,12 +3,14 @@
 //! A [`Scenario`] says how the service behaves, to whom a message goes, and what must come of it. [`run`] plays it without
 //! any I/O, with the real delays; an adapter plays the same one over sockets, scaled down, and both are compared with
 //! what was expected by [`assert_expected`]. [`Driver`] is the loop itself, for tests that need more than a table can say.
+//! And [`example`] finds the programs that tests run.
 
 mod credential;
 mod driver;
 mod expected;
 pub mod laws;
 mod policy;
+mod program;
 pub mod replies;
 mod scenario;
 mod script_server;
@@ -16,6 +18,7 @@ mod virtual_run;
 
 pub use driver::{Driver, Reply, Seen};
 pub use expected::{Observed, Request, assert_expected, names};
+pub use program::example;
 pub use scenario::{Caller, Fault, Scenario};
 pub use script_server::ScriptServer;
 pub use virtual_run::run;
