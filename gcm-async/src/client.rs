@@ -8,6 +8,7 @@ use crate::clock::{Clock, seed};
 use crate::desk::Desk;
 use crate::outcomes::Outcomes;
 use crate::run::{NoIntake, Run};
+use crate::settings::AGES;
 use crate::stop::Stop;
 use crate::transport::Transport;
 use futures_core::Stream;
@@ -290,7 +291,6 @@ impl Client {
     ///
     /// Dropped, the client is stopped all the same, and nothing is cancelled. It may be called again.
     pub async fn shutdown(&self, grace: Duration) -> Progress {
-        const AGES: Duration = Duration::from_secs(365 * 86_400);
         let until = Instant::now() + grace.min(AGES);
         self.house.stop();
         if timeout_at(until, self.house.quiet()).await.is_err() {

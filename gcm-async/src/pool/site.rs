@@ -1,17 +1,18 @@
 //! `Site` decides who of those that queue for one host gets the next room, and when there is to be more of it.
 
 use super::Taking;
-use super::line::{self, H1Sender, H2Sender};
+use super::line::{self, End, H1Sender, H2Sender};
 use super::permit::{Permit, Seat};
 use crate::dial::{Dial, NoConnection, Protocol, Target};
 use crate::settings::Settings;
+use futures_util::future::{Either, select};
 use http::HeaderValue;
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicBool;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -21,6 +22,10 @@ const STREAMS: usize = 100;
 
 /// Streams on a connection whose peer has not yet said how many it allows.
 pub(super) const STREAMS_AT_FIRST: usize = 1;
+
+/// How long a peer that asked for calm gets half of what it had. Firebase, "Best practices when sending FCM messages at
+/// scale": traffic is raised over a minute.
+const CALM: Duration = Duration::from_secs(60);
 
 /// Where others are open, one that could not be opened is not tried again for so long.
 const NEXT_DIAL: Duration = Duration::from_secs(1);
@@ -34,6 +39,8 @@ pub(super) struct Site {
     state: Mutex<State>,
     /// The tasks of its connections: with the site they end.
     tasks: Mutex<JoinSet<()>>,
+    /// No connection is waited for any more.
+    closing: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -47,7 +54,10 @@ struct State {
     busy: usize,
     dialing: usize,
     dial_after: Option<Instant>,
+    calm: Option<Calm>,
     waiting: VecDeque<Waiting>,
+    /// With so many, those are looked for who have left.
+    crowd: usize,
     last_id: u64,
     closed: bool,
 }
@@ -56,13 +66,20 @@ struct State {
 struct Lane {
     id: u64,
     sender: H2Sender,
-    /// It is over: what it still held was not sent.
-    over: Arc<AtomicBool>,
+    end: Arc<End>,
     active: usize,
+    /// At once so far.
+    most: usize,
     limit: usize,
     /// The peer has said how many streams it allows.
     known: bool,
     quiet_since: Instant,
+}
+
+/// Streams at once, on all connections together, and until when.
+struct Calm {
+    streams: usize,
+    until: Instant,
 }
 
 /// An HTTP/1.1 connection that is not in use.
@@ -99,6 +116,7 @@ impl Site {
             dial,
             state: Mutex::default(),
             tasks: Mutex::default(),
+            closing: watch::Sender::new(false),
         })
     }
 
@@ -137,6 +155,7 @@ impl Site {
         }
         let (seat, taken) = oneshot::channel();
         let runtime = Handle::current();
+        state.forget_who_left();
         state.waiting.push_back(Waiting { seat, runtime });
         drop(state);
         self.dial_for_those_who_wait();
@@ -150,12 +169,13 @@ impl Site {
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         drop((lanes, idle));
+        self.closing.send_replace(true);
         turn_away(waiting, &NoConnection::shut_down());
         std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A connection stands. It gets a number, by which its task refers to it.
-    pub(super) fn opened_h2(self: &Arc<Self>, sender: H2Sender, over: Arc<AtomicBool>) -> Option<u64> {
+    pub(super) fn opened_h2(self: &Arc<Self>, sender: H2Sender, end: Arc<End>) -> Option<u64> {
         let mut state = self.lock();
         state.dialed();
         if state.closed {
@@ -166,8 +186,9 @@ impl Site {
         state.lanes.push(Lane {
             id,
             sender,
-            over,
+            end,
             active: 0,
+            most: 0,
             limit: STREAMS_AT_FIRST,
             known: false,
             quiet_since: Instant::now(),
@@ -220,6 +241,20 @@ impl Site {
         }
     }
 
+    /// The peer had too much on its way.
+    pub(super) fn calm(&self, end: &End) {
+        if !end.ask_for_calm() {
+            return;
+        }
+        let (mut state, now) = (self.lock(), Instant::now());
+        let had = state.lanes.iter().map(|lane| lane.most).sum();
+        let known = state.calm.take().filter(|calm| calm.until > now);
+        state.calm = Some(Calm {
+            streams: (known.map_or(had, |calm| calm.streams.min(had)) / 2).max(1),
+            until: now + CALM,
+        });
+    }
+
     /// The host wants HTTP/1.1 from now on.
     pub(super) fn require_http1(&self) {
         let mut state = self.lock();
@@ -241,7 +276,7 @@ impl Site {
                 self.next_look(Some(idle.since), born, now)
             } else {
                 // In use, it is looked at when it is put back.
-                busy.then(|| now + self.settings.idle)
+                busy.then(|| now + self.settings.idle.max(Duration::from_secs(1)))
             }
         };
         if next.is_none() {
@@ -301,8 +336,13 @@ impl Site {
                 done: false,
             };
             let (dial, target) = (Arc::clone(&self.dial), self.target.clone());
+            let mut closing = self.closing.subscribe();
             let task = async move {
-                let made = dial.connect(&target, http1).await;
+                let closed = async { drop(closing.wait_for(|closed| *closed).await) };
+                let made = match select(pin!(dial.connect(&target, http1)), pin!(closed)).await {
+                    Either::Left((made, _)) => made,
+                    Either::Right(_) => Err(NoConnection::shut_down()),
+                };
                 match made {
                     Ok((socket, protocol)) => line::run(socket, protocol, dialing).await,
                     Err(none) => dialing.fail(&none),
@@ -385,6 +425,15 @@ impl State {
         self.lanes.iter_mut().find(|lane| lane.id == id)
     }
 
+    /// Who gives up waiting stays in the queue until its turn. It is not to grow by them: each time that it has doubled, they
+    /// are taken out.
+    fn forget_who_left(&mut self) {
+        if self.waiting.len() >= self.crowd {
+            self.waiting.retain(|waiting| !waiting.seat.is_closed());
+            self.crowd = (2 * self.waiting.len()).max(64);
+        }
+    }
+
     /// A connection that is not in use, or a stream of the one that has the fewest.
     fn room(&mut self, site: &Arc<Site>) -> Option<Permit> {
         while let Some(idle) = self.idle.pop() {
@@ -397,19 +446,31 @@ impl State {
                 return Some(Permit::new(site, idle.id, seat));
             }
         }
+        if self.is_calm() {
+            return None;
+        }
         let open = |lane: &&mut Lane| lane.active < lane.limit && !lane.sender.is_closed();
         let lane = self.lanes.iter_mut().filter(open).min_by_key(|lane| lane.active)?;
         lane.active += 1;
+        lane.most = lane.most.max(lane.active);
         let seat = Seat::Stream {
             sender: lane.sender.clone(),
-            over: Arc::clone(&lane.over),
+            end: Arc::clone(&lane.end),
         };
         Some(Permit::new(site, lane.id, seat))
     }
 
+    /// Whether the peer has as much as it is to have while it wants calm.
+    fn is_calm(&self) -> bool {
+        self.calm.as_ref().is_some_and(|calm| {
+            let active: usize = self.lanes.iter().map(|lane| lane.active).sum();
+            active >= calm.streams && calm.until > Instant::now()
+        })
+    }
+
     /// Whether those who wait need one more connection, and may have it.
     fn wants_another(&self, settings: &Settings) -> bool {
-        if self.waiting.is_empty() || self.closed {
+        if self.waiting.is_empty() || self.closed || self.is_calm() {
             return false;
         }
         let open = !self.lanes.is_empty() || self.busy > 0 || !self.idle.is_empty();
@@ -466,3 +527,6 @@ fn turn_away(waiting: VecDeque<Waiting>, none: &NoConnection) {
         let _ = one.seat.send(Err(none.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests;
