@@ -7,10 +7,10 @@ use futures_util::{StreamExt, stream};
 use gcm_async::Stop;
 use gcm_proto::{Duplicates, Report, RetryPolicy, Sent};
 use peer::frames::{
-    ENHANCE_YOUR_CALM, Frames, HEADERS, HTTP_1_1_REQUIRED, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, SETTINGS, Script,
-    read_http1,
+    DATA, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, HTTP_1_1_REQUIRED, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM,
+    RST_STREAM, SETTINGS, Script, read_http1,
 };
-use peer::{gateway, h2c, kind, message, no_task_is_left, shown, token, tokens, transport_error};
+use peer::{eventually, gateway, h2c, kind, message, no_task_is_left, shown, token, tokens, transport_error};
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -345,6 +345,45 @@ async fn a_peer_that_allows_no_streams_is_waited_for() {
     let client = h2c().connections(1).build(gateway(&peer.url()));
     let report = client.send(&message(), tokens(50)).await.unwrap();
     assert_all_accepted(&report, 50);
+    assert_eq!(peer.connections(), 1);
+}
+
+#[tokio::test]
+async fn answers_that_come_too_late_do_not_end_the_connection_of_the_others() {
+    const ROUNDS: usize = 10;
+    let (asked, given_up) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counters = (Arc::clone(&asked), Arc::clone(&given_up));
+    let peer = Script::framed(move |_, mut frames: Frames| {
+        let (asked, given_up) = (Arc::clone(&counters.0), Arc::clone(&counters.1));
+        async move {
+            frames.settings(Some(100)).await;
+            while let Some((kind, flags, stream)) = frames.read().await {
+                match kind {
+                    HEADERS | DATA if flags & END_STREAM != 0 => {
+                        if asked.fetch_add(1, Ordering::SeqCst) >= ROUNDS * 100 {
+                            frames.accept_message(stream).await;
+                        }
+                    }
+                    RST_STREAM => {
+                        frames.accept_message(stream).await;
+                        given_up.fetch_add(1, Ordering::SeqCst);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    });
+    let client = h2c().connections(1).build(gateway(&peer.url()));
+    for round in 1..=ROUNDS {
+        let message = message();
+        tokio::select! {
+            _ = client.send(&message, tokens(100)) => panic!("nothing is answered"),
+            () = eventually(|| asked.load(Ordering::SeqCst) == round * 100) => {}
+        }
+        eventually(|| given_up.load(Ordering::SeqCst) == round * 100).await;
+    }
+    let report = client.send(&message(), tokens(100)).await.unwrap();
+    assert_all_accepted(&report, 100);
     assert_eq!(peer.connections(), 1);
 }
 

@@ -27,6 +27,11 @@ type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Bytes that the head of a reply over HTTP/1.1 may have; hyper's own limit is 400 kB.
 const HEAD: usize = 64 << 10;
 
+/// Streams that were given up, whose late answers are known for what they are, and for how long. Of others h2 counts each
+/// frame as a fault of the peer's, and ends the connection after 1024.
+const GIVEN_UP: usize = 1024;
+const GIVEN_UP_FOR: Duration = Duration::from_secs(30);
+
 /// Takes what hyper would have spawned, so that it runs in the connection's own task.
 #[derive(Clone, Default)]
 struct Errands(Arc<Mutex<Vec<Errand>>>);
@@ -104,6 +109,8 @@ async fn run_h2(socket: Socket, dialing: Dialing) {
         .initial_max_send_streams(STREAMS_AT_FIRST)
         .keep_alive_interval(settings.silence / 2)
         .keep_alive_timeout(settings.silence / 2)
+        .max_concurrent_reset_streams(GIVEN_UP)
+        .reset_stream_duration(GIVEN_UP_FOR)
         .handshake(socket)
         .await;
     let Ok((sender, dispatcher)) = made else {
