@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Barrier;
 
 /// Everyone was accepted at the first attempt, whatever was sent again.
 fn assert_all_accepted(report: &Report, count: usize) {
@@ -191,6 +192,43 @@ async fn streams_above_the_last_id_of_a_goaway_are_sent_again_over_another_conne
 }
 
 #[tokio::test]
+async fn a_peer_that_goes_away_in_two_steps_is_asked_once() {
+    // RFC 9113 section 6.8: first the highest id there is, then that of the last stream it acts on.
+    let answered = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&answered);
+    let peer = Script::framed(move |number, mut frames: Frames| {
+        let counter = Arc::clone(&counter);
+        async move {
+            frames.settings(Some(20)).await;
+            let mut streams = Vec::new();
+            while streams.len() < 20 {
+                let Some(stream) = frames.request().await else { return };
+                streams.push(stream);
+            }
+            if number == 0 {
+                frames.go_away(u32::MAX >> 1, NO_ERROR).await;
+                frames.ping().await;
+                assert!(frames.requests_before_the_answer().await.is_empty());
+                frames.go_away(streams[9], NO_ERROR).await;
+                streams.truncate(10);
+            }
+            for stream in streams {
+                counter.fetch_add(1, Ordering::SeqCst);
+                frames.accept_message(stream).await;
+                // Nothing more is wanted of the request (section 8.1).
+                frames.reset(stream, NO_ERROR).await;
+            }
+            frames.drain().await;
+        }
+    });
+    let client = h2c().connections(1).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(30)).await.unwrap();
+    assert_all_accepted(&report, 30);
+    assert_eq!(answered.load(Ordering::SeqCst), 30);
+    assert_eq!(peer.connections(), 2);
+}
+
+#[tokio::test]
 async fn a_connection_that_takes_no_more_is_left_before_anything_is_written_to_it() {
     let peer = Script::framed(|_, mut frames: Frames| async move {
         frames.settings(Some(100)).await;
@@ -284,6 +322,42 @@ async fn a_peer_that_asks_for_calm_gets_half_as_much_at_once() {
     let report = client.send(&message(), tokens(200)).await.unwrap();
     assert_all_accepted(&report, 200);
     assert_eq!(*counts.lock().unwrap(), [40, 20, 10]);
+}
+
+#[tokio::test]
+async fn several_connections_that_ask_for_calm_at_once_ask_once() {
+    let counts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&counts);
+    let both = Arc::new(Barrier::new(2));
+    let peer = Script::framed(move |number, mut frames: Frames| {
+        let (seen, both) = (Arc::clone(&seen), Arc::clone(&both));
+        async move {
+            frames.settings(Some(10)).await;
+            let mut streams = Vec::new();
+            while streams.len() < 10 {
+                let Some(stream) = frames.request().await else { return };
+                streams.push(stream);
+            }
+            if number < 2 {
+                both.wait().await;
+                frames.go_away(streams[9], ENHANCE_YOUR_CALM).await;
+            }
+            seen.lock().unwrap().push(number);
+            for stream in streams {
+                frames.accept_message(stream).await;
+            }
+            if number == 2 {
+                frames.accept_all().await;
+            }
+        }
+    });
+    let client = h2c().connections(2).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(100)).await.unwrap();
+    assert_all_accepted(&report, 100);
+    let mut counts = counts.lock().unwrap();
+    counts.sort_unstable();
+    // Half of both is ten, which one connection has.
+    assert_eq!(*counts, [0, 1, 2]);
 }
 
 #[tokio::test]

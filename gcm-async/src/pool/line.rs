@@ -186,7 +186,8 @@ impl H2Line {
         };
         if let Some(site) = self.site.upgrade() {
             if ended.is_err_and(|error| asks_for_calm(&error)) {
-                site.calm(&self.end);
+                self.end.ask_for_calm();
+                site.calm(self.id);
             }
             site.retire(self.id);
         }
@@ -227,9 +228,8 @@ impl End {
         self.calm.load(Ordering::SeqCst)
     }
 
-    /// Whether this is the first that is heard of it.
-    pub(super) fn ask_for_calm(&self) -> bool {
-        !self.calm.swap(true, Ordering::SeqCst)
+    pub(super) fn ask_for_calm(&self) {
+        self.calm.store(true, Ordering::SeqCst);
     }
 }
 

@@ -51,7 +51,8 @@ impl Permit {
     /// The peer is overrun.
     pub(crate) fn calm(&mut self) {
         if let Some(end) = self.end() {
-            self.site.calm(end);
+            end.ask_for_calm();
+            self.site.calm(self.id);
         }
         self.retire();
     }

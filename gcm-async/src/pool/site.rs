@@ -1,12 +1,14 @@
-//! `Site` decides who of those that queue for one host gets the next room, and when there is to be more of it.
+//! `Site` decides who of those that queue for one host gets the next room, and keeps its connections.
+
+mod state;
 
 use super::Taking;
 use super::line::{self, End, H1Sender, H2Sender};
-use super::permit::{Permit, Seat};
 use crate::dial::{Dial, NoConnection, Protocol, Target};
 use crate::settings::Settings;
 use futures_util::future::{Either, select};
 use http::HeaderValue;
+use state::{Idle, Lane, State, Waiting};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -23,10 +25,6 @@ const STREAMS: usize = 100;
 /// Streams on a connection whose peer has not yet said how many it allows.
 pub(super) const STREAMS_AT_FIRST: usize = 1;
 
-/// How long a peer that asked for calm gets half of what it had. Firebase, "Best practices when sending FCM messages at
-/// scale": traffic is raised over a minute.
-const CALM: Duration = Duration::from_secs(60);
-
 /// Where others are open, one that could not be opened is not tried again for so long.
 const NEXT_DIAL: Duration = Duration::from_secs(1);
 
@@ -41,58 +39,6 @@ pub(super) struct Site {
     tasks: Mutex<JoinSet<()>>,
     /// No connection is waited for any more.
     closing: watch::Sender<bool>,
-}
-
-#[derive(Default)]
-struct State {
-    protocol: Option<Protocol>,
-    /// It asked for HTTP/1.1 although it speaks HTTP/2.
-    http1_required: bool,
-    lanes: Vec<Lane>,
-    idle: Vec<Idle>,
-    /// HTTP/1.1 connections in use.
-    busy: usize,
-    dialing: usize,
-    dial_after: Option<Instant>,
-    calm: Option<Calm>,
-    waiting: VecDeque<Waiting>,
-    /// With so many, those are looked for who have left.
-    crowd: usize,
-    last_id: u64,
-    closed: bool,
-}
-
-/// An HTTP/2 connection.
-struct Lane {
-    id: u64,
-    sender: H2Sender,
-    end: Arc<End>,
-    active: usize,
-    /// At once so far.
-    most: usize,
-    limit: usize,
-    /// The peer has said how many streams it allows.
-    known: bool,
-    quiet_since: Instant,
-}
-
-/// Streams at once, on all connections together, and until when.
-struct Calm {
-    streams: usize,
-    until: Instant,
-}
-
-/// An HTTP/1.1 connection that is not in use.
-struct Idle {
-    id: u64,
-    sender: H1Sender,
-    born: Instant,
-    since: Instant,
-}
-
-struct Waiting {
-    seat: oneshot::Sender<Result<Permit, NoConnection>>,
-    runtime: Handle,
 }
 
 /// One connection in the making. Dropped too early, with the runtime that made it, it counts as failed.
@@ -241,18 +187,9 @@ impl Site {
         }
     }
 
-    /// The peer had too much on its way.
-    pub(super) fn calm(&self, end: &End) {
-        if !end.ask_for_calm() {
-            return;
-        }
-        let (mut state, now) = (self.lock(), Instant::now());
-        let had = state.lanes.iter().map(|lane| lane.most).sum();
-        let known = state.calm.take().filter(|calm| calm.until > now);
-        state.calm = Some(Calm {
-            streams: (known.map_or(had, |calm| calm.streams.min(had)) / 2).max(1),
-            until: now + CALM,
-        });
+    /// The peer had too much on its way, this connection says.
+    pub(super) fn calm(&self, id: u64) {
+        self.lock().calm_down(id);
     }
 
     /// The host wants HTTP/1.1 from now on.
@@ -408,87 +345,6 @@ impl Site {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
-    }
-
-    fn dialed(&mut self) {
-        self.dialing = self.dialing.saturating_sub(1);
-    }
-
-    fn lane(&mut self, id: u64) -> Option<&mut Lane> {
-        self.lanes.iter_mut().find(|lane| lane.id == id)
-    }
-
-    /// Who gives up waiting stays in the queue until its turn. It is not to grow by them: each time that it has doubled, they
-    /// are taken out.
-    fn forget_who_left(&mut self) {
-        if self.waiting.len() >= self.crowd {
-            self.waiting.retain(|waiting| !waiting.seat.is_closed());
-            self.crowd = (2 * self.waiting.len()).max(64);
-        }
-    }
-
-    /// A connection that is not in use, or a stream of the one that has the fewest.
-    fn room(&mut self, site: &Arc<Site>) -> Option<Permit> {
-        while let Some(idle) = self.idle.pop() {
-            if !idle.sender.is_closed() {
-                self.busy += 1;
-                let seat = Seat::Connection {
-                    sender: Some(idle.sender),
-                    born: idle.born,
-                };
-                return Some(Permit::new(site, idle.id, seat));
-            }
-        }
-        if self.is_calm() {
-            return None;
-        }
-        let open = |lane: &&mut Lane| lane.active < lane.limit && !lane.sender.is_closed();
-        let lane = self.lanes.iter_mut().filter(open).min_by_key(|lane| lane.active)?;
-        lane.active += 1;
-        lane.most = lane.most.max(lane.active);
-        let seat = Seat::Stream {
-            sender: lane.sender.clone(),
-            end: Arc::clone(&lane.end),
-        };
-        Some(Permit::new(site, lane.id, seat))
-    }
-
-    /// Whether the peer has as much as it is to have while it wants calm.
-    fn is_calm(&self) -> bool {
-        self.calm.as_ref().is_some_and(|calm| {
-            let active: usize = self.lanes.iter().map(|lane| lane.active).sum();
-            active >= calm.streams && calm.until > Instant::now()
-        })
-    }
-
-    /// Whether those who wait need one more connection, and may have it.
-    fn wants_another(&self, settings: &Settings) -> bool {
-        if self.waiting.is_empty() || self.closed || self.is_calm() {
-            return false;
-        }
-        let open = !self.lanes.is_empty() || self.busy > 0 || !self.idle.is_empty();
-        if open && self.dial_after.is_some_and(|after| after > Instant::now()) {
-            return false;
-        }
-        match self.protocol {
-            // The first connection says what is spoken there.
-            None => self.dialing == 0,
-            Some(Protocol::Http1) => {
-                let used = self.busy + self.idle.len() + self.dialing;
-                used < settings.concurrency.max(1) && self.dialing < self.waiting.len()
-            }
-            Some(Protocol::Http2) => {
-                let used = self.lanes.iter().filter(|lane| !lane.sender.is_closed()).count();
-                self.dialing == 0 && used < settings.connections.max(1) && self.lanes.iter().all(|lane| lane.known)
-            }
-        }
     }
 }
 
