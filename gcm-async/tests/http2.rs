@@ -434,7 +434,8 @@ async fn answers_that_come_too_late_do_not_end_the_connection_of_the_others() {
             while let Some((kind, flags, stream)) = frames.read().await {
                 match kind {
                     HEADERS | DATA if flags & END_STREAM != 0 => {
-                        if asked.fetch_add(1, Ordering::SeqCst) >= ROUNDS * 100 {
+                        let before = asked.fetch_add(1, Ordering::SeqCst);
+                        if before >= ROUNDS * 100 {
                             frames.accept_message(stream).await;
                         }
                     }
