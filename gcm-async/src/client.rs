@@ -282,7 +282,7 @@ impl Client {
     /// Ends the client and its clones: nothing new is sent, what is on its way has `grace` to come back, and is then
     /// cancelled.
     ///
-    /// Running sends hand out who was not sent to as [`Code::NotAttempted`](gcm_proto::Code::NotAttempted), those that waited
+    /// Running sends hand out who was not sent to as [`Code::NotAttempted`], those that waited
     /// with their last failure, those cancelled as maybe sent; sends begun from now on settle everyone as not attempted. It
     /// returns when all sends have ended (their futures and streams have to be polled or dropped for that) and all connections
     /// are closed, or when the time is over, with where the sends stand.
