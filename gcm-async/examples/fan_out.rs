@@ -30,7 +30,7 @@ use gcm_async::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script};
 use gcm_proto::{Advice, Code, Gateway, Message, Outcome, Sent, Settled};
 use interrupts::Interrupts;
-use options::{Options, USAGE};
+use options::{EXIT_CODES, Options, USAGE};
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -88,7 +88,7 @@ struct Service(Child);
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--help") {
-        println!("{USAGE}");
+        println!("{USAGE}\n\n{EXIT_CODES}");
         return ExitCode::SUCCESS;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -152,16 +152,16 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
             options.tokens, summary.untried, summary.perhaps
         );
     }
-    match problem {
-        // What came before it is sent and counted: the line says where to go on.
-        Some(problem) if !interrupted => Err(problem),
-        problem => {
-            if let Some(problem) = problem {
-                eprintln!("error: {problem}");
-            }
-            let code = if interrupted { INTERRUPTED } else { 0 };
-            Ok(ExitCode::from(code))
+    if interrupted {
+        if let Some(problem) = problem {
+            eprintln!("error: {problem}");
         }
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    // What came before a problem with a file is sent and counted: the line says where to go on.
+    match problem.or_else(|| summary.problem()) {
+        Some(problem) => Err(problem),
+        None => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -243,6 +243,15 @@ async fn serve() -> Result<(), String> {
 }
 
 impl Summary {
+    /// What a script has to know that reads no outcomes.
+    fn problem(&self) -> Option<String> {
+        if self.untried > 0 {
+            return Some(format!("the send ended early: {} were not sent to", self.untried));
+        }
+        let nobody = self.accepted == 0 && self.removed + self.failed > 0;
+        nobody.then(|| "nobody was accepted".to_owned())
+    }
+
     fn count(&mut self, done: &Settled) {
         match (&done.outcome, done.outcome.advice()) {
             (Outcome::Accepted(_), advice) => {

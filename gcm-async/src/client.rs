@@ -8,6 +8,7 @@ use crate::clock::{Clock, seed};
 use crate::desk::Desk;
 use crate::outcomes::Outcomes;
 use crate::run::{NoIntake, Run};
+use crate::settings::AGES;
 use crate::stop::Stop;
 use crate::transport::Transport;
 use futures_core::Stream;
@@ -239,8 +240,8 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Waiting for the next outcome may be given up and taken up again at any time. Dropping the stream cancels the send: see
-    /// [`Outcomes`].
+    /// Waiting for the next outcome may be given up and taken up again at any time. Dropping the stream cancels the send. Not
+    /// to be waited for between two outcomes: another send of this client. See [`Outcomes`].
     pub fn send_each<S>(&self, message: &Message, targets: S) -> Result<Outcomes<S>, Undeliverable>
     where
         S: Stream,
@@ -281,7 +282,7 @@ impl Client {
     /// Ends the client and its clones: nothing new is sent, what is on its way has `grace` to come back, and is then
     /// cancelled.
     ///
-    /// Running sends hand out who was not sent to as [`Code::NotAttempted`](gcm_proto::Code::NotAttempted), those that waited
+    /// Running sends hand out who was not sent to as [`Code::NotAttempted`], those that waited
     /// with their last failure, those cancelled as maybe sent; sends begun from now on settle everyone as not attempted. It
     /// returns when all sends have ended (their futures and streams have to be polled or dropped for that) and all connections
     /// are closed, or when the time is over, with where the sends stand.
@@ -290,7 +291,6 @@ impl Client {
     ///
     /// Dropped, the client is stopped all the same, and nothing is cancelled. It may be called again.
     pub async fn shutdown(&self, grace: Duration) -> Progress {
-        const AGES: Duration = Duration::from_secs(365 * 86_400);
         let until = Instant::now() + grace.min(AGES);
         self.house.stop();
         if timeout_at(until, self.house.quiet()).await.is_err() {

@@ -95,18 +95,30 @@ impl Dial {
             Some(tunnel) => (tunnel.host.as_str(), tunnel.port),
             None => (to.host.as_str(), to.port),
         };
+        self.reach(look_up(host, port), to, tunnel.as_ref(), http1).await
+    }
+
+    /// The steps from the addresses on.
+    async fn reach(
+        &self,
+        addresses: impl Future<Output = io::Result<Vec<SocketAddr>>>,
+        to: &Target,
+        tunnel: Option<&Tunnel>,
+        http1: bool,
+    ) -> Result<(Socket, Protocol), NoConnection> {
         let at = |error| if tunnel.is_some() { at_proxy(error) } else { error };
-        let addresses = self
-            .limited("looking up the host", look_up(host, port))
-            .await
-            .map_err(|error| NoConnection::passing(at(error)))?;
+        let addresses = match timeout(self.limit, addresses).await {
+            Ok(addresses) => addresses,
+            Err(_) => Err(timed_out("looking up the host")),
+        };
+        let addresses = addresses.map_err(|error| NoConnection::passing(at(error)))?;
         let steps = async {
             let stream = race(addresses)
                 .await
                 .map_err(|error| NoConnection::passing(at(explained(error))))?;
             // A request is written whole: nothing is gained by waiting for more.
             let _ = stream.set_nodelay(true);
-            self.over(stream, to, tunnel.as_ref(), http1).await
+            self.over(stream, to, tunnel, http1).await
         };
         match timeout(self.limit, steps).await {
             Ok(result) => result,
@@ -152,13 +164,6 @@ impl Dial {
             _ => Protocol::Http1,
         };
         Ok((Box::new(TokioIo::new(stream)), protocol))
-    }
-
-    async fn limited<T>(&self, what: &str, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-        match timeout(self.limit, step).await {
-            Ok(result) => result,
-            Err(_) => Err(timed_out(what)),
-        }
     }
 }
 
@@ -321,9 +326,14 @@ impl std::error::Error for Shared {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Target, in_turns, race, tls_is_hopeless};
+    use super::{Dial, Target, in_turns, race, tls_is_hopeless};
+    use crate::proxy::Tunnel;
+    use crate::settings::Settings;
+    use gcm_proto::Sent;
     use rustls::{AlertDescription, CertificateError, Error};
+    use std::future::pending;
     use std::io;
+    use std::time::Duration;
 
     #[test]
     fn families_of_addresses_take_turns() {
@@ -349,6 +359,30 @@ mod tests {
             io::ErrorKind::ConnectionRefused
         );
         assert_eq!(race(Vec::new()).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn a_resolver_that_hangs_is_not_waited_for() {
+        let dial = Dial::new(&Settings {
+            connect: Duration::from_millis(10),
+            ..Settings::default()
+        });
+        let target = Target::of(&"https://push.example.org/".parse().unwrap()).unwrap();
+        let tunnel = Tunnel {
+            host: "proxy.example.org".to_owned(),
+            port: 3128,
+            authorization: None,
+        };
+        for (tunnel, words) in [
+            (None, "timed out while looking up the host"),
+            (Some(&tunnel), "no connection to the proxy"),
+        ] {
+            let none = dial.reach(pending(), &target, tunnel, false).await.err().unwrap();
+            let error = none.to_error();
+            assert_eq!((error.sent(), error.is_hopeless()), (Sent::NotSent, false));
+            assert_eq!(none.cause.kind(), io::ErrorKind::TimedOut);
+            assert_eq!(none.cause.to_string(), words);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod line;
 mod permit;
 mod site;
 
-pub(crate) use line::{H1Sender, RequestBody};
+pub(crate) use line::{End, H1Sender, RequestBody};
 pub(crate) use permit::{Permit, Seat};
 
 use crate::dial::{Dial, NoConnection, Target};

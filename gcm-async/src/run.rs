@@ -52,7 +52,8 @@ pub(crate) struct Run {
     finished: bool,
     timer: Option<Pin<Box<Sleep>>>,
     armed: Option<Instant>,
-    _watched: [Option<Watched>; 2],
+    /// Given up last, and as soon as it is over.
+    watched: [Option<Watched>; 2],
 }
 
 /// A request on its way, with the ticket for its reply.
@@ -95,7 +96,7 @@ impl Run {
             finished: false,
             timer: None,
             armed: None,
-            _watched: watched,
+            watched,
         }
     }
 
@@ -127,6 +128,7 @@ impl Run {
                     // Nobody waits for what is still on its way.
                     self.room = None;
                     self.flights.clear();
+                    self.watched = [None, None];
                     break;
                 }
             };

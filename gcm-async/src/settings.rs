@@ -4,6 +4,9 @@ use crate::proxy::Proxy;
 use crate::roots::Roots;
 use std::time::Duration;
 
+/// As good as no limit: more could not be added to an instant.
+pub(crate) const AGES: Duration = Duration::from_secs(365 * 86_400);
+
 /// What a pool is made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {

@@ -11,7 +11,7 @@ mod service;
 pub(crate) use service::Service;
 
 use crate::dial::{NoConnection, timed_out};
-use crate::pool::{H1Sender, Permit, Pool, RequestBody, Seat, Taking};
+use crate::pool::{End, H1Sender, Permit, Pool, RequestBody, Seat, Taking};
 use bytes::Bytes;
 use gcm_proto::TransportError;
 use http::header::{HOST, USER_AGENT as USER_AGENT_HEADER};
@@ -23,7 +23,6 @@ use reply::{Reply, ReplyBody};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use tokio::task::JoinSet;
 
@@ -327,10 +326,10 @@ impl Future for Attempt {
                 Stage::Queued(..) => ready!(self.poll_room(cx)),
                 Stage::Streaming(streaming, _) => {
                     let result = ready!(streaming.as_mut().poll(cx));
-                    if let Stage::Streaming(_, mut permit) = std::mem::replace(&mut self.stage, Stage::Over) {
+                    if let Stage::Streaming(_, permit) = std::mem::replace(&mut self.stage, Stage::Over) {
                         let result = result
                             .map(|response| response.map(ReplyBody::Hyper))
-                            .map_err(|error| lost_h2(error, &mut permit));
+                            .map_err(|error| lost_h2(error, &permit));
                         self.sent((result, None), Some(permit));
                     }
                     continue;
@@ -362,11 +361,11 @@ impl Future for Attempt {
 }
 
 /// hyper gives a request back that it has not written. One whose stream was not opened is dropped with the connection.
-fn lost_h2(mut error: TrySendError<Request<RequestBody>>, permit: &mut Permit) -> Lost {
-    let over = matches!(permit.seat(), Seat::Stream { over, .. } if over.load(Ordering::SeqCst));
+fn lost_h2(mut error: TrySendError<Request<RequestBody>>, permit: &Permit) -> Lost {
+    let undispatched = permit.end().is_some_and(End::was_undispatched);
     match error.take_message() {
         Some(request) => Lost::Unsent(Box::new(request), error.into_error()),
-        None if over && error.error().is_user() => Lost::Dropped,
+        None if undispatched && error.error().is_user() => Lost::Dropped,
         None => Lost::Broken(error.into_error()),
     }
 }

@@ -8,6 +8,7 @@ use gcm_async::{Client, Roots, Stop};
 use gcm_proto::{Advice, Code, Gateway, Message, Sent, Target};
 use http::{Response, StatusCode, Version};
 use http_body_util::Full;
+use peer::frames::Script;
 use peer::{
     Peer, Speak, accepted, certified, eventually, gateway, h2c, message, no_task_is_left, route, token, tokens,
 };
@@ -15,7 +16,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
+
+/// How long a test waits for what has to come.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn over_http1_a_send_has_as_many_connections_as_it_may() {
@@ -159,6 +164,21 @@ async fn connections_that_are_idle_are_closed() {
         assert!(client.send_one(&message(), token(0)).await.is_ok());
         assert_eq!(peer.count(|counts| &counts.connections), 2);
     }
+}
+
+#[tokio::test]
+async fn between_two_outcomes_another_send_may_be_spawned() {
+    let peer = Peer::accepting(Speak::Http1);
+    let client = Client::builder().concurrency(1).build(peer.gateway());
+    let mut outcomes = client.send_each(&message(), stream::iter(tokens(20))).unwrap();
+    let mut others = tokio::task::JoinSet::new();
+    while let Some(done) = outcomes.next().await {
+        let client = client.clone();
+        others.spawn(async move { client.send_one(&message(), done.target).await });
+    }
+    let others = others.join_all().await;
+    assert_eq!(others.iter().filter(|other| other.is_ok()).count(), 20);
+    assert_eq!(peer.count(|counts| &counts.connections), 1);
 }
 
 #[tokio::test]
@@ -329,6 +349,53 @@ async fn a_shutdown_returns_when_the_connections_are_closed() {
         assert!(metrics.num_alive_tasks() > 0, "a connection is kept");
         client.shutdown(Duration::from_secs(60)).await;
         assert_eq!(metrics.num_alive_tasks(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_a_stream_that_is_over() {
+    let peer = Peer::accepting(Speak::Http1);
+    let client = Client::new(peer.gateway());
+    let mut outcomes = client.send_each(&message(), stream::iter(tokens(3))).unwrap();
+    while outcomes.next().await.is_some() {}
+    let shutdown = client.shutdown(Duration::from_secs(3600));
+    let progress = tokio::time::timeout(PATIENCE, shutdown).await.unwrap();
+    assert_eq!(progress.accepted, 3);
+    assert_eq!(outcomes.progress().accepted, 3);
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_a_connection_in_the_making() {
+    let script = Script::start(|_, mut stream| async move {
+        while stream.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0) {}
+    });
+    let url = script.url().replace("http:", "https:");
+    let client = Client::builder()
+        .connect_timeout(Duration::from_secs(3600))
+        .build(gateway(&url));
+    let message = message();
+    let (sent, shutdown) = tokio::join!(client.send_one(&message, token(0)), async {
+        eventually(|| script.connections() == 1).await;
+        tokio::time::timeout(PATIENCE, client.shutdown(Duration::from_secs(3600))).await
+    });
+    assert_eq!(sent.unwrap_err().code(), &Code::NotAttempted);
+    assert!(shutdown.is_ok());
+    no_task_is_left().await;
+}
+
+#[tokio::test]
+async fn settings_may_have_no_end() {
+    for (speak, builder) in [(Speak::Http1, Client::builder()), (Speak::Http2(100), h2c())] {
+        let peer = Peer::accepting(speak);
+        let client = builder
+            .connect_timeout(Duration::MAX)
+            .reply_timeout(Duration::MAX)
+            .idle_timeout(Duration::MAX)
+            .silence_timeout(Duration::MAX)
+            .build(peer.gateway());
+        let report = client.send(&message(), tokens(20)).await.unwrap();
+        assert_eq!(report.accepted().count(), 20);
+        client.shutdown(Duration::MAX).await;
     }
 }
 

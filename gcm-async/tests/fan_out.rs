@@ -150,6 +150,38 @@ fn every_kind_of_outcome_is_counted_and_written() {
 }
 
 #[test]
+fn a_script_hears_of_a_send_that_ended_early_or_reached_nobody() {
+    let script = r#"{"key": "a", "devices": {"dead": "unregistered", "foreign": {"error": "MismatchSenderId"}}}"#;
+    let (server, _runtime) = serve(Script::from_json(script).unwrap_or_else(|error| panic!("{error}")));
+    let endpoint = server.endpoint().to_string();
+    for (name, key, text, code, error) in [
+        ("refused.txt", "b", tokens(6000), 1, Some("the send ended early: ")),
+        (
+            "dead.txt",
+            "a",
+            "dead\nforeign\n".to_owned(),
+            1,
+            Some("nobody was accepted"),
+        ),
+        ("some.txt", "a", "dead\nforeign\nalive\n".to_owned(), 0, None),
+        ("empty.txt", "a", String::new(), 0, None),
+    ] {
+        let file = Scratch::new(name, &text);
+        let mut command = fan_out(&file.0, &["--endpoint", &endpoint]);
+        let output = command.env("GCM_API_KEY", key).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{name}: {said}");
+        let outcomes = outcomes(&output.stdout);
+        assert_each_once(&outcomes);
+        assert_eq!(outcomes.len(), text.lines().count());
+        match error {
+            Some(error) => assert!(said.contains(&format!("\nerror: {error}")), "{name}: {said}"),
+            None => assert!(!said.contains("error: "), "{name}: {said}"),
+        }
+    }
+}
+
+#[test]
 fn with_a_service_account_it_sends_over_v1() {
     let account = gcm_proto::emulator::Account::public_key(include_str!("../examples/send/demo-project.pem")).unwrap();
     let (server, _runtime) = serve(Script::new().account("push@demo-project.iam.gserviceaccount.com", account));

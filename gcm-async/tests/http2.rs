@@ -3,18 +3,20 @@
 
 mod peer;
 
+use futures_util::{StreamExt, stream};
 use gcm_async::Stop;
-use gcm_proto::{Report, Sent};
+use gcm_proto::{Duplicates, Report, RetryPolicy, Sent};
 use peer::frames::{
-    ENHANCE_YOUR_CALM, Frames, HEADERS, HTTP_1_1_REQUIRED, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, SETTINGS, Script,
-    read_http1,
+    DATA, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, HTTP_1_1_REQUIRED, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM,
+    RST_STREAM, SETTINGS, Script, read_http1,
 };
-use peer::{gateway, h2c, kind, message, shown, token, tokens, transport_error};
+use peer::{eventually, gateway, h2c, kind, message, no_task_is_left, shown, token, tokens, transport_error};
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Barrier;
 
 /// Everyone was accepted at the first attempt, whatever was sent again.
 fn assert_all_accepted(report: &Report, count: usize) {
@@ -190,6 +192,43 @@ async fn streams_above_the_last_id_of_a_goaway_are_sent_again_over_another_conne
 }
 
 #[tokio::test]
+async fn a_peer_that_goes_away_in_two_steps_is_asked_once() {
+    // RFC 9113 section 6.8: first the highest id there is, then that of the last stream it acts on.
+    let answered = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&answered);
+    let peer = Script::framed(move |number, mut frames: Frames| {
+        let counter = Arc::clone(&counter);
+        async move {
+            frames.settings(Some(20)).await;
+            let mut streams = Vec::new();
+            while streams.len() < 20 {
+                let Some(stream) = frames.request().await else { return };
+                streams.push(stream);
+            }
+            if number == 0 {
+                frames.go_away(u32::MAX >> 1, NO_ERROR).await;
+                frames.ping().await;
+                assert!(frames.requests_before_the_answer().await.is_empty());
+                frames.go_away(streams[9], NO_ERROR).await;
+                streams.truncate(10);
+            }
+            for stream in streams {
+                counter.fetch_add(1, Ordering::SeqCst);
+                frames.accept_message(stream).await;
+                // Nothing more is wanted of the request (section 8.1).
+                frames.reset(stream, NO_ERROR).await;
+            }
+            frames.drain().await;
+        }
+    });
+    let client = h2c().connections(1).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(30)).await.unwrap();
+    assert_all_accepted(&report, 30);
+    assert_eq!(answered.load(Ordering::SeqCst), 30);
+    assert_eq!(peer.connections(), 2);
+}
+
+#[tokio::test]
 async fn a_connection_that_takes_no_more_is_left_before_anything_is_written_to_it() {
     let peer = Script::framed(|_, mut frames: Frames| async move {
         frames.settings(Some(100)).await;
@@ -231,6 +270,196 @@ async fn a_peer_that_asks_for_calm_is_left_alone() {
             shown(&error)
         );
     }
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_for_calm_and_closes_is_left_alone() {
+    // What is lost with the connection is not told why (RFC 9113 section 6.8: up to the last stream).
+    let peer = Script::framed(|_, mut frames: Frames| async move {
+        frames.settings(Some(100)).await;
+        let Some(stream) = frames.request().await else { return };
+        // A socket that is closed with something unread takes back what was written.
+        frames.ping().await;
+        frames.requests_before_the_answer().await;
+        frames.go_away(stream, ENHANCE_YOUR_CALM).await;
+    });
+    let error = transport_error(&h2c().build(gateway(&peer.url())), &peer.url()).await;
+    assert_eq!(error.sent(), Sent::MaybeSent);
+    assert_eq!(error.asked_pause(), Some(Duration::from_secs(10)));
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_for_calm_gets_half_as_much_at_once() {
+    let counts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&counts);
+    let peer = Script::framed(move |number, mut frames: Frames| {
+        let seen = Arc::clone(&seen);
+        async move {
+            frames.settings(Some(40)).await;
+            let mut streams = Vec::new();
+            while streams.len() < 40 >> number {
+                let Some(stream) = frames.request().await else { return };
+                streams.push(stream);
+            }
+            // What the client does not hold back comes meanwhile.
+            for _ in 0..50 {
+                frames.ping().await;
+                streams.extend(frames.requests_before_the_answer().await);
+            }
+            seen.lock().unwrap().push(streams.len());
+            if number < 2 {
+                frames.go_away(*streams.last().unwrap(), ENHANCE_YOUR_CALM).await;
+            }
+            for stream in streams {
+                frames.accept_message(stream).await;
+            }
+            if number == 2 {
+                frames.accept_all().await;
+            }
+        }
+    });
+    let client = h2c().connections(1).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(200)).await.unwrap();
+    assert_all_accepted(&report, 200);
+    assert_eq!(*counts.lock().unwrap(), [40, 20, 10]);
+}
+
+#[tokio::test]
+async fn several_connections_that_ask_for_calm_at_once_ask_once() {
+    let counts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&counts);
+    let both = Arc::new(Barrier::new(2));
+    let peer = Script::framed(move |number, mut frames: Frames| {
+        let (seen, both) = (Arc::clone(&seen), Arc::clone(&both));
+        async move {
+            frames.settings(Some(10)).await;
+            let mut streams = Vec::new();
+            while streams.len() < 10 {
+                let Some(stream) = frames.request().await else { return };
+                streams.push(stream);
+            }
+            if number < 2 {
+                both.wait().await;
+                frames.go_away(streams[9], ENHANCE_YOUR_CALM).await;
+            }
+            seen.lock().unwrap().push(number);
+            for stream in streams {
+                frames.accept_message(stream).await;
+            }
+            if number == 2 {
+                frames.accept_all().await;
+            }
+        }
+    });
+    let client = h2c().connections(2).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(100)).await.unwrap();
+    assert_all_accepted(&report, 100);
+    let mut counts = counts.lock().unwrap();
+    counts.sort_unstable();
+    // Half of both is ten, which one connection has.
+    assert_eq!(*counts, [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn a_request_that_was_sent_stays_so_when_its_connection_is_given_up() {
+    let (told, mut tell) = tokio::sync::mpsc::unbounded_channel();
+    let peer = Script::framed(move |number, mut frames: Frames| {
+        let told = told.clone();
+        async move {
+            frames.settings(Some(100)).await;
+            let Some(stream) = frames.request().await else { return };
+            if number > 0 {
+                return frames.accept_message(stream).await;
+            }
+            // It promises an answer and gives none.
+            frames.go_away(stream, NO_ERROR).await;
+            for _ in 0..3 {
+                frames.ping().await;
+                assert!(frames.requests_before_the_answer().await.is_empty());
+            }
+            told.send(()).unwrap();
+            frames.drain().await;
+        }
+    });
+    let mut policy = RetryPolicy::LEGACY;
+    policy.duplicates = Duplicates::Avoid;
+    let client = h2c()
+        .reply_timeout(Duration::from_secs(1))
+        .build(gateway(&peer.url()).with_policy(policy));
+    let mut outcomes = client.send_each(&message(), stream::iter(tokens(1))).unwrap();
+    tokio::select! {
+        _ = outcomes.next() => panic!("nothing is answered"),
+        told = tell.recv() => assert!(told.is_some()),
+    }
+    // Nobody looks while the connection ends.
+    no_task_is_left().await;
+    let done = outcomes.next().await.unwrap();
+    let failure = done.outcome.failure().expect("it is not sent again");
+    assert_eq!(failure.sent(), Sent::MaybeSent);
+    assert_eq!(peer.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_peer_that_allows_no_streams_is_waited_for() {
+    let peer = Script::framed(|_, mut frames: Frames| async move {
+        frames.settings(Some(0)).await;
+        // One may have been on its way.
+        let mut early = 0;
+        for _ in 0..20 {
+            frames.ping().await;
+            for stream in frames.requests_before_the_answer().await {
+                frames.reset(stream, REFUSED_STREAM).await;
+                early += 1;
+            }
+        }
+        assert!(early <= 1, "{early}");
+        frames.change_settings(Some(10)).await;
+        frames.accept_all().await;
+    });
+    let client = h2c().connections(1).build(gateway(&peer.url()));
+    let report = client.send(&message(), tokens(50)).await.unwrap();
+    assert_all_accepted(&report, 50);
+    assert_eq!(peer.connections(), 1);
+}
+
+#[tokio::test]
+async fn answers_that_come_too_late_do_not_end_the_connection_of_the_others() {
+    const ROUNDS: usize = 10;
+    let (asked, given_up) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counters = (Arc::clone(&asked), Arc::clone(&given_up));
+    let peer = Script::framed(move |_, mut frames: Frames| {
+        let (asked, given_up) = (Arc::clone(&counters.0), Arc::clone(&counters.1));
+        async move {
+            frames.settings(Some(100)).await;
+            while let Some((kind, flags, stream)) = frames.read().await {
+                match kind {
+                    HEADERS | DATA if flags & END_STREAM != 0 => {
+                        let before = asked.fetch_add(1, Ordering::SeqCst);
+                        if before >= ROUNDS * 100 {
+                            frames.accept_message(stream).await;
+                        }
+                    }
+                    RST_STREAM => {
+                        frames.accept_message(stream).await;
+                        given_up.fetch_add(1, Ordering::SeqCst);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    });
+    let client = h2c().connections(1).build(gateway(&peer.url()));
+    for round in 1..=ROUNDS {
+        let message = message();
+        tokio::select! {
+            _ = client.send(&message, tokens(100)) => panic!("nothing is answered"),
+            () = eventually(|| asked.load(Ordering::SeqCst) == round * 100) => {}
+        }
+        eventually(|| given_up.load(Ordering::SeqCst) == round * 100).await;
+    }
+    let report = client.send(&message(), tokens(100)).await.unwrap();
+    assert_all_accepted(&report, 100);
+    assert_eq!(peer.connections(), 1);
 }
 
 #[tokio::test]

@@ -295,14 +295,19 @@ async fn a_handshake_that_does_not_end_is_not_waited_for() {
         while stream.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0) {}
     });
     let url = script.url().replace("http:", "https:");
-    let client = Client::builder()
-        .connect_timeout(Duration::from_millis(20))
-        .build(gateway(&url));
-    let error = transport_error(&client, &url).await;
-    assert_eq!((error.sent(), kind(&error)), (Sent::NotSent, ErrorKind::TimedOut));
-    assert!(!error.is_hopeless());
-    drop(client);
-    peer::no_task_is_left().await;
+    // With TLS, and with the proxy before it.
+    let proxy = Proxy::try_from(format!("http://{}", script.address).as_str()).unwrap();
+    for proxy in [None, Some(proxy)] {
+        let client = Client::builder()
+            .connect_timeout(Duration::from_millis(20))
+            .proxy(proxy)
+            .build(gateway(&url));
+        let error = transport_error(&client, &url).await;
+        assert_eq!((error.sent(), kind(&error)), (Sent::NotSent, ErrorKind::TimedOut));
+        assert!(!error.is_hopeless());
+        drop(client);
+        peer::no_task_is_left().await;
+    }
 }
 
 /// A proxy that answers `CONNECT` so, digs a tunnel if that is a 200, and writes down all it learns.

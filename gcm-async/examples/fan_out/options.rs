@@ -8,6 +8,12 @@ pub(crate) const USAGE: &str = "usage: fan_out --tokens FILE [--service-account 
                                 [--endpoint URL] [--message FILE] [--window RECIPIENTS] [--connections N] [--http2] \
                                 [--proxy URL] [--roots FILE]";
 
+pub(crate) const EXIT_CODES: &str = "exit codes:
+  0    everyone was sent to and somebody was accepted, or there was nobody; single failures are in the outcomes
+  1    the service refused the key or the message and the rest was not sent to, or nobody was accepted, or something is
+       wrong with a file
+  130  Ctrl-C";
+
 /// The variable that holds the server key.
 const KEY: &str = "GCM_API_KEY";
 

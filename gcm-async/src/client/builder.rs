@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::pool::Pool;
 use crate::proxy::Proxy;
 use crate::roots::Roots;
-use crate::settings::Settings;
+use crate::settings::{AGES, Settings};
 use crate::stop::Stop;
 use crate::transport::Transport;
 use gcm_proto::Gateway;
@@ -23,7 +23,7 @@ impl ClientBuilder {
     /// How long it may take to look up the host, and after that to connect, the proxy and TLS included: 10 seconds unless
     /// set.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.settings.connect = limit;
+        self.settings.connect = limit.min(AGES);
         self
     }
 
@@ -31,21 +31,21 @@ impl ClientBuilder {
     ///
     /// Below ten seconds it gives up on requests that the service still works on, and they may be delivered.
     pub fn reply_timeout(mut self, limit: Duration) -> Self {
-        self.settings.reply = limit;
+        self.settings.reply = limit.min(AGES);
         self
     }
 
     /// How long a connection is kept that nothing is sent on: 15 seconds unless set. Servers and what is between close idle
     /// connections too; of a request that meets such a close nobody knows whether it arrived.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
-        self.settings.idle = limit;
+        self.settings.idle = limit.min(AGES);
         self
     }
 
     /// How long the peer of an HTTP/2 connection may be silent while requests are on their way: 20 seconds unless set. Half
     /// of it has to pass before it is asked by a `PING`, the other half before the connection is given up.
     pub fn silence_timeout(mut self, limit: Duration) -> Self {
-        self.settings.silence = limit;
+        self.settings.silence = limit.min(AGES);
         self
     }
 

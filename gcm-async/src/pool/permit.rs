@@ -1,11 +1,10 @@
 //! `Permit` decides when room is free again: when it is dropped.
 
 use super::Taking;
-use super::line::{H1Sender, H2Sender};
+use super::line::{End, H1Sender, H2Sender};
 use super::site::Site;
 use http::HeaderValue;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use tokio::time::Instant;
 
 /// Room for one request. Dropped, it is there for the next.
@@ -18,11 +17,7 @@ pub(crate) struct Permit {
 /// What a permit is for.
 pub(crate) enum Seat {
     /// A stream of this connection.
-    Stream {
-        sender: H2Sender,
-        /// The connection is over: what it still held was not sent.
-        over: Arc<AtomicBool>,
-    },
+    Stream { sender: H2Sender, end: Arc<End> },
     /// A whole connection; without its sender, it cannot be used again.
     Connection { sender: Option<H1Sender>, born: Instant },
 }
@@ -43,6 +38,23 @@ impl Permit {
     /// The host as HTTP/1.1 names it.
     pub(crate) fn host(&self) -> Option<&HeaderValue> {
         self.site.host()
+    }
+
+    /// Of a stream: how its connection ends.
+    pub(crate) fn end(&self) -> Option<&End> {
+        match &self.seat {
+            Seat::Stream { end, .. } => Some(end),
+            Seat::Connection { .. } => None,
+        }
+    }
+
+    /// The peer is overrun.
+    pub(crate) fn calm(&mut self) {
+        if let Some(end) = self.end() {
+            end.ask_for_calm();
+            self.site.calm(self.id);
+        }
+        self.retire();
     }
 
     /// The connection is not used again.

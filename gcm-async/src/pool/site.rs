@@ -1,17 +1,20 @@
-//! `Site` decides who of those that queue for one host gets the next room, and when there is to be more of it.
+//! `Site` decides who of those that queue for one host gets the next room, and keeps its connections.
+
+mod state;
 
 use super::Taking;
-use super::line::{self, H1Sender, H2Sender};
-use super::permit::{Permit, Seat};
+use super::line::{self, End, H1Sender, H2Sender};
 use crate::dial::{Dial, NoConnection, Protocol, Target};
 use crate::settings::Settings;
+use futures_util::future::{Either, select};
 use http::HeaderValue;
+use state::{Idle, Lane, State, Waiting};
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicBool;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -34,48 +37,8 @@ pub(super) struct Site {
     state: Mutex<State>,
     /// The tasks of its connections: with the site they end.
     tasks: Mutex<JoinSet<()>>,
-}
-
-#[derive(Default)]
-struct State {
-    protocol: Option<Protocol>,
-    /// It asked for HTTP/1.1 although it speaks HTTP/2.
-    http1_required: bool,
-    lanes: Vec<Lane>,
-    idle: Vec<Idle>,
-    /// HTTP/1.1 connections in use.
-    busy: usize,
-    dialing: usize,
-    dial_after: Option<Instant>,
-    waiting: VecDeque<Waiting>,
-    last_id: u64,
-    closed: bool,
-}
-
-/// An HTTP/2 connection.
-struct Lane {
-    id: u64,
-    sender: H2Sender,
-    /// It is over: what it still held was not sent.
-    over: Arc<AtomicBool>,
-    active: usize,
-    limit: usize,
-    /// The peer has said how many streams it allows.
-    known: bool,
-    quiet_since: Instant,
-}
-
-/// An HTTP/1.1 connection that is not in use.
-struct Idle {
-    id: u64,
-    sender: H1Sender,
-    born: Instant,
-    since: Instant,
-}
-
-struct Waiting {
-    seat: oneshot::Sender<Result<Permit, NoConnection>>,
-    runtime: Handle,
+    /// No connection is waited for any more.
+    closing: watch::Sender<bool>,
 }
 
 /// One connection in the making. Dropped too early, with the runtime that made it, it counts as failed.
@@ -99,6 +62,7 @@ impl Site {
             dial,
             state: Mutex::default(),
             tasks: Mutex::default(),
+            closing: watch::Sender::new(false),
         })
     }
 
@@ -137,6 +101,7 @@ impl Site {
         }
         let (seat, taken) = oneshot::channel();
         let runtime = Handle::current();
+        state.forget_who_left();
         state.waiting.push_back(Waiting { seat, runtime });
         drop(state);
         self.dial_for_those_who_wait();
@@ -150,12 +115,13 @@ impl Site {
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         drop((lanes, idle));
+        self.closing.send_replace(true);
         turn_away(waiting, &NoConnection::shut_down());
         std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A connection stands. It gets a number, by which its task refers to it.
-    pub(super) fn opened_h2(self: &Arc<Self>, sender: H2Sender, over: Arc<AtomicBool>) -> Option<u64> {
+    pub(super) fn opened_h2(self: &Arc<Self>, sender: H2Sender, end: Arc<End>) -> Option<u64> {
         let mut state = self.lock();
         state.dialed();
         if state.closed {
@@ -166,8 +132,9 @@ impl Site {
         state.lanes.push(Lane {
             id,
             sender,
-            over,
+            end,
             active: 0,
+            most: 0,
             limit: STREAMS_AT_FIRST,
             known: false,
             quiet_since: Instant::now(),
@@ -220,6 +187,11 @@ impl Site {
         }
     }
 
+    /// The peer had too much on its way, this connection says.
+    pub(super) fn calm(&self, id: u64) {
+        self.lock().calm_down(id);
+    }
+
     /// The host wants HTTP/1.1 from now on.
     pub(super) fn require_http1(&self) {
         let mut state = self.lock();
@@ -241,7 +213,7 @@ impl Site {
                 self.next_look(Some(idle.since), born, now)
             } else {
                 // In use, it is looked at when it is put back.
-                busy.then(|| now + self.settings.idle)
+                busy.then(|| now + self.settings.idle.max(Duration::from_secs(1)))
             }
         };
         if next.is_none() {
@@ -301,8 +273,13 @@ impl Site {
                 done: false,
             };
             let (dial, target) = (Arc::clone(&self.dial), self.target.clone());
+            let mut closing = self.closing.subscribe();
             let task = async move {
-                let made = dial.connect(&target, http1).await;
+                let closed = async { drop(closing.wait_for(|closed| *closed).await) };
+                let made = match select(pin!(dial.connect(&target, http1)), pin!(closed)).await {
+                    Either::Left((made, _)) => made,
+                    Either::Right(_) => Err(NoConnection::shut_down()),
+                };
                 match made {
                     Ok((socket, protocol)) => line::run(socket, protocol, dialing).await,
                     Err(none) => dialing.fail(&none),
@@ -371,66 +348,6 @@ impl Site {
     }
 }
 
-impl State {
-    fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
-    }
-
-    fn dialed(&mut self) {
-        self.dialing = self.dialing.saturating_sub(1);
-    }
-
-    fn lane(&mut self, id: u64) -> Option<&mut Lane> {
-        self.lanes.iter_mut().find(|lane| lane.id == id)
-    }
-
-    /// A connection that is not in use, or a stream of the one that has the fewest.
-    fn room(&mut self, site: &Arc<Site>) -> Option<Permit> {
-        while let Some(idle) = self.idle.pop() {
-            if !idle.sender.is_closed() {
-                self.busy += 1;
-                let seat = Seat::Connection {
-                    sender: Some(idle.sender),
-                    born: idle.born,
-                };
-                return Some(Permit::new(site, idle.id, seat));
-            }
-        }
-        let open = |lane: &&mut Lane| lane.active < lane.limit && !lane.sender.is_closed();
-        let lane = self.lanes.iter_mut().filter(open).min_by_key(|lane| lane.active)?;
-        lane.active += 1;
-        let seat = Seat::Stream {
-            sender: lane.sender.clone(),
-            over: Arc::clone(&lane.over),
-        };
-        Some(Permit::new(site, lane.id, seat))
-    }
-
-    /// Whether those who wait need one more connection, and may have it.
-    fn wants_another(&self, settings: &Settings) -> bool {
-        if self.waiting.is_empty() || self.closed {
-            return false;
-        }
-        let open = !self.lanes.is_empty() || self.busy > 0 || !self.idle.is_empty();
-        if open && self.dial_after.is_some_and(|after| after > Instant::now()) {
-            return false;
-        }
-        match self.protocol {
-            // The first connection says what is spoken there.
-            None => self.dialing == 0,
-            Some(Protocol::Http1) => {
-                let used = self.busy + self.idle.len() + self.dialing;
-                used < settings.concurrency.max(1) && self.dialing < self.waiting.len()
-            }
-            Some(Protocol::Http2) => {
-                let used = self.lanes.iter().filter(|lane| !lane.sender.is_closed()).count();
-                self.dialing == 0 && used < settings.connections.max(1) && self.lanes.iter().all(|lane| lane.known)
-            }
-        }
-    }
-}
-
 impl Dialing {
     /// What holds for the connection; `None` when nobody has the site any more.
     pub(super) fn settings(&self) -> Option<Arc<Settings>> {
@@ -466,3 +383,6 @@ fn turn_away(waiting: VecDeque<Waiting>, none: &NoConnection) {
         let _ = one.seat.send(Err(none.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,13 +14,18 @@ pub(super) fn lost(error: &hyper::Error, permit: Option<&mut Permit>) -> Transpo
     use h2::Reason;
     let cause = cause(error);
     let Some(h2) = find::<h2::Error>(error).filter(|h2| h2.is_remote()) else {
-        return TransportError::maybe_sent(cause);
+        let error = TransportError::maybe_sent(cause);
+        // Streams up to the last id of a GOAWAY are lost with the connection, and not told why.
+        return match permit.and_then(|permit| permit.end()) {
+            Some(end) if end.asked_for_calm() => error.pause(CALM),
+            _ => error,
+        };
     };
     match (h2.reason(), permit) {
         // The peer is overrun: what it says of single streams is no reason to send them again at once.
         (Some(Reason::ENHANCE_YOUR_CALM), permit) => {
             if let Some(permit) = permit.filter(|_| h2.is_go_away()) {
-                permit.retire();
+                permit.calm();
             }
             TransportError::maybe_sent(cause).pause(CALM)
         }

@@ -13,6 +13,7 @@ pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
 pub const RST_STREAM: u8 = 3;
 pub const SETTINGS: u8 = 4;
+pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
 
 pub const NO_ERROR: u32 = 0;
@@ -21,7 +22,7 @@ pub const REFUSED_STREAM: u32 = 7;
 pub const ENHANCE_YOUR_CALM: u32 = 11;
 pub const HTTP_1_1_REQUIRED: u32 = 13;
 
-const END_STREAM: u8 = 1;
+pub const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
 
@@ -160,6 +161,23 @@ impl Frames {
         let text = b"marker-of-the-token in the peer's own words";
         let payload = [&last.to_be_bytes()[..], &reason.to_be_bytes(), text].concat();
         self.write(GOAWAY, 0, 0, &payload).await;
+    }
+
+    pub async fn ping(&mut self) {
+        self.write(PING, 0, 0, &[7; 8]).await;
+    }
+
+    /// The requests that come before a `PING` is answered.
+    pub async fn requests_before_the_answer(&mut self) -> Vec<u32> {
+        let mut streams = Vec::new();
+        while let Some((kind, flags, stream)) = self.read().await {
+            match kind {
+                PING if flags & ACK != 0 => break,
+                HEADERS | DATA if flags & END_STREAM != 0 => streams.push(stream),
+                _ => {}
+            }
+        }
+        streams
     }
 
     /// Accepts whatever comes.
