@@ -1,5 +1,6 @@
 //! What the reply of a token endpoint means is decided here: a token, a mistake to mend, or a failure that passes.
 
+use super::Ask;
 use crate::credentials::{AccessToken, Grant};
 use crate::exchange::refusal::of_status;
 use crate::exchange::retry_after::sent_at;
@@ -25,11 +26,13 @@ const PASSING: [&str; 3] = ["internal_failure", "server_error", "temporarily_una
 
 /// Reads the reply to a request for a token. `secrets` is what the request held.
 pub(super) fn read<'a>(
+    ask: &Ask,
     head: &Parts,
     body: &[u8],
     secrets: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<Grant, Refusal> {
     let reading = Reading {
+        ask,
         head,
         said: Said::read(body),
         body,
@@ -53,6 +56,7 @@ struct Said {
 }
 
 struct Reading<'a, I> {
+    ask: &'a Ask,
     head: &'a Parts,
     body: &'a [u8],
     said: Option<Said>,
@@ -130,6 +134,11 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             return Some((Code::Unavailable, ""));
         }
         Some(match error {
+            // RFC 6749 section 5.2: the refresh token is invalid, expired, revoked or another client's.
+            "invalid_grant" if matches!(self.ask, Ask::Refresh { .. }) => (
+                Code::Unauthorized,
+                "log in again: gcloud auth application-default login",
+            ),
             "invalid_grant" => invalid_grant(description),
             "invalid_client" | "deleted_client" | "disabled_client" | "unauthorized_client" => (
                 Code::Unauthorized,
@@ -147,15 +156,24 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
                 (Code::BadRequest, "is token_uri that of a token endpoint?")
             }
             "" => match by_status {
-                Some(Code::EndpointGone) => (Code::EndpointGone, "is token_uri right?"),
+                Some(Code::EndpointGone) => (Code::EndpointGone, self.hint_of_absence()),
                 Some(code) => (code, ""),
                 None if self.head.status == http::StatusCode::BAD_REQUEST => {
                     (Code::BadRequest, "is token_uri that of a token endpoint?")
                 }
                 None => return None,
             },
-            unknown => (Code::from(&*self.line(unknown)), ""),
+            // Whatever it calls itself: this endpoint speaks of no device.
+            unknown => (Code::Other(scrub::code(unknown, self.secrets.clone())), ""),
         })
+    }
+
+    /// What to do when nothing is served there.
+    fn hint_of_absence(&self) -> &'static str {
+        match self.ask {
+            Ask::Metadata => "has this machine a service account?",
+            Ask::Assertion(_) | Ask::Refresh { .. } => "is token_uri right?",
+        }
     }
 
     fn line(&self, text: &str) -> Box<str> {
@@ -167,7 +185,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
     }
 }
 
-/// The sentences of Google's endpoint, recorded in 2026, and what each means for whoever set this up.
+/// What Google's endpoint says of an assertion, recorded in 2026, and what each means for whoever set this up.
 fn invalid_grant(description: &str) -> (Code, &'static str) {
     if description.contains("short-lived token") {
         return (Code::ClockSkew, "check the clock of this machine");
@@ -181,8 +199,6 @@ fn invalid_grant(description: &str) -> (Code, &'static str) {
         "the service account was deleted, or client_email is wrong"
     } else if description.contains("audience") {
         "token_uri is not this endpoint's own address"
-    } else if description.contains("expired or revoked") {
-        "log in again: gcloud auth application-default login"
     } else {
         "the key was deleted or disabled, or the account is wrong"
     };
