@@ -10,7 +10,7 @@ use crate::now::Now;
 use crate::outcome::{Code, Failure, Outcome, Sent};
 use crate::policy::Duplicates;
 use crate::transport::TransportError;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Uri};
 use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
@@ -83,6 +83,7 @@ impl Delivery {
                 match exchange.read(&head, body.as_ref()) {
                     Ok(grant) => {
                         self.mint.session = None;
+                        self.mint.trouble = None;
                         self.gateway().gate().granted(grant, Some(session), asked, now.mono);
                         return;
                     }
@@ -108,7 +109,8 @@ impl Delivery {
                 (passing.then_some(Duration::ZERO), transport_failure(&error))
             }
         };
-        let failure = from_token_endpoint(failure, exchange);
+        let failure = from_token_endpoint(failure, exchange.request().uri());
+        self.mint.trouble = Some(failure.clone());
         let is_final = self
             .gateway()
             .gate()
@@ -435,9 +437,8 @@ fn transport_failure(error: &TransportError) -> Failure {
 }
 
 /// A mint's failure as that of a recipient, who does not know which of two hosts it is about.
-fn from_token_endpoint(failure: Failure, exchange: &(dyn Exchange<Reply = Grant> + Send + Sync)) -> Failure {
-    let request = exchange.request();
-    let host = request.uri().authority().map_or("", |authority| authority.as_str());
+pub(super) fn from_token_endpoint(failure: Failure, endpoint: &Uri) -> Failure {
+    let host = endpoint.authority().map_or("", |authority| authority.as_str());
     let detail = match failure.detail() {
         Some(detail) => format!("no access token from {host}: {detail}"),
         None => format!("no access token from {host}"),
