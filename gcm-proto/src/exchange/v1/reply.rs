@@ -91,9 +91,7 @@ impl<'a> Reading<'a> {
         };
         let retry_after = self.delay(code.is_retriable());
         let excerpt = match &self.said {
-            Some(said) if !said.message.trim().is_empty() => {
-                scrub::line(&said.message, scrub::KEPT, self.secrets.into_iter())
-            }
+            Some(said) if !said.message.trim().is_empty() => self.sentence(said),
             _ => self.excerpt(),
         };
         let hint = self.hint(&code);
@@ -249,6 +247,26 @@ impl<'a> Reading<'a> {
             }
             (Code::Unreachable, _) => "a proxy in between wants a password",
             _ => "",
+        }
+    }
+
+    /// The service's sentence, and in brackets the field or the quota that it is about where it does not say that.
+    fn sentence(&self, said: &Said) -> Box<str> {
+        let sentence = scrub::line(&said.message, scrub::KEPT, self.secrets.into_iter());
+        let fields = said.details.violations.iter().map(|one| (&one.field, &one.description));
+        let quotas = said.details.quota.iter().map(|one| (&one.subject, &one.description));
+        let remark = fields.chain(quotas).find(|(_, what)| !sentence.contains(&***what));
+        let Some((of, what)) = remark else {
+            return sentence;
+        };
+        let begun = sentence.strip_suffix('.').unwrap_or(&sentence);
+        let colon = if of.is_empty() { "" } else { ": " };
+        let whole = format!("{begun} ({of}{colon}{what})");
+        // A long remark is for programs.
+        if whole.len() <= scrub::KEPT {
+            whole.into()
+        } else {
+            sentence
         }
     }
 
