@@ -136,6 +136,11 @@ impl Delivery {
     /// The service has accepted the message for somebody.
     fn accepted(&mut self, token: Option<u64>) {
         self.proven = true;
+        self.let_in(token);
+    }
+
+    /// The service has looked at what was sent with this token, so it was good.
+    fn let_in(&mut self, token: Option<u64>) {
         // Once for each token, so that the gate is not asked for every recipient.
         if let Some(generation) = token.filter(|generation| self.mint.proven != Some(*generation)) {
             self.mint.proven = Some(generation);
@@ -187,6 +192,8 @@ impl Delivery {
         }
         if accepted {
             self.accepted(token);
+        } else {
+            self.let_in(token);
         }
         if let Some(failure) = retired {
             self.halt(failure);
@@ -208,6 +215,9 @@ impl Delivery {
         let of_token = *refusal.code() == Code::Unauthorized && refusal.scope() == Scope::Project;
         if let Some(generation) = token.filter(|_| of_token) {
             return self.token_refused(members, failure, generation);
+        }
+        if matches!(refusal, Refusal::Refused(_)) && refusal.scope() == Scope::Recipient {
+            self.let_in(token);
         }
         if failure.sent() == Sent::NotSent {
             return self.replay(members, &failure);
