@@ -210,7 +210,7 @@ fn fault_g11_a_token_that_was_good_for_a_dead_device_is_good() {
         });
         let report = driver.run(&mut deliver(&gateway, 1, driver.now()));
         let settled = report.iter().next().unwrap();
-        let code = settled.outcome.failure().map(|failure| failure.code());
+        let code = settled.outcome.failure().map(gcm_proto::Failure::code);
         assert_ne!(code, Some(&Code::Unauthorized), "minted-{newest}");
     }
     assert_eq!(minted, 3);
