@@ -147,7 +147,7 @@ fn the_path_of_a_wrong_field_is_shown_however_long() {
     }
 }
 
-/// Which quota was exceeded is what the caller can do something about: rails/action_push_native issue 129. The texts of the
+/// Which quota was exceeded is what the caller can do something about: Rails Action Push Native, issue 129. The texts of the
 /// violation are made up after the documentation: none was ever recorded.
 #[test]
 fn the_quota_that_was_exceeded_is_shown() {
