@@ -71,18 +71,23 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             return Err(Refusal::unreadable(status, "the JSON of a token endpoint"));
         };
         let Some(token) = said.access_token else {
-            if !said.has_id_token {
-                return Err(Refusal::unreadable(status, "a reply with an access_token"));
-            }
             // Recorded against the live endpoint: a scope it does not know is answered with an id_token alone.
+            let (excerpt, hint) = if said.has_id_token {
+                (
+                    "an id_token and no access_token",
+                    "a scope that was asked for does not exist",
+                )
+            } else {
+                ("no access_token", self.ask.hint_of_absence())
+            };
             return Err(Refusal::Refused(Refused {
                 status,
                 code: Code::Forbidden,
                 scope: Scope::Project,
-                excerpt: "an id_token and no access_token".into(),
+                excerpt: excerpt.into(),
                 retry_after: None,
                 details: None,
-                hint: "a scope that was asked for does not exist",
+                hint,
                 date: sent_at(&self.head.headers),
             }));
         };
@@ -156,7 +161,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
                 (Code::BadRequest, "is token_uri that of a token endpoint?")
             }
             "" => match by_status {
-                Some(Code::EndpointGone) => (Code::EndpointGone, self.hint_of_absence()),
+                Some(Code::EndpointGone) => (Code::EndpointGone, self.ask.hint_of_absence()),
                 Some(code) => (code, ""),
                 None if self.head.status == http::StatusCode::BAD_REQUEST => {
                     (Code::BadRequest, "is token_uri that of a token endpoint?")
@@ -166,14 +171,6 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             // Whatever it calls itself: this endpoint speaks of no device.
             unknown => (Code::Other(scrub::code(unknown, self.secrets.clone())), ""),
         })
-    }
-
-    /// What to do when nothing is served there.
-    fn hint_of_absence(&self) -> &'static str {
-        match self.ask {
-            Ask::Metadata => "has this machine a service account?",
-            Ask::Assertion(_) | Ask::Refresh { .. } => "is token_uri right?",
-        }
     }
 
     fn line(&self, text: &str) -> Box<str> {
@@ -203,6 +200,16 @@ fn invalid_grant(description: &str) -> (Code, &'static str) {
         "the key was deleted or disabled, or the account is wrong"
     };
     (Code::Unauthorized, hint)
+}
+
+impl Ask {
+    /// What to do when there is no token at that address.
+    fn hint_of_absence(&self) -> &'static str {
+        match self {
+            Self::Metadata => "has this machine a service account?",
+            Self::Assertion(_) | Self::Refresh { .. } => "is token_uri right?",
+        }
+    }
 }
 
 impl Said {
