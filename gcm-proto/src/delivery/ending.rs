@@ -48,6 +48,9 @@ fn because_of(untried: Failure, cause: &Failure) -> Failure {
     if let Some(status) = cause.status() {
         failure = failure.with_status(status);
     }
+    if let Some(delay) = cause.retry_after() {
+        failure = failure.with_retry_after(delay);
+    }
     if let Some(detail) = cause.detail() {
         failure = failure.with_detail(detail);
     }

@@ -207,6 +207,17 @@ fn fault_g8_a_token_endpoint_that_answers_nonsense_ends_the_delivery_with_a_fail
 }
 
 #[test]
+fn fault_g8_whoever_is_not_sent_to_for_a_busy_token_endpoint_is_told_how_long_it_is_busy() {
+    let mut driver = Driver::new(|_: &Request<_>, _| reply(429, &[("retry-after", "7200")], ""));
+    let report = driver.run(&mut deliver(&gateway(), 2, driver.now()));
+    assert!(driver.idle().is_zero(), "longer than any that is waited for");
+    for failure in failures(&report) {
+        assert_eq!(failure.cause(), Some(&Code::QuotaExceeded));
+        assert_eq!(failure.advice(), Advice::Retry(Some(7200 * SECOND)));
+    }
+}
+
+#[test]
 fn fault_g8_a_token_endpoint_that_is_busy_is_left_alone_for_as_long_as_it_says() {
     let mut asked = 0;
     let mut driver = Driver::new(|request: &Request<_>, _| {
