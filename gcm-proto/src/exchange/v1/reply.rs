@@ -51,9 +51,9 @@ pub(super) fn read<'a>(
         } else {
             return Ok(accepted(head, &name));
         };
-        return Err(Reading::new(head, body, secrets()).unreadable(expected));
+        return Err(Reading::new(project, head, body, secrets()).unreadable(expected));
     }
-    Err(Reading::new(head, body, secrets()).refusal())
+    Err(Reading::new(project, head, body, secrets()).refusal())
 }
 
 /// Any 2xx accepts: with no id where the body has none (a group's has none), and never to be sent again.
@@ -69,6 +69,7 @@ fn accepted(head: &Parts, name: &str) -> Receipt {
 
 /// One reply under the eye of its reader.
 struct Reading<'a> {
+    project: &'a ProjectId,
     head: &'a Parts,
     body: &'a [u8],
     secrets: Secrets<'a>,
@@ -76,8 +77,9 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(head: &'a Parts, body: &'a [u8], secrets: Secrets<'a>) -> Self {
+    fn new(project: &'a ProjectId, head: &'a Parts, body: &'a [u8], secrets: Secrets<'a>) -> Self {
         Self {
+            project,
             head,
             body,
             secrets,
@@ -178,10 +180,11 @@ impl<'a> Reading<'a> {
     }
 
     /// The project, unless every quota that was exceeded is that of one device or topic. The names are those of the
-    /// documentation's three limits; what the service really writes there is not known.
+    /// documentation's three limits; what the service really writes there is not known. The project's own name is not
+    /// looked at: it may hold any of them.
     fn scope_of_quota(&self) -> Scope {
         let of_one = |text: &str| {
-            let text = text.to_ascii_lowercase();
+            let text = text.replace(self.project.as_str(), "").to_ascii_lowercase();
             ["device", "topic", "token"].iter().any(|word| text.contains(word))
         };
         let quota = self.said.as_ref().map_or(&[][..], |said| &said.details.quota);
