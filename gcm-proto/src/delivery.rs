@@ -57,7 +57,7 @@ pub use flights::Ticket;
 pub use progress::Progress;
 
 use crate::now::Now;
-use crate::outcome::{Outcome, Position, Settled};
+use crate::outcome::{Failure, Outcome, Position, Settled};
 use crate::policy::Draws;
 use crate::target::Target;
 use crate::transport::TransportError;
@@ -110,6 +110,8 @@ struct Mint {
     place: Option<u32>,
     /// The session of another that it waits for.
     waits_for: Option<u64>,
+    /// What keeps its own from succeeding so far: no answer yet, or a failure that passes.
+    trouble: Option<Failure>,
     /// The generation that it has last reported as accepted.
     proven: Option<u64>,
 }

@@ -13,7 +13,8 @@ pub(super) enum Der {
     Pkcs1(Vec<u8>),
 }
 
-/// Reads the first block of a text (RFC 7468), which has to be a private key.
+/// Reads the first private key of a text (RFC 7468). Other blocks before it, such as the certificate of a bundle, are passed
+/// over.
 ///
 /// Repaired is what copying a key through shells, environment variables and editors does to it: backslash and `n` in place of
 /// line ends, carriage returns, lines of another length, spaces and quotes around it.
@@ -22,14 +23,13 @@ pub(super) fn private_key(text: &str) -> Result<Der, KeyFileError> {
     const DASHES: &str = "-----";
     // No character of a key is a backslash, so each is part of an escape that was not undone.
     let text = text.replace("\\r", "\n").replace("\\n", "\n");
-    let (label, rest) = text
-        .split_once(BEGIN)
-        .and_then(|(_, rest)| rest.split_once(DASHES))
-        .ok_or(KeyFileError::NoPem)?;
+    let mut blocks = text.split(BEGIN).skip(1).filter_map(|block| block.split_once(DASHES));
+    let first = blocks.clone().next().ok_or(KeyFileError::NoPem)?;
+    let (label, rest) = blocks.find(|(label, _)| label.ends_with(KEY)).unwrap_or(first);
     let (inside, _) = rest.split_once("-----END ").ok_or(KeyFileError::NoPem)?;
     let encoded: String = inside.chars().filter(|c| !c.is_whitespace() && *c != '\\').collect();
     match label {
-        "PRIVATE KEY" => decode(&encoded).map(Der::Pkcs8),
+        KEY => decode(&encoded).map(Der::Pkcs8),
         // The old form has headers when it is locked (RFC 1421).
         "RSA PRIVATE KEY" if inside.contains(':') => Err(KeyFileError::LockedKey),
         "RSA PRIVATE KEY" => decode(&encoded).map(Der::Pkcs1),
@@ -37,6 +37,9 @@ pub(super) fn private_key(text: &str) -> Result<Der, KeyFileError> {
         _ => Err(KeyFileError::NoRsaKey),
     }
 }
+
+/// How the label of every kind of private key ends, and all of that of the usual one.
+const KEY: &str = "PRIVATE KEY";
 
 fn decode(encoded: &str) -> Result<Vec<u8>, KeyFileError> {
     const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(

@@ -63,7 +63,7 @@ impl ServiceAccount {
     /// Reads a key file, and signs with the key in it.
     ///
     /// What copying does to files is repaired: a byte order mark, carriage returns, a key with backslash and `n` in place of
-    /// line ends, a key as PKCS#1.
+    /// line ends, a key as PKCS#1 or behind the certificates of a bundle.
     ///
     /// # Errors
     ///

@@ -10,8 +10,8 @@ use std::time::Duration;
 pub(super) enum Ending {
     /// A verdict on the message, the project or the endpoint: all others would fail as this one did.
     Halted(Failure),
-    /// The time set for the message is over.
-    Expired,
+    /// The time set for the message is over. With what kept all from being sent until then, if something did.
+    Expired(Option<Failure>),
     Stopped,
     Cancelled,
 }
@@ -19,7 +19,7 @@ pub(super) enum Ending {
 impl Ending {
     /// Whether what flies is settled too, without waiting for its reply.
     fn grounds_flights(&self) -> bool {
-        matches!(self, Self::Cancelled | Self::Expired)
+        matches!(self, Self::Cancelled | Self::Expired(_))
     }
 
     /// A later ending replaces an earlier one only when it settles more.
@@ -31,23 +31,33 @@ impl Ending {
     pub(super) fn of_untried(&self) -> Failure {
         let untried = |code| Failure::new(code, Sent::NotSent).with_attempts(0);
         match self {
-            Self::Halted(cause) => {
-                let mut failure = untried(Code::NotAttempted).with_cause(cause.code().clone());
-                if let Some(status) = cause.status() {
-                    failure = failure.with_status(status);
-                }
-                if let Some(detail) = cause.detail() {
-                    failure = failure.with_detail(detail);
-                }
-                if let Some(details) = cause.details() {
-                    failure = failure.with_details(details.clone());
-                }
-                failure
-            }
-            Self::Expired => untried(Code::Expired),
+            Self::Halted(cause) => because_of(untried(Code::NotAttempted), cause),
+            // Nobody wants it later, whatever kept it back: so that is told, and gives no advice.
+            Self::Expired(hindrance) => match hindrance.as_ref().and_then(Failure::detail) {
+                Some(detail) => untried(Code::Expired).with_detail(detail),
+                None => untried(Code::Expired),
+            },
             Self::Stopped | Self::Cancelled => untried(Code::NotAttempted),
         }
     }
+}
+
+/// The failure of one that was not tried, with what kept it from that.
+fn because_of(untried: Failure, cause: &Failure) -> Failure {
+    let mut failure = untried.with_cause(cause.code().clone());
+    if let Some(status) = cause.status() {
+        failure = failure.with_status(status);
+    }
+    if let Some(delay) = cause.retry_after() {
+        failure = failure.with_retry_after(delay);
+    }
+    if let Some(detail) = cause.detail() {
+        failure = failure.with_detail(detail);
+    }
+    if let Some(details) = cause.details() {
+        failure = failure.with_details(details.clone());
+    }
+    failure
 }
 
 impl Delivery {
@@ -88,19 +98,20 @@ impl Delivery {
                 break;
             }
             let failure = self.last_failure(key).unwrap_or_else(|| {
-                let flying = self.is_flying(key);
-                let (code, sent) = if flying {
-                    (Code::Connection, Sent::MaybeSent)
-                } else {
-                    (Code::NotAttempted, Sent::NotSent)
-                };
-                Failure::new(code, sent)
+                if self.is_flying(key) {
+                    return Failure::new(Code::Connection, Sent::MaybeSent);
+                }
+                let untried = Failure::new(Code::NotAttempted, Sent::NotSent);
+                match self.hindrance() {
+                    Some(cause) => because_of(untried, &cause),
+                    None => untried,
+                }
             });
             self.settle_failed(key, failure);
         }
         if self.expires_at.is_some_and(|at| at <= now) {
             self.expires_at = None;
-            self.end(Ending::Expired);
+            self.end(Ending::Expired(self.hindrance()));
         }
     }
 
@@ -169,7 +180,7 @@ impl Delivery {
 
     fn settle_ended(&mut self, key: Key) {
         let Some(ending) = &self.ending else { return };
-        let expired = *ending == Ending::Expired;
+        let expired = matches!(ending, Ending::Expired(_));
         let untried = ending.of_untried();
         let flying = self.is_flying(key);
         let last = self.last_failure(key);
@@ -181,6 +192,16 @@ impl Delivery {
             (false, None) => untried,
         };
         self.settle_failed(key, failure);
+    }
+
+    /// What keeps this delivery from sending, when that is the want of an access token.
+    fn hindrance(&self) -> Option<Failure> {
+        let other = || {
+            const ELSEWHERE: &str = "no access token: another delivery asks for one, and has none yet";
+            Failure::new(Code::Connection, Sent::NotSent).with_detail(ELSEWHERE)
+        };
+        let own = self.mint.trouble.clone();
+        own.or_else(|| self.mint.waits_for.map(|_| other()))
     }
 
     fn is_flying(&self, key: Key) -> bool {

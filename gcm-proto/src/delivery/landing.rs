@@ -10,7 +10,7 @@ use crate::now::Now;
 use crate::outcome::{Code, Failure, Outcome, Sent};
 use crate::policy::Duplicates;
 use crate::transport::TransportError;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Uri};
 use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
@@ -83,6 +83,7 @@ impl Delivery {
                 match exchange.read(&head, body.as_ref()) {
                     Ok(grant) => {
                         self.mint.session = None;
+                        self.mint.trouble = None;
                         self.gateway().gate().granted(grant, Some(session), asked, now.mono);
                         return;
                     }
@@ -108,7 +109,8 @@ impl Delivery {
                 (passing.then_some(Duration::ZERO), transport_failure(&error))
             }
         };
-        let failure = from_token_endpoint(failure, exchange);
+        let failure = from_token_endpoint(failure, exchange.request().uri());
+        self.mint.trouble = Some(failure.clone());
         let is_final = self
             .gateway()
             .gate()
@@ -134,6 +136,11 @@ impl Delivery {
     /// The service has accepted the message for somebody.
     fn accepted(&mut self, token: Option<u64>) {
         self.proven = true;
+        self.let_in(token);
+    }
+
+    /// The service has looked at what was sent with this token, so it was good.
+    fn let_in(&mut self, token: Option<u64>) {
         // Once for each token, so that the gate is not asked for every recipient.
         if let Some(generation) = token.filter(|generation| self.mint.proven != Some(*generation)) {
             self.mint.proven = Some(generation);
@@ -185,6 +192,8 @@ impl Delivery {
         }
         if accepted {
             self.accepted(token);
+        } else {
+            self.let_in(token);
         }
         if let Some(failure) = retired {
             self.halt(failure);
@@ -206,6 +215,9 @@ impl Delivery {
         let of_token = *refusal.code() == Code::Unauthorized && refusal.scope() == Scope::Project;
         if let Some(generation) = token.filter(|_| of_token) {
             return self.token_refused(members, failure, generation);
+        }
+        if matches!(refusal, Refusal::Refused(_)) && refusal.scope() == Scope::Recipient {
+            self.let_in(token);
         }
         if failure.sent() == Sent::NotSent {
             return self.replay(members, &failure);
@@ -435,9 +447,8 @@ fn transport_failure(error: &TransportError) -> Failure {
 }
 
 /// A mint's failure as that of a recipient, who does not know which of two hosts it is about.
-fn from_token_endpoint(failure: Failure, exchange: &(dyn Exchange<Reply = Grant> + Send + Sync)) -> Failure {
-    let request = exchange.request();
-    let host = request.uri().authority().map_or("", |authority| authority.as_str());
+pub(super) fn from_token_endpoint(failure: Failure, endpoint: &Uri) -> Failure {
+    let host = endpoint.authority().map_or("", |authority| authority.as_str());
     let detail = match failure.detail() {
         Some(detail) => format!("no access token from {host}: {detail}"),
         None => format!("no access token from {host}"),

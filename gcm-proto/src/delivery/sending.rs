@@ -1,7 +1,7 @@
 //! Which request leaves next, and whether it may, is decided here.
 
 use super::flights::{Flight, Members};
-use super::landing::chain;
+use super::landing::{chain, from_token_endpoint};
 use super::recipients::{Key, State};
 use super::{Call, Delivery};
 use crate::credentials::{AccessToken, Minting};
@@ -118,7 +118,10 @@ impl Delivery {
         drop(gate);
         self.mint.waits_for = None;
         match step {
-            MintStep::Use(token, generation) => Ok(Pass::Token(token, generation)),
+            MintStep::Use(token, generation) => {
+                self.mint.trouble = None;
+                Ok(Pass::Token(token, generation))
+            }
             MintStep::Mint(session) => self.mint(session),
             MintStep::Wait(session, delay) => {
                 self.mint.waits_for = Some(session);
@@ -205,6 +208,8 @@ impl Delivery {
                 let request = exchange.request();
                 self.mint.session = Some(session);
                 self.mint.place = Some(self.flights.next_place());
+                let unanswered = Failure::new(Code::Connection, Sent::NotSent).with_detail("no answer");
+                self.mint.trouble = Some(from_token_endpoint(unanswered, request.uri()));
                 self.progress.requests += 1;
                 let flight = Flight::Mint {
                     exchange,

@@ -161,7 +161,12 @@ impl Exchange for Mint {
         // Whoever repeats the request may repeat it as it was sent.
         let encode = |secret: &str| form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>();
         let encoded: Vec<String> = self.secrets().map(encode).collect();
-        reply::read(head, body, self.secrets().chain(encoded.iter().map(String::as_str)))
+        reply::read(
+            &self.ask,
+            head,
+            body,
+            self.secrets().chain(encoded.iter().map(String::as_str)),
+        )
     }
 }
 

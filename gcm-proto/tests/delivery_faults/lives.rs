@@ -192,3 +192,26 @@ fn fault_g11_a_machine_that_slept_finds_its_token_dead_and_mints() {
     }
     assert_eq!(minted, 2);
 }
+
+#[test]
+fn fault_g11_a_token_that_was_good_for_a_dead_device_is_good() {
+    let gateway = gateway();
+    let mut minted = 0;
+    // It sleeps before the first message and before the last. Nobody is accepted in between: the one device is dead.
+    for (newest, answer) in [(2, reply(200, &[], "Error=NotRegistered")), (3, accepted())] {
+        let mut answer = Some(answer);
+        let mut driver = Driver::new(|request: &Request<_>, _| {
+            minted += usize::from(is_mint(request));
+            match is_mint(request) {
+                true => granted(minted, 3600),
+                false if bearer(request) == format!("minted-{newest}") => answer.take().unwrap(),
+                false => unauthorized(),
+            }
+        });
+        let report = driver.run(&mut deliver(&gateway, 1, driver.now()));
+        let settled = report.iter().next().unwrap();
+        let code = settled.outcome.failure().map(gcm_proto::Failure::code);
+        assert_ne!(code, Some(&Code::Unauthorized), "minted-{newest}");
+    }
+    assert_eq!(minted, 3);
+}

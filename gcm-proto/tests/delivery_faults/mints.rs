@@ -207,6 +207,17 @@ fn fault_g8_a_token_endpoint_that_answers_nonsense_ends_the_delivery_with_a_fail
 }
 
 #[test]
+fn fault_g8_whoever_is_not_sent_to_for_a_busy_token_endpoint_is_told_how_long_it_is_busy() {
+    let mut driver = Driver::new(|_: &Request<_>, _| reply(429, &[("retry-after", "7200")], ""));
+    let report = driver.run(&mut deliver(&gateway(), 2, driver.now()));
+    assert!(driver.idle().is_zero(), "longer than any that is waited for");
+    for failure in failures(&report) {
+        assert_eq!(failure.cause(), Some(&Code::QuotaExceeded));
+        assert_eq!(failure.advice(), Advice::Retry(Some(7200 * SECOND)));
+    }
+}
+
+#[test]
 fn fault_g8_a_token_endpoint_that_is_busy_is_left_alone_for_as_long_as_it_says() {
     let mut asked = 0;
     let mut driver = Driver::new(|request: &Request<_>, _| {
@@ -237,8 +248,80 @@ fn fault_g8_a_token_endpoint_that_hangs_is_asked_again_after_half_a_minute() {
     // For ever: it ends all the same.
     let mut driver = Driver::new(|_: &Request<_>, _| None);
     let report = driver.run(&mut deliver(&gateway(), 1, driver.now()));
-    assert_eq!(failures(&report)[0].code(), &Code::NotAttempted);
+    let failures = failures(&report);
+    assert_eq!(failures[0].code(), &Code::NotAttempted);
     assert_eq!(mints(driver.requests()).len(), 20, "ten minutes of half a minute each");
+    let said = "NotAttempted because of Connection, not sent: no access token from accounts.example.org: no answer";
+    assert_eq!(failures[0].to_string(), said);
+    assert_eq!(failures[0].advice(), Advice::Retry(None));
+}
+
+#[test]
+fn fault_g8_those_who_wait_for_a_token_until_their_time_is_over_say_so() {
+    let gateway = gateway();
+    let mut driver = Driver::new(|_: &Request<_>, _| None);
+    let now = driver.now();
+    let mut deliveries: Vec<_> = (0..3).map(|_| deliver(&gateway, 2, now)).collect();
+    for report in driver.run_all(&mut deliveries) {
+        let failures = failures(&report);
+        assert_eq!(failures.len(), 2);
+        for failure in failures {
+            assert_eq!(
+                (failure.code(), failure.cause()),
+                (&Code::NotAttempted, Some(&Code::Connection))
+            );
+            let detail = failure.detail().unwrap();
+            assert!(detail.starts_with("no access token"), "{detail}");
+        }
+    }
+}
+
+#[test]
+fn fault_g8_a_message_that_expires_before_there_is_a_token_says_so_of_each_recipient() {
+    let mut minted = 0;
+    let mut driver = Driver::new(|request: &Request<_>, _| {
+        assert!(is_mint(request), "no message without a token");
+        minted += 1;
+        reply(503, &[("retry-after", "3000")], "")
+    });
+    let gateway = gateway().with_window(1);
+    let targets = ["t0", "t1", "t2"].map(crate::common::token);
+    let prepared = gateway.prepare(&crate::common::message()).unwrap();
+    let mut delivery = prepared.expires_after(60 * SECOND).deliver(targets, driver.now(), 7);
+    let report = driver.run(&mut delivery);
+    let failures = failures(&report);
+    assert_eq!(failures.len(), 3);
+    for failure in failures {
+        assert_eq!((failure.code(), failure.cause()), (&Code::Expired, None));
+        assert_eq!((failure.sent(), failure.advice()), (Sent::NotSent, Advice::Keep));
+        let detail = failure.detail().unwrap();
+        assert!(
+            detail.starts_with("no access token from accounts.example.org"),
+            "{detail}"
+        );
+    }
+    assert_eq!(minted, 1);
+}
+
+#[test]
+fn a_token_that_came_is_no_excuse_for_what_was_not_sent_after_it() {
+    let driver = Driver::new(|_: &Request<_>, _| accepted());
+    let now = driver.now();
+    let gateway = gateway();
+    let mut delivery = gateway
+        .prepare(&crate::common::message())
+        .unwrap()
+        .expires_after(60 * SECOND)
+        .deliver([crate::common::token("t0")], now, 7);
+    let Step::Send(mint) = delivery.poll(now) else {
+        panic!("a mint")
+    };
+    delivery.handle(mint.ticket, Ok(http::Response::new("minted-1 3600")), now);
+    let Step::Settle(done) = delivery.poll(now.after(60 * SECOND)) else {
+        panic!("an outcome")
+    };
+    let failure = done.outcome.failure().unwrap();
+    assert_eq!((failure.code(), failure.detail()), (&Code::Expired, None));
 }
 
 #[test]

@@ -8,6 +8,9 @@ use std::error::Error;
 
 const PKCS1: &str = include_str!("pkcs1.pem");
 
+/// A block of another kind, as `openssl pkcs12` puts it before the key; what is in it is not looked at.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVk=\n-----END CERTIFICATE-----\n";
+
 /// The file with one field set to something else; `Null` takes it out.
 fn with(field: &str, value: Value) -> String {
     let mut file: Value = serde_json::from_str(FILE).unwrap();
@@ -50,6 +53,9 @@ fn what_copying_does_to_a_key_is_repaired() {
         quoted,
         key.replace('\n', "\n    "),
         format!("Bag Attributes\n    friendlyName: x\n{key}"),
+        format!("{CERTIFICATE}{key}"),
+        format!("{CERTIFICATE}{CERTIFICATE}{PKCS1}").replace('\n', "\\n"),
+        format!("{key}{CERTIFICATE}"),
         PKCS1.to_owned(),
         PKCS1.replace('\n', "\\n"),
     ] {
@@ -74,8 +80,10 @@ fn a_file_that_cannot_be_used_is_named() {
         (half, KeyFileError::DamagedKey),
         (key.replace("MII", "MI!"), KeyFileError::DamagedKey),
         (key.replace("MII", "MIJ"), KeyFileError::DamagedKey),
-        (elliptic, KeyFileError::NoRsaKey),
         (certificate, KeyFileError::NoRsaKey),
+        (format!("{CERTIFICATE}{elliptic}"), KeyFileError::NoRsaKey),
+        (elliptic, KeyFileError::NoRsaKey),
+        (format!("{CERTIFICATE}{locked}"), KeyFileError::LockedKey),
         (locked, KeyFileError::LockedKey),
         (locked_old, KeyFileError::LockedKey),
         ("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC".to_owned(), KeyFileError::NoPem),

@@ -28,6 +28,7 @@ pub(crate) struct Row {
 enum Ask {
     #[default]
     Assertion,
+    Refresh,
     Metadata,
 }
 
@@ -42,6 +43,8 @@ enum Expect {
         code: String,
         advice: String,
         retriable: bool,
+        /// What is said to do, where the row is about that.
+        hint: Option<String>,
     },
     Unreadable {},
 }
@@ -77,8 +80,12 @@ impl Row {
                     code,
                     advice,
                     retriable,
+                    hint,
                 },
             ) => {
+                if hint.as_ref().is_some_and(|hint| hint != refusal.hint()) {
+                    return Err(format!("it says {:?}", refusal.hint()));
+                }
                 let failure = refusal.to_failure(SystemTime::UNIX_EPOCH);
                 let said = (
                     refusal.code().to_string(),
@@ -97,6 +104,10 @@ impl Row {
     fn mint(&self) -> oauth::Mint {
         match self.ask {
             Ask::Assertion => oauth::Mint::assertion(Endpoint::google_token(), Secret::new("eyJh.eyJp.c2ln")),
+            Ask::Refresh => {
+                let (secret, refresh) = (Secret::new("d-FL95Q19q7MQ"), Secret::new("1//0gRefresh"));
+                oauth::Mint::refresh(Endpoint::google_token(), "764.apps", secret, refresh)
+            }
             Ask::Metadata => oauth::Mint::metadata("http://127.0.0.1/token".parse().unwrap()),
         }
     }

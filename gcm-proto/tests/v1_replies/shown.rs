@@ -125,6 +125,61 @@ fn the_sentence_is_shown_and_what_to_do() {
     assert_eq!(failure.to_string(), format!("Forbidden (HTTP 403): {what}"));
 }
 
+/// The names are those of the FCM v1 reference, `AndroidNotification` and `LightSettings`.
+#[test]
+fn the_path_of_a_wrong_field_is_shown_however_long() {
+    for field in [
+        "message.android.notification.bypass_proxy_notification",
+        "message.android.notification.light_settings.light_on_duration",
+        "message.android_v2.remote_notification.notification.vibrate_timings[0]",
+        "message.apns.payload.aps.alert.subtitle-loc-args[12]",
+    ] {
+        let kind = "type.googleapis.com/google.rpc.BadRequest";
+        let refusal = refused(&serde_json::json!({
+            "status": "INVALID_ARGUMENT", "message": "Request contains an invalid argument.",
+            "details": [{"@type": kind, "fieldViolations": [{"field": field, "description": "Invalid value"}]}],
+        }));
+        assert_eq!(&*refusal.details().unwrap().violations[0].field, field);
+        let failure = refusal.to_failure(SystemTime::UNIX_EPOCH);
+        let said = format!("Request contains an invalid argument ({field}: Invalid value)");
+        assert_eq!(failure.detail(), Some(&*said));
+        assert!(refusal.to_string().ends_with(&said), "{refusal}");
+    }
+}
+
+/// Which quota was exceeded is what the caller can do something about: Rails Action Push Native, issue 129. The texts of the
+/// violation are made up after the documentation: none was ever recorded.
+#[test]
+fn the_quota_that_was_exceeded_is_shown() {
+    let kind = "type.googleapis.com/google.rpc.QuotaFailure";
+    let violation = serde_json::json!({"subject": "device:bk3R", "description": "Device message rate exceeded"});
+    let body = serde_json::json!({"error": {
+        "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded.",
+        "details": [{"@type": kind, "violations": [violation]}],
+    }});
+    let refusal = refusal(ask("test-project", reply(429, &[], body.to_string())));
+    let failure = refusal.to_failure(SystemTime::UNIX_EPOCH);
+    assert_eq!(
+        failure.detail(),
+        Some("Quota exceeded (device:bk3R: Device message rate exceeded)")
+    );
+}
+
+#[test]
+fn what_the_sentence_says_already_is_not_said_twice() {
+    let kind = "type.googleapis.com/google.rpc.BadRequest";
+    for sentence in [
+        "The registration token is not a valid FCM registration token",
+        "TTL must be a non-negative integer.",
+    ] {
+        let refusal = refused(&serde_json::json!({
+            "status": "INVALID_ARGUMENT", "message": sentence,
+            "details": [{"@type": kind, "fieldViolations": [{"field": "message", "description": sentence}]}],
+        }));
+        assert_eq!(refusal.excerpt(), sentence);
+    }
+}
+
 #[test]
 fn an_unreadable_reply_is_kept_and_never_sent_again() {
     let page = reply(200, &[("content-type", "text/html")], "<p>log in</p>");

@@ -1,5 +1,6 @@
 //! What the reply of a token endpoint means is decided here: a token, a mistake to mend, or a failure that passes.
 
+use super::Ask;
 use crate::credentials::{AccessToken, Grant};
 use crate::exchange::refusal::of_status;
 use crate::exchange::retry_after::sent_at;
@@ -25,11 +26,13 @@ const PASSING: [&str; 3] = ["internal_failure", "server_error", "temporarily_una
 
 /// Reads the reply to a request for a token. `secrets` is what the request held.
 pub(super) fn read<'a>(
+    ask: &Ask,
     head: &Parts,
     body: &[u8],
     secrets: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<Grant, Refusal> {
     let reading = Reading {
+        ask,
         head,
         said: Said::read(body),
         body,
@@ -53,6 +56,7 @@ struct Said {
 }
 
 struct Reading<'a, I> {
+    ask: &'a Ask,
     head: &'a Parts,
     body: &'a [u8],
     said: Option<Said>,
@@ -67,18 +71,23 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             return Err(Refusal::unreadable(status, "the JSON of a token endpoint"));
         };
         let Some(token) = said.access_token else {
-            if !said.has_id_token {
-                return Err(Refusal::unreadable(status, "a reply with an access_token"));
-            }
             // Recorded against the live endpoint: a scope it does not know is answered with an id_token alone.
+            let (excerpt, hint) = if said.has_id_token {
+                (
+                    "an id_token and no access_token",
+                    "a scope that was asked for does not exist",
+                )
+            } else {
+                ("no access_token", self.ask.hint_of_absence())
+            };
             return Err(Refusal::Refused(Refused {
                 status,
                 code: Code::Forbidden,
                 scope: Scope::Project,
-                excerpt: "an id_token and no access_token".into(),
+                excerpt: excerpt.into(),
                 retry_after: None,
                 details: None,
-                hint: "a scope that was asked for does not exist",
+                hint,
                 date: sent_at(&self.head.headers),
             }));
         };
@@ -130,6 +139,11 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             return Some((Code::Unavailable, ""));
         }
         Some(match error {
+            // RFC 6749 section 5.2: the refresh token is invalid, expired, revoked or another client's.
+            "invalid_grant" if matches!(self.ask, Ask::Refresh { .. }) => (
+                Code::Unauthorized,
+                "log in again: gcloud auth application-default login",
+            ),
             "invalid_grant" => invalid_grant(description),
             "invalid_client" | "deleted_client" | "disabled_client" | "unauthorized_client" => (
                 Code::Unauthorized,
@@ -147,14 +161,15 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
                 (Code::BadRequest, "is token_uri that of a token endpoint?")
             }
             "" => match by_status {
-                Some(Code::EndpointGone) => (Code::EndpointGone, "is token_uri right?"),
+                Some(Code::EndpointGone) => (Code::EndpointGone, self.ask.hint_of_absence()),
                 Some(code) => (code, ""),
                 None if self.head.status == http::StatusCode::BAD_REQUEST => {
                     (Code::BadRequest, "is token_uri that of a token endpoint?")
                 }
                 None => return None,
             },
-            unknown => (Code::from(&*self.line(unknown)), ""),
+            // Whatever it calls itself: this endpoint speaks of no device.
+            unknown => (Code::Other(scrub::code(unknown, self.secrets.clone())), ""),
         })
     }
 
@@ -167,7 +182,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
     }
 }
 
-/// The sentences of Google's endpoint, recorded in 2026, and what each means for whoever set this up.
+/// What Google's endpoint says of an assertion, recorded in 2026, and what each means for whoever set this up.
 fn invalid_grant(description: &str) -> (Code, &'static str) {
     if description.contains("short-lived token") {
         return (Code::ClockSkew, "check the clock of this machine");
@@ -181,12 +196,20 @@ fn invalid_grant(description: &str) -> (Code, &'static str) {
         "the service account was deleted, or client_email is wrong"
     } else if description.contains("audience") {
         "token_uri is not this endpoint's own address"
-    } else if description.contains("expired or revoked") {
-        "log in again: gcloud auth application-default login"
     } else {
         "the key was deleted or disabled, or the account is wrong"
     };
     (Code::Unauthorized, hint)
+}
+
+impl Ask {
+    /// What to do when there is no token at that address.
+    fn hint_of_absence(&self) -> &'static str {
+        match self {
+            Self::Metadata => "has this machine a service account?",
+            Self::Assertion(_) | Self::Refresh { .. } => "is token_uri right?",
+        }
+    }
 }
 
 impl Said {

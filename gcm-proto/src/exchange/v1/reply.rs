@@ -51,9 +51,9 @@ pub(super) fn read<'a>(
         } else {
             return Ok(accepted(head, &name));
         };
-        return Err(Reading::new(head, body, secrets()).unreadable(expected));
+        return Err(Reading::new(project, head, body, secrets()).unreadable(expected));
     }
-    Err(Reading::new(head, body, secrets()).refusal())
+    Err(Reading::new(project, head, body, secrets()).refusal())
 }
 
 /// Any 2xx accepts: with no id where the body has none (a group's has none), and never to be sent again.
@@ -69,6 +69,7 @@ fn accepted(head: &Parts, name: &str) -> Receipt {
 
 /// One reply under the eye of its reader.
 struct Reading<'a> {
+    project: &'a ProjectId,
     head: &'a Parts,
     body: &'a [u8],
     secrets: Secrets<'a>,
@@ -76,8 +77,9 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(head: &'a Parts, body: &'a [u8], secrets: Secrets<'a>) -> Self {
+    fn new(project: &'a ProjectId, head: &'a Parts, body: &'a [u8], secrets: Secrets<'a>) -> Self {
         Self {
+            project,
             head,
             body,
             secrets,
@@ -91,9 +93,7 @@ impl<'a> Reading<'a> {
         };
         let retry_after = self.delay(code.is_retriable());
         let excerpt = match &self.said {
-            Some(said) if !said.message.trim().is_empty() => {
-                scrub::line(&said.message, scrub::KEPT, self.secrets.into_iter())
-            }
+            Some(said) if !said.message.trim().is_empty() => self.sentence(said),
             _ => self.excerpt(),
         };
         let hint = self.hint(&code);
@@ -180,10 +180,11 @@ impl<'a> Reading<'a> {
     }
 
     /// The project, unless every quota that was exceeded is that of one device or topic. The names are those of the
-    /// documentation's three limits; what the service really writes there is not known.
+    /// documentation's three limits; what the service really writes there is not known. The project's own name is not
+    /// looked at: it may hold any of them.
     fn scope_of_quota(&self) -> Scope {
         let of_one = |text: &str| {
-            let text = text.to_ascii_lowercase();
+            let text = text.replace(self.project.as_str(), "").to_ascii_lowercase();
             ["device", "topic", "token"].iter().any(|word| text.contains(word))
         };
         let quota = self.said.as_ref().map_or(&[][..], |said| &said.details.quota);
@@ -249,6 +250,26 @@ impl<'a> Reading<'a> {
             }
             (Code::Unreachable, _) => "a proxy in between wants a password",
             _ => "",
+        }
+    }
+
+    /// The service's sentence, and in brackets the field or the quota that it is about where it does not say that.
+    fn sentence(&self, said: &Said) -> Box<str> {
+        let sentence = scrub::line(&said.message, scrub::KEPT, self.secrets.into_iter());
+        let fields = said.details.violations.iter().map(|one| (&one.field, &one.description));
+        let quotas = said.details.quota.iter().map(|one| (&one.subject, &one.description));
+        let remark = fields.chain(quotas).find(|(_, what)| !sentence.contains(&***what));
+        let Some((of, what)) = remark else {
+            return sentence;
+        };
+        let begun = sentence.strip_suffix('.').unwrap_or(&sentence);
+        let colon = if of.is_empty() { "" } else { ": " };
+        let whole = format!("{begun} ({of}{colon}{what})");
+        // A long remark is for programs.
+        if whole.len() <= scrub::KEPT {
+            whole.into()
+        } else {
+            sentence
         }
     }
 

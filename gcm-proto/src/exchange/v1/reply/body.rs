@@ -197,12 +197,25 @@ impl Collected<'_> {
 
     fn shown(&self, text: &str) -> Box<str> {
         let holds = |secret: &&str| !secret.is_empty() && text.contains(*secret);
-        if scrub::is_name(text) && !self.secrets.iter().any(holds) {
+        if (scrub::is_name(text) || is_path(text)) && !self.secrets.iter().any(holds) {
             text.into()
         } else {
             scrub::line(text, scrub::KEPT, self.secrets.into_iter())
         }
     }
+}
+
+/// Whether it is the path of a field of the request, such as `message.data[0].value`: longer than some tokens, and none.
+fn is_path(text: &str) -> bool {
+    /// The longest name of the FCM v1 reference is `bypass_proxy_notification`.
+    const NAME: usize = 25;
+    let is_name = |name: &str| {
+        name.len() <= NAME
+            && name
+                .bytes()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'_' | b'-'))
+    };
+    text.len() <= scrub::KEPT && text.starts_with("message.") && text.split(['.', '[', ']']).all(is_name)
 }
 
 /// A JSON object; derived types would read an array too, by position.
