@@ -65,6 +65,55 @@ debian() {
     command -v "$2" >/dev/null || fail "$2 is missing: install it first (Debian: $1)"
 }
 
+# must_fail PATTERN COMMAND...: the command fails, and says PATTERN.
+must_fail() {
+    local pattern=$1 output
+    shift
+    if output=$(CARGO_TERM_COLOR=never "$@" 2>&1); then
+        printf '%s\n' "$output"
+        fail "this should have failed: $*"
+    fi
+    if ! grep -q -- "$pattern" <<<"$output"; then
+        printf '%s\n' "$output"
+        fail "this failed without saying '$pattern': $*"
+    fi
+    echo "fails as it should: $(grep -m 1 -- "$pattern" <<<"$output")"
+}
+
+# debian_rustc FOLDER VERSION PACKAGES...: prints the path of Debian's compiler of that version, of the newest when VERSION
+# is empty, unpacked with PACKAGES of the same version into FOLDER of the cache (nothing is installed). Prints nothing when
+# there is none.
+debian_rustc() {
+    local rustc=$tools/$1/rustc
+    if [ ! -x "$rustc" ] && command -v apt-get >/dev/null; then
+        unpack_rustc "$@" >&2 || return 0
+    fi
+    [ ! -x "$rustc" ] || echo "$rustc"
+}
+
+# Each step looks at the one before, as `set -e` is off where a caller looks at the status. The compiler gets its name last.
+unpack_rustc() (
+    version=$2
+    mkdir -p "$tools/$1" && cd "$tools/$1" && rm -rf root ./*.deb || return
+    shift 2
+    [ "$(id -u)" != 0 ] || apt-get update -qq
+    found=$(apt-cache madison rustc-web | awk -v v="$version" 'v == "" || index($3, v ".") == 1 { print $3; exit }')
+    [ -n "$found" ] || return
+    std=libstd-rust-web-$(cut -d. -f1,2 <<<"$found")
+    llvm=$(apt-cache depends "$std=$found" | grep -o 'libllvm[0-9]*' | head -n 1)
+    set -- rustc-web libstd-rust-web-dev "$std" "$@"
+    apt-get download -qq -o APT::Sandbox::User=root "${@/%/=$found}" "$llvm" || return
+    for package in *.deb; do
+        dpkg -x "$package" root || return
+    done
+    # Of the sources, only the standard library's are of use.
+    rm -rf ./*.deb root/usr/src/*/{compiler,src}
+    libraries=$(dirname "$(find "$PWD/root" -name 'libLLVM*' | head -n 1)")
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$libraries" "$PWD/root/usr/bin/rustc" >rustc.new
+    chmod +x rustc.new
+    ./rustc.new --version && mv rustc.new rustc
+)
+
 # main TITLE "ALL STEPS" ARGUMENTS...: runs the steps named, or all; each is a function step_NAME.
 main() {
     local all=$2 wanted step started times=''

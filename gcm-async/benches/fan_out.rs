@@ -13,12 +13,16 @@
     clippy::cast_precision_loss
 )]
 
+#[cfg(unix)]
 #[path = "fan_out/bare.rs"]
 mod bare;
+#[cfg(unix)]
 #[path = "../examples/emulator/certificate.rs"]
 mod certificate;
+#[cfg(unix)]
 #[path = "fan_out/client.rs"]
 mod client;
+#[cfg(unix)]
 #[path = "fan_out/server.rs"]
 mod server;
 
