@@ -22,7 +22,7 @@ const SCRIPT: &str = include_str!("../examples/quickstart/script.json");
 
 /// The example.
 fn quickstart() -> Command {
-    let mut command = Command::new(support::example("quickstart"));
+    let mut command = Command::new(gcm_testkit::example("quickstart"));
     command.env_remove("GCM_API_KEY");
     command
 }

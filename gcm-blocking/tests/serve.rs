@@ -58,7 +58,7 @@ impl Drop for Program {
 }
 
 fn emulator(arguments: &[&str]) -> Command {
-    let mut command = Command::new(support::example("serve"));
+    let mut command = Command::new(gcm_testkit::example("serve"));
     command.args(arguments);
     command
 }

@@ -19,7 +19,7 @@ fn scratch(name: &str, text: &str) -> PathBuf {
 }
 
 fn stream(tokens: &PathBuf) -> (bool, String) {
-    let mut command = Command::new(support::example("stream"));
+    let mut command = Command::new(gcm_testkit::example("stream"));
     let output = command
         .args(["--window", "2000", "--tokens"])
         .arg(tokens)
@@ -53,7 +53,7 @@ fn with_a_service_account_it_sends_over_v1() {
     let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
     let file = scratch("account.json", include_str!("../examples/quickstart/demo-project.json"));
     let tokens = scratch("v1.txt", "device-one\ndevice-two\ndevice-three\n");
-    let output = Command::new(support::example("stream"))
+    let output = Command::new(gcm_testkit::example("stream"))
         .arg("--tokens")
         .arg(&tokens)
         .arg("--service-account")
@@ -88,7 +88,7 @@ fn a_line_that_is_no_token_is_named_and_what_came_before_is_sent() {
 fn a_message_file_may_begin_with_a_byte_order_mark() {
     let message = scratch("message.json", "\u{feff}{\"data\": {\"news\": \"1\"}}");
     let tokens = scratch("two.txt", "device-one\ndevice-two\n");
-    let output = Command::new(support::example("stream"))
+    let output = Command::new(gcm_testkit::example("stream"))
         .arg("--tokens")
         .arg(&tokens)
         .arg("--message")
@@ -110,7 +110,7 @@ fn served(script: &str) -> EmulatorServer {
 
 /// To this server over the JSON wire, a request at a time, with two devices in each at most.
 fn to(server: &EmulatorServer) -> Command {
-    let mut command = Command::new(support::example("stream"));
+    let mut command = Command::new(gcm_testkit::example("stream"));
     command
         .args(["--endpoint", &server.endpoint().to_string()])
         .args(["--threads", "1", "--window", "2"])
@@ -256,7 +256,7 @@ fn what_is_wrong_with_the_command_line_is_one_line() {
             "--endpoint: an endpoint must not hold a user name or password",
         ),
     ] {
-        let mut command = Command::new(support::example("stream"));
+        let mut command = Command::new(gcm_testkit::example("stream"));
         let output = command.args(arguments).env("GCM_API_KEY", "k").output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("error: {line}\n"));
@@ -265,7 +265,7 @@ fn what_is_wrong_with_the_command_line_is_one_line() {
 
 #[test]
 fn the_help_names_every_option_and_exit_code() {
-    let mut command = Command::new(support::example("stream"));
+    let mut command = Command::new(gcm_testkit::example("stream"));
     let output = command.args(["--tokens", "t", "--help"]).output().unwrap();
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).unwrap();

@@ -10,8 +10,6 @@
 
 pub mod tls;
 
-pub use gcm_testkit::example;
-
 use gcm_blocking::{Client, ExchangeError};
 use gcm_proto::{Exchange, Gateway, Message, Refusal, Route, Token, TransportError, json};
 use http::response::Parts;
