@@ -95,7 +95,7 @@ impl Delivery {
                         let wait = refusal
                             .retry_after()
                             .map_or(Duration::ZERO, |after| after.delay(now.wall));
-                        let cap = self.gateway().settings().policy.retry_after_cap;
+                        let cap = self.longest_mint(now);
                         let mut failure = refusal.to_failure(now.wall);
                         if let Refusal::Unreadable(unreadable) = &refusal {
                             failure = failure.with_detail(unreadable.to_string());
@@ -121,6 +121,15 @@ impl Delivery {
         if is_final {
             self.mint.session = None;
             self.halt(failure);
+        }
+    }
+
+    /// How long the next try of a mint may be put off: nobody who waits for a first token outlasts the time to give up.
+    fn longest_mint(&self, now: Now) -> Duration {
+        let policy = &self.gateway().settings().policy;
+        match self.gateway().gate().live(now.mono) {
+            Some(_) => policy.retry_after_cap,
+            None => policy.retry_after_cap.min(policy.give_up_after),
         }
     }
 

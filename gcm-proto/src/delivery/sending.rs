@@ -107,7 +107,9 @@ impl Delivery {
             Admission::Paced(at) => return Err(Some(at)),
         }
         if self.prepared.gateway().settings().credential.is_none() {
-            return Ok(Pass::Free);
+            // One that was handed in is used as long as it lives.
+            let granted = gate.live(now);
+            return Ok(granted.map_or(Pass::Free, |(token, generation)| Pass::Token(token, generation)));
         }
         if let Some(failure) = self.mint.waits_for.and_then(|session| gate.mint_failure(session)) {
             drop(gate);

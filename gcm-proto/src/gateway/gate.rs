@@ -221,6 +221,13 @@ impl Gate {
         }
     }
 
+    /// The token there is, for a gateway that can ask for none.
+    pub(crate) fn live(&self, now: Duration) -> Option<(AccessToken, u64)> {
+        let live = self.token.as_ref()?;
+        let lives = live.dies_at.is_none_or(|at| at > now);
+        lives.then(|| (live.token.clone(), live.generation))
+    }
+
     /// A token came, from the mint of a session or from elsewhere. It was asked for at `asked`, from where its life counts.
     pub(crate) fn granted(
         &mut self,

@@ -1,10 +1,11 @@
 //! Faults of an access token that lives: its end, its refresh, clocks that jump or stand still.
 
+use crate::common::ENDPOINT;
 use crate::credentials::{
     HOUR, SECOND, Service, accepted, assert_all_accepted, bearer, deliver, failures, gaps, gateway, granted, is_mint,
     mints, unauthorized,
 };
-use gcm_proto::{Code, Now, Pace};
+use gcm_proto::{AccessToken, Code, Gateway, Grant, Now, Pace, Route};
 use gcm_testkit::Driver;
 use gcm_testkit::replies::reply;
 use http::Request;
@@ -214,4 +215,21 @@ fn fault_g11_a_token_that_was_good_for_a_dead_device_is_good() {
         assert_ne!(code, Some(&Code::Unauthorized), "minted-{newest}");
     }
     assert_eq!(minted, 3);
+}
+
+#[test]
+fn a_token_that_was_handed_in_is_used_while_it_lives() {
+    let gateway = Gateway::plaintext(Route::without_key(ENDPOINT.parse().unwrap()));
+    let mut driver = Driver::new(|request: &Request<_>, _| match request.headers().get("authorization") {
+        Some(_) => accepted(),
+        None => unauthorized(),
+    });
+    let token = AccessToken::try_from("ya29.elsewhere").unwrap();
+    gateway.grant(Grant::new(token, Some(600 * SECOND)), driver.now());
+    assert_all_accepted(&driver.run(&mut deliver(&gateway, 2, driver.now())));
+    assert_eq!(bearer(&driver.requests()[1].request), "ya29.elsewhere");
+    driver.pass(600 * SECOND);
+    let report = driver.run(&mut deliver(&gateway, 1, driver.now()));
+    assert_eq!(failures(&report)[0].code(), &Code::Unauthorized);
+    assert_eq!(driver.requests().len(), 3);
 }
