@@ -40,7 +40,7 @@ impl Delivery {
                 let (head, body) = reply.into_parts();
                 exchange.read(&head, body.as_ref())
             }
-            Err(error) => match error.head() {
+            Err(error) => match error.head().filter(|head| !is_in_body(exchange, head.status)) {
                 Some(head) => exchange.read_head(head),
                 None => return self.lost(members.into_vec(), &error),
             },
@@ -443,6 +443,12 @@ impl Delivery {
         };
         self.settle_failed(key, failure);
     }
+}
+
+/// Whether the verdict of such a reply stands in its body alone: on v1 it may be about this recipient, about the message, or
+/// about the project, and nobody is to pay for a connection that broke in the middle of it.
+fn is_in_body(exchange: &Flying, status: StatusCode) -> bool {
+    matches!(exchange, Flying::V1(_)) && matches!(status.as_u16(), 400 | 403 | 404)
 }
 
 /// A transport's failure as a recipient's.

@@ -177,3 +177,35 @@ fn a_clock_that_is_wrong_is_corrected_once_by_the_replys_date() {
         }
     }
 }
+
+/// The verdict of such a reply stands in its body, and may be about this device alone.
+#[test]
+fn a_v1_refusal_whose_body_was_lost_ends_nobody_elses_delivery() {
+    const DEAD: &str = r#"{"error":{"code":404,"message":"Requested entity was not found.","status":"NOT_FOUND","details":[
+        {"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"UNREGISTERED"}]}}"#;
+    let mut dead = 0;
+    let mut driver = Driver::new(move |request: &Request<Vec<u8>>, _| {
+        if is_mint(request) {
+            return granted(3599);
+        }
+        if !String::from_utf8_lossy(request.body()).contains("t1") {
+            return accepted();
+        }
+        dead += 1;
+        let whole = reply(404, &[], DEAD)?;
+        match whole {
+            Ok(cut) if dead == 1 => {
+                let (head, _) = cut.into_parts();
+                Some(Err(gcm_proto::TransportError::body_lost(
+                    head,
+                    "the connection was closed",
+                )))
+            }
+            whole => Some(whole),
+        }
+    });
+    let report = driver.run(&mut deliver(&gateway(), 4, driver.now()));
+    assert_eq!(report.accepted().count(), 3);
+    let codes: Vec<&Code> = report.failed().map(|(_, failure)| failure.code()).collect();
+    assert_eq!(codes, [&Code::NotRegistered]);
+}
