@@ -21,7 +21,7 @@ struct Service(Child);
 
 impl Service {
     fn start() -> (Self, Endpoint) {
-        let mut child = Command::new(support::example("emulator"))
+        let mut child = Command::new(gcm_testkit::example("emulator"))
             .args(["--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .spawn()

@@ -57,7 +57,7 @@ impl Drop for Program {
 }
 
 fn emulator(arguments: &[&str]) -> Command {
-    let mut command = Command::new(support::example("emulator"));
+    let mut command = Command::new(gcm_testkit::example("emulator"));
     command.args(arguments);
     command
 }

@@ -46,7 +46,7 @@ fn tokens(count: usize) -> String {
 }
 
 fn fan_out(tokens: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(support::example("fan_out"));
+    let mut command = Command::new(gcm_testkit::example("fan_out"));
     command.arg("--tokens").arg(tokens).args(arguments);
     command
 }

@@ -25,7 +25,7 @@ const CLOSED: &str = "127.0.0.1:1";
 
 /// The example.
 fn send() -> Command {
-    let mut command = Command::new(support::example("send"));
+    let mut command = Command::new(gcm_testkit::example("send"));
     command.env_remove("GCM_API_KEY");
     command
 }

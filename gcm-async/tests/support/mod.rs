@@ -16,5 +16,3 @@ pub mod proxy;
 pub mod scenario_server;
 pub mod tap;
 pub mod tasks;
-
-pub use gcm_testkit::example;
