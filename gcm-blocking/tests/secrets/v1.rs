@@ -1,12 +1,13 @@
 //! FCM HTTP v1: private key, assertion, access token, refresh token and client secret, also when a peer repeats them.
 
-use crate::support::{Peer, example};
+use crate::support::Peer;
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_blocking::{Client, ExchangeError};
 use gcm_proto::emulator::{Account, Emulator, Script};
 use gcm_proto::{
     AuthorizedUser, Credential, Gateway, Message, Minting, ProjectId, Report, RetryPolicy, ServiceAccount, Token, v1,
 };
+use gcm_testkit::example;
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fmt::Debug;
