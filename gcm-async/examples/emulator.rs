@@ -20,6 +20,7 @@ use gcm_proto::emulator::{Emulator, Entry, Script, Wire};
 use http::Request;
 use serde_json::json;
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -54,21 +55,21 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    if env::args().any(|argument| argument == "--help") {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
-    }
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("error: {problem}");
+            tell(&problem);
             ExitCode::FAILURE
         }
     }
 }
 
 async fn run() -> Result<(), String> {
-    let options = Options::from_arguments(env::args().skip(1))?;
+    let arguments = arguments()?;
+    if arguments.iter().any(|argument| argument == "--help") {
+        return print(USAGE);
+    }
+    let options = Options::from_arguments(arguments.into_iter())?;
     let script = options
         .script
         .as_deref()
@@ -97,7 +98,7 @@ async fn run() -> Result<(), String> {
     server.watch(move |emulator, request| {
         if let Some(file) = &mut capture {
             if let Err(error) = append(file, request) {
-                eprintln!("error: --capture: {error}");
+                tell(&format!("--capture: {error}"));
             }
         }
         for entry in emulator.take_log().iter().filter(|_| log) {
@@ -106,10 +107,18 @@ async fn run() -> Result<(), String> {
         }
     });
 
-    println!("{}", server.endpoint());
-    io::stdout().flush().map_err(|error| error.to_string())?;
+    print(&server.endpoint().to_string())?;
     // Until it is ended from outside.
     std::future::pending().await
+}
+
+/// What the command line says. `env::args` panics at what is no Unicode.
+fn arguments() -> Result<Vec<String>, String> {
+    let text = |argument: OsString| {
+        let named = |argument: OsString| format!("{} is no Unicode", argument.to_string_lossy());
+        argument.into_string().map_err(named)
+    };
+    env::args_os().skip(1).map(text).collect()
 }
 
 impl Options {
@@ -140,6 +149,17 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// Not by `println!`, which panics when nobody reads it.
+fn print(text: &str) -> Result<(), String> {
+    let mut out = io::stdout();
+    let written = writeln!(out, "{text}").and_then(|()| out.flush());
+    written.map_err(|error| format!("the standard output: {error}"))
+}
+
+fn tell(problem: &str) {
+    let _ = writeln!(io::stderr(), "error: {problem}");
 }
 
 fn read_script(path: &str) -> Result<Script, String> {

@@ -30,7 +30,7 @@ use gcm_async::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script};
 use gcm_proto::{Advice, Code, Gateway, Message, Outcome, Sent, Settled};
 use interrupts::Interrupts;
-use options::{EXIT_CODES, Options, USAGE};
+use options::{EXIT_CODES, Options, USAGE, arguments};
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -86,21 +86,20 @@ struct Sending {
 struct Service(Child);
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    if arguments.iter().any(|argument| argument == "--help") {
-        println!("{USAGE}\n\n{EXIT_CODES}");
-        return ExitCode::SUCCESS;
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.map_err(|error| error.to_string()).and_then(|runtime| {
-        if arguments.first().is_some_and(|argument| argument == SERVE) {
+    let runtime = runtime.map_err(|error| error.to_string());
+    let done = runtime.and_then(|runtime| {
+        let arguments = arguments()?;
+        if arguments.iter().any(|argument| argument == "--help") {
+            print(&format!("{USAGE}\n\n{EXIT_CODES}")).map(|()| ExitCode::SUCCESS)
+        } else if arguments.first().is_some_and(|argument| argument == SERVE) {
             runtime.block_on(serve()).map(|()| ExitCode::SUCCESS)
         } else {
             runtime.block_on(run(arguments.into_iter()))
         }
     });
     done.unwrap_or_else(|problem| {
-        eprintln!("error: {problem}");
+        tell(&format!("error: {problem}"));
         ExitCode::FAILURE
     })
 }
@@ -131,7 +130,7 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
     let after = system::descriptors();
     drop(service);
 
-    eprintln!(
+    tell(&format!(
         "{} accepted, {} replaced, {} removed, {} failed; {requests} requests; peak memory {}; open descriptors {} before, {} \
          after",
         summary.accepted,
@@ -141,20 +140,20 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
         system::shown(system::peak_memory(), " kB"),
         system::shown(before, ""),
         system::shown(after, "")
-    );
+    ));
     if !failures.is_empty() {
         let counts: Vec<String> = failures.iter().map(|(code, count)| format!("{count} {code}")).collect();
-        eprintln!("failures: {}", counts.join(", "));
+        tell(&format!("failures: {}", counts.join(", ")));
     }
     if stopped {
-        eprintln!(
+        tell(&format!(
             "stopped in line {line} of {}: {} read and not sent to, {} perhaps sent to",
             options.tokens, summary.untried, summary.perhaps
-        );
+        ));
     }
     if interrupted {
         if let Some(problem) = problem {
-            eprintln!("error: {problem}");
+            tell(&format!("error: {problem}"));
         }
         return Ok(ExitCode::from(INTERRUPTED));
     }
@@ -163,6 +162,17 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
         Some(problem) => Err(problem),
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Not by `println!` and `eprintln!`, which panic when nobody reads it.
+fn print(text: &str) -> Result<(), String> {
+    let mut out = io::stdout();
+    let written = writeln!(out, "{text}").and_then(|()| out.flush());
+    written.map_err(|error| format!("the standard output: {error}"))
+}
+
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Sends to all that the file has, until it is stopped.
@@ -235,8 +245,7 @@ async fn serve() -> Result<(), String> {
     let server = EmulatorServer::start(emulator, "127.0.0.1:0")
         .await
         .map_err(|error| error.to_string())?;
-    println!("{}", server.endpoint());
-    io::stdout().flush().map_err(|error| error.to_string())?;
+    print(&server.endpoint().to_string())?;
     let ended = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
     let _ = ended.await;
     Ok(())

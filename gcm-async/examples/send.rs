@@ -31,10 +31,10 @@ use gcm_async::Stop;
 use gcm_async::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script};
 use gcm_proto::{ApiKey, Endpoint, Gateway, RetryPolicy, Route, ServiceAccount, Token, Wire, v1};
-use options::{BYTE_ORDER_MARK, Options, USAGE, chain, endpoint, read, read_account, read_key, shown};
-use report::{Summary, accepted, explain, failure_of_all, number, print_replaced, print_report};
+use options::{BYTE_ORDER_MARK, Options, USAGE, arguments, chain, endpoint, read, read_account, read_key, shown};
+use report::{Summary, accepted, explain, failure_of_all, number, print_replaced, print_report, unwritten};
 use serde_json::Value;
-use std::env;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -59,22 +59,24 @@ struct Service {
 }
 
 fn main() -> ExitCode {
-    if env::args().any(|argument| argument == "--help") {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // Not by `println!`, which panics when nobody reads it.
     let done = runtime
         .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(run()));
+        .and_then(|runtime| runtime.block_on(run(&mut io::stdout())));
     done.unwrap_or_else(|problem| {
-        eprintln!("error: {problem}");
+        let _ = writeln!(io::stderr(), "error: {problem}");
         ExitCode::FAILURE
     })
 }
 
-async fn run() -> Result<ExitCode, String> {
-    let options = Options::from_arguments(env::args().skip(1))?;
+async fn run(out: &mut impl Write) -> Result<ExitCode, String> {
+    let arguments = arguments()?;
+    if arguments.iter().any(|argument| argument == "--help") {
+        writeln!(out, "{USAGE}").map_err(unwritten)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let options = Options::from_arguments(arguments.into_iter())?;
     let message = options.message()?;
     let tokens = options.tokens()?;
     let client = options.client()?;
@@ -95,13 +97,15 @@ async fn run() -> Result<ExitCode, String> {
         }
     };
     match &server {
-        Some(server) => println!(
+        Some(server) => writeln!(
+            out,
             "{} is the emulator, which does as {} says",
             server.v1_endpoint(),
             shown(&options.script)
         ),
-        None => println!("{}", service.endpoint),
+        None => writeln!(out, "{}", service.endpoint),
     }
+    .map_err(unwritten)?;
 
     let stop = stop_on_ctrl_c();
     let send = async |service: &Service, tokens: Vec<Token>| {
@@ -116,29 +120,31 @@ async fn run() -> Result<ExitCode, String> {
         }
     };
     let report = send(&service, tokens).await?;
-    print_report(&report);
+    // It is sent: who cannot read the table has the sum of it at least.
+    let unread = |error| format!("{}; {}", Summary::of(&report), unwritten(error));
+    print_report(out, &report).map_err(unread)?;
     let progress = stop.progress();
     let and_tokens = if service.gateway.wire() == Wire::V1 {
         ", those for access tokens included"
     } else {
         ""
     };
-    println!(
-        "{} in {}{and_tokens}",
-        number(progress.attempts, "attempt"),
-        number(progress.requests, "request")
-    );
+    let attempts = number(progress.attempts, "attempt");
+    let requests = number(progress.requests, "request");
+    writeln!(out, "{attempts} in {requests}{and_tokens}").map_err(unread)?;
     if stop.is_stopped() {
         let Summary { left, perhaps, .. } = Summary::of(&report);
-        println!(
-            "stopped: {} left to send to, {perhaps} may have been sent to already",
-            number(left, "device")
-        );
+        let left = number(left, "device");
+        writeln!(
+            out,
+            "stopped: {left} left to send to, {perhaps} may have been sent to already"
+        )
+        .map_err(unread)?;
         return Ok(ExitCode::from(INTERRUPTED));
     }
     if let Some(server) = &server {
         let legacy = Service::json(server.endpoint(), read_key(Some(EMULATOR_KEY))?);
-        print_replaced(&send(&legacy, accepted(&report)).await?);
+        print_replaced(out, &send(&legacy, accepted(&report)).await?).map_err(unread)?;
     }
     Ok(ExitCode::SUCCESS)
 }

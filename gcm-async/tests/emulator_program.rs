@@ -183,3 +183,16 @@ fn what_is_wrong_is_one_line_that_names_it() {
     }
     fs::remove_file(script).unwrap();
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_ends_it() {
+    for arguments in [&[][..], &["--help"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = emulator(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with("error: the standard output: "), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}

@@ -224,6 +224,51 @@ fn a_line_that_is_no_token_is_named_and_what_came_before_is_sent() {
 }
 
 #[test]
+fn lines_with_a_hash_are_left_out() {
+    let file = Scratch::new("hash.txt", "# devices\ndevice-one\n  #device-two\n");
+    let (success, outcomes, said) = run(&file, &[]);
+    assert!(success, "{said}");
+    assert_eq!(outcomes.len(), 1);
+    assert_eq!(outcomes[0].1["target"]["token"], "device-one");
+}
+
+#[test]
+fn what_is_wrong_with_the_options_is_one_line() {
+    let file = Scratch::new("options.txt", "device-one\n");
+    for (arguments, expected) in [
+        (
+            ["--token-endpoint", "https://localhost/token"],
+            "error: --token-endpoint is for a --service-account\n",
+        ),
+        (
+            ["--endpoint", "https://me:geheim@push.example.org/gcm/send"],
+            "error: --endpoint: an endpoint must not hold a user name or password\n",
+        ),
+    ] {
+        let (success, outcomes, said) = run(&file, &arguments);
+        assert!(!success && outcomes.is_empty());
+        assert_eq!(said, expected);
+    }
+}
+
+/// A device that has no room for a byte.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_is_named() {
+    let file = Scratch::new("full.txt", "device-one\n");
+    for (arguments, expected) in [
+        (&[][..], "\nerror: not all outcomes could be written: "),
+        (&["--help"], "error: the standard output: "),
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = fan_out(&file.0, arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn without_anybody_to_read_the_outcomes_it_says_where_it_stopped() {
     const TOKENS: usize = 20_000;
     let file = Scratch::new("unread.txt", tokens(TOKENS));

@@ -233,6 +233,48 @@ fn an_option_that_is_none_is_named() {
     }
 }
 
+#[test]
+fn a_password_in_an_endpoint_is_not_shown() {
+    let url = "https://me:geheim@push.example.org/gcm/send";
+    let error = fails(send().args(["--endpoint", url]).env("GCM_API_KEY", "key"));
+    assert_eq!(error, "--endpoint: an endpoint must not hold a user name or password");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_speaks_no_tls_is_named() {
+    let server = serve(Script::new()).await;
+    let url = server.endpoint().to_string().replace("http://", "https://");
+    let error = fails(send().args(["--endpoint", &url]).env("GCM_API_KEY", "key"));
+    let meant = "the server does not speak TLS at this port: is it one for http://?: ";
+    assert!(
+        error.starts_with(&format!("{url}: the request was not sent: {meant}")),
+        "{error}"
+    );
+    assert_eq!(server.emulator().counters().requests, 0);
+}
+
+/// A device that has no room for a byte.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_is_named() {
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    for arguments in [&[][..], &["--help"]] {
+        let error = fails(send().args(arguments).stdout(full()));
+        assert!(error.starts_with("the standard output: "), "{error}");
+    }
+    // Nor does it panic when it cannot say even that.
+    let output = send().arg("--tokn").stderr(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_no_unicode_is_named() {
+    use std::os::unix::ffi::OsStrExt;
+    let error = fails(send().arg(std::ffi::OsStr::from_bytes(b"--tok\xff")));
+    assert_eq!(error, "--tok\u{fffd} is no Unicode");
+}
+
 /// The service asks for more patience than the test has.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]

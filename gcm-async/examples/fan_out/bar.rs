@@ -40,13 +40,12 @@ impl Bar {
             &self.stop.progress(),
             self.since.elapsed().as_millis(),
         );
-        eprint!("{AFRESH}{line}");
-        let _ = io::stderr().flush();
+        let _ = write!(io::stderr(), "{AFRESH}{line}");
     }
 
     pub(crate) fn clear(&self) {
         if self.terminal {
-            eprint!("{AFRESH}");
+            let _ = write!(io::stderr(), "{AFRESH}");
         }
     }
 }

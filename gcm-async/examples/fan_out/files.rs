@@ -27,7 +27,7 @@ const LINE: u64 = 1 << 16;
 /// Bytes that are read at a time, some handfuls.
 const READ: usize = 1 << 16;
 
-/// Tokens of a file, one a line, each with the number of the line. It ends at a line that is none.
+/// Tokens of a file, one a line, each with the number of the line. Lines with # are left out; it ends at a line that is none.
 pub(crate) struct Tokens {
     read: mpsc::Receiver<Vec<(u64, Token)>>,
     ready: std::vec::IntoIter<(u64, Token)>,
@@ -138,7 +138,7 @@ fn read_tokens(file: File, bytes: &AtomicU64, hand: &mpsc::Sender<Vec<(u64, Toke
             Ok(read) if read as u64 == LINE && !text.ends_with(b"\n") => {
                 break Some((line, format!("has more than {LINE} bytes")));
             }
-            Ok(_) if trimmed.is_empty() => continue,
+            Ok(_) if trimmed.is_empty() || trimmed.starts_with(b"#") => continue,
             Ok(_) => {}
             Err(error) => break Some((line, error.to_string())),
         }

@@ -2,6 +2,7 @@
 
 use gcm_async::{Client, ClientBuilder, Proxy, Roots};
 use gcm_proto::{Endpoint, Gateway, Message, Route, ServiceAccount, v1};
+use std::ffi::OsString;
 use std::{env, fs};
 
 pub(crate) const USAGE: &str = "usage: fan_out --tokens FILE [--service-account FILE [--token-endpoint URL]] \
@@ -67,6 +68,9 @@ impl Options {
         }
         if options.tokens.is_empty() {
             return Err(USAGE.to_owned());
+        }
+        if options.token_endpoint.is_some() && options.service_account.is_none() {
+            return Err("--token-endpoint is for a --service-account".to_owned());
         }
         Ok(options)
     }
@@ -139,6 +143,22 @@ impl Options {
     }
 }
 
+/// What the command line says. `env::args` panics at what is no Unicode.
+pub(crate) fn arguments() -> Result<Vec<String>, String> {
+    let text = |argument: OsString| {
+        let named = |argument: OsString| format!("{} is no Unicode", argument.to_string_lossy());
+        argument.into_string().map_err(named)
+    };
+    env::args_os().skip(1).map(text).collect()
+}
+
 fn endpoint(option: &str, url: &str) -> Result<Endpoint, String> {
-    url.parse().map_err(|error| format!("{option} {url}: {error}"))
+    url.parse().map_err(|error| {
+        if url.contains(['@', '?']) {
+            // There may be a password or a key in it.
+            format!("{option}: {error}")
+        } else {
+            format!("{option} {url}: {error}")
+        }
+    })
 }

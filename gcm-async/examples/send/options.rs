@@ -4,6 +4,7 @@ use gcm_async::{Client, ClientBuilder, Proxy, Roots};
 use gcm_proto::{ApiKey, Endpoint, KeyFileError, Message, ServiceAccount, Token};
 use std::env;
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -136,6 +137,15 @@ impl Options {
     }
 }
 
+/// What the command line says. `env::args` panics at what is no Unicode.
+pub(crate) fn arguments() -> Result<Vec<String>, String> {
+    let text = |argument: OsString| {
+        let named = |argument: OsString| format!("{} is no Unicode", argument.to_string_lossy());
+        argument.into_string().map_err(named)
+    };
+    env::args_os().skip(1).map(text).collect()
+}
+
 pub(crate) fn read_account(path: &Path, token_endpoint: Option<&str>) -> Result<ServiceAccount, String> {
     const WHERE: &str = "Firebase console, Project settings, Service accounts, Generate new private key";
     let json = fs::read(path).map_err(|error| match error.kind() {
@@ -163,7 +173,14 @@ pub(crate) fn read_key(default: Option<&str>) -> Result<ApiKey, String> {
 }
 
 pub(crate) fn endpoint(option: &str, url: &str) -> Result<Endpoint, String> {
-    url.parse().map_err(|error| format!("{option} {url}: {error}"))
+    url.parse().map_err(|error| {
+        if url.contains(['@', '?']) {
+            // There may be a password or a key in it.
+            format!("{option}: {error}")
+        } else {
+            format!("{option} {url}: {error}")
+        }
+    })
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {

@@ -3,6 +3,7 @@
 use crate::options::KEY;
 use gcm_proto::{Advice, Code, Endpoint, Failure, Outcome, Report, Sent, Settled, Token, Wire};
 use std::fmt;
+use std::io::{self, Write};
 
 /// How many devices there are of each kind.
 #[derive(Default)]
@@ -62,23 +63,33 @@ impl fmt::Display for Summary {
     }
 }
 
-pub(crate) fn print_report(report: &Report) {
-    println!();
-    print_row("device", "outcome", "attempts", "what to do");
-    report.iter().for_each(print_settled);
-    println!("\n{}", Summary::of(report));
+pub(crate) fn print_report(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    writeln!(out)?;
+    print_row(out, "device", "outcome", "attempts", "what to do")?;
+    for done in report {
+        print_settled(out, done)?;
+    }
+    writeln!(out, "\n{}", Summary::of(report))
 }
 
 /// What only a legacy wire says.
-pub(crate) fn print_replaced(report: &Report) {
+pub(crate) fn print_replaced(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let mut replaced = report
         .iter()
         .filter(|done| matches!(done.outcome.advice(), Advice::Replace(_)))
         .peekable();
     if replaced.peek().is_some() {
-        println!("\nFCM HTTP v1 never tells of a new token. Over the legacy JSON wire the emulator does:\n");
-        replaced.for_each(print_settled);
+        writeln!(
+            out,
+            "\nFCM HTTP v1 never tells of a new token. Over the legacy JSON wire the emulator does:\n"
+        )?;
     }
+    replaced.try_for_each(|done| print_settled(out, done))
+}
+
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
+pub(crate) fn unwritten(error: io::Error) -> String {
+    format!("the standard output: {error}")
 }
 
 /// Those who got the message.
@@ -127,7 +138,7 @@ pub(crate) fn number(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn print_settled(done: &Settled) {
+fn print_settled(out: &mut impl Write, done: &Settled) -> io::Result<()> {
     let outcome = match &done.outcome {
         Outcome::Accepted(_) => "accepted".to_owned(),
         Outcome::Failed(failure) => failure.code().to_string(),
@@ -138,11 +149,11 @@ fn print_settled(done: &Settled) {
         advice => advice.to_string(),
     };
     let device = done.target.as_token().map(Token::short).unwrap_or_default();
-    print_row(&device, &outcome, &done.attempts.to_string(), &advice);
+    print_row(out, &device, &outcome, &done.attempts.to_string(), &advice)
 }
 
-fn print_row(device: &str, outcome: &str, attempts: &str, advice: &str) {
-    println!("{device:<9}{outcome:<27}{attempts:<10}{advice}");
+fn print_row(out: &mut impl Write, device: &str, outcome: &str, attempts: &str, advice: &str) -> io::Result<()> {
+    writeln!(out, "{device:<9}{outcome:<27}{attempts:<10}{advice}")
 }
 
 /// No reply came to the last attempt, or one of a service in trouble: such have been seen to be delivered.

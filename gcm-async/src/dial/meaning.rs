@@ -9,6 +9,9 @@ const NOBODY: &str = "the server is not running, or its address is wrong";
 const STRANGER: &str = "the server's certificate is not trusted: if something in between opens TLS, its root certificate has to \
                         be handed in";
 
+/// Whoever answers does not speak TLS.
+const PLAIN: &str = "the server does not speak TLS at this port: is it one for http://?";
+
 /// An error, and first what it means.
 #[derive(Debug, thiserror::Error)]
 #[error("{meaning}")]
@@ -32,9 +35,10 @@ pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 }
 
 fn meaning(error: &io::Error) -> Option<&'static str> {
-    use rustls::{CertificateError, Error};
+    use rustls::{CertificateError, Error, InvalidMessage};
     match tls_error(error) {
         Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Some(STRANGER),
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => Some(PLAIN),
         None if error.kind() == io::ErrorKind::ConnectionRefused => Some(NOBODY),
         _ => None,
     }
@@ -43,13 +47,14 @@ fn meaning(error: &io::Error) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::explained;
-    use rustls::{CertificateError, Error};
+    use rustls::{CertificateError, Error, InvalidMessage};
     use std::error::Error as _;
     use std::io::{self, ErrorKind};
 
     #[test]
     fn an_error_with_a_meaning_says_it_first_and_keeps_its_kind() {
         let stranger = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let plain = Error::InvalidMessage(InvalidMessage::InvalidContentType);
         for (error, kind, words) in [
             (
                 ErrorKind::ConnectionRefused.into(),
@@ -60,6 +65,11 @@ mod tests {
                 io::Error::new(ErrorKind::InvalidData, stranger),
                 ErrorKind::InvalidData,
                 "the server's certificate is not trusted",
+            ),
+            (
+                io::Error::new(ErrorKind::InvalidData, plain),
+                ErrorKind::InvalidData,
+                "the server does not speak TLS at this port",
             ),
         ] {
             let system = error.to_string();
