@@ -111,7 +111,7 @@ struct Mint {
     /// The session of another that it waits for.
     waits_for: Option<u64>,
     /// What keeps its own from succeeding so far: no answer yet, or a failure that passes.
-    trouble: Option<Failure>,
+    trouble: Option<Box<Failure>>,
     /// The generation that it has last reported as accepted.
     proven: Option<u64>,
 }

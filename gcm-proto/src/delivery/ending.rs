@@ -200,7 +200,7 @@ impl Delivery {
             const ELSEWHERE: &str = "no access token: another delivery asks for one, and has none yet";
             Failure::new(Code::Connection, Sent::NotSent).with_detail(ELSEWHERE)
         };
-        let own = self.mint.trouble.clone();
+        let own = self.mint.trouble.as_deref().cloned();
         own.or_else(|| self.mint.waits_for.map(|_| other()))
     }
 

@@ -110,7 +110,7 @@ impl Delivery {
             }
         };
         let failure = from_token_endpoint(failure, exchange.request().uri());
-        self.mint.trouble = Some(failure.clone());
+        self.mint.trouble = Some(Box::new(failure.clone()));
         let is_final = self
             .gateway()
             .gate()

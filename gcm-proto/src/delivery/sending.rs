@@ -211,7 +211,7 @@ impl Delivery {
                 self.mint.session = Some(session);
                 self.mint.place = Some(self.flights.next_place());
                 let unanswered = Failure::new(Code::Connection, Sent::NotSent).with_detail("no answer");
-                self.mint.trouble = Some(from_token_endpoint(unanswered, request.uri()));
+                self.mint.trouble = Some(Box::new(from_token_endpoint(unanswered, request.uri())));
                 self.progress.requests += 1;
                 let flight = Flight::Mint {
                     exchange,
