@@ -100,11 +100,9 @@ async fn a_limit_that_is_lowered_is_kept() {
         let counter = Arc::clone(&counter);
         async move {
             frames.settings(Some(20)).await;
-            let mut streams = Vec::new();
-            while streams.len() < 20 {
-                let Some(stream) = frames.request().await else { return };
-                streams.push(stream);
-            }
+            let Some(mut streams) = frames.requests(20).await else {
+                return;
+            };
             frames.change_settings(Some(3)).await;
             // Until it has acknowledged that.
             while frames
@@ -172,11 +170,9 @@ async fn streams_above_the_last_id_of_a_goaway_are_sent_again_over_another_conne
                 }
                 return;
             }
-            let mut streams = Vec::new();
-            while streams.len() < 20 {
-                let Some(stream) = frames.request().await else { return };
-                streams.push(stream);
-            }
+            let Some(mut streams) = frames.requests(20).await else {
+                return;
+            };
             frames.go_away(streams[9], NO_ERROR).await;
             for stream in streams.drain(..10) {
                 counter.fetch_add(1, Ordering::SeqCst);
@@ -200,11 +196,9 @@ async fn a_peer_that_goes_away_in_two_steps_is_asked_once() {
         let counter = Arc::clone(&counter);
         async move {
             frames.settings(Some(20)).await;
-            let mut streams = Vec::new();
-            while streams.len() < 20 {
-                let Some(stream) = frames.request().await else { return };
-                streams.push(stream);
-            }
+            let Some(mut streams) = frames.requests(20).await else {
+                return;
+            };
             if number == 0 {
                 frames.go_away(u32::MAX >> 1, NO_ERROR).await;
                 frames.ping().await;
@@ -296,11 +290,9 @@ async fn a_peer_that_asks_for_calm_gets_half_as_much_at_once() {
         let seen = Arc::clone(&seen);
         async move {
             frames.settings(Some(40)).await;
-            let mut streams = Vec::new();
-            while streams.len() < 40 >> number {
-                let Some(stream) = frames.request().await else { return };
-                streams.push(stream);
-            }
+            let Some(mut streams) = frames.requests(40 >> number).await else {
+                return;
+            };
             // What the client does not hold back comes meanwhile.
             for _ in 0..50 {
                 frames.ping().await;
@@ -333,11 +325,9 @@ async fn several_connections_that_ask_for_calm_at_once_ask_once() {
         let (seen, both) = (Arc::clone(&seen), Arc::clone(&both));
         async move {
             frames.settings(Some(10)).await;
-            let mut streams = Vec::new();
-            while streams.len() < 10 {
-                let Some(stream) = frames.request().await else { return };
-                streams.push(stream);
-            }
+            let Some(streams) = frames.requests(10).await else {
+                return;
+            };
             if number < 2 {
                 both.wait().await;
                 frames.go_away(streams[9], ENHANCE_YOUR_CALM).await;

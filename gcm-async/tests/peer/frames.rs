@@ -121,6 +121,15 @@ impl Frames {
         }
     }
 
+    /// The streams of so many requests.
+    pub async fn requests(&mut self, count: usize) -> Option<Vec<u32>> {
+        let mut streams = Vec::with_capacity(count);
+        while streams.len() < count {
+            streams.push(self.request().await?);
+        }
+        Some(streams)
+    }
+
     /// The client may be gone: that is for it to tell.
     pub async fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
