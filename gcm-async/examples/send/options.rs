@@ -50,7 +50,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join("send");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/send");
         let mut options = Self {
             service_account: None,
             endpoint: None,
