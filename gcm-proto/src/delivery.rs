@@ -47,6 +47,7 @@
 mod ending;
 mod flights;
 mod landing;
+mod minting;
 mod progress;
 mod ready;
 mod recipients;
@@ -57,13 +58,14 @@ pub use flights::Ticket;
 pub use progress::Progress;
 
 use crate::now::Now;
-use crate::outcome::{Failure, Outcome, Position, Settled};
+use crate::outcome::{Outcome, Position, Settled};
 use crate::policy::Draws;
 use crate::target::Target;
 use crate::transport::TransportError;
 use ending::Ending;
 use flights::{Flight, Flights};
 use http::{Request, Response};
+use minting::Mint;
 use ready::Ready;
 use recipients::{Key, Recipient, Recipients, State};
 use retries::Retries;
@@ -99,21 +101,6 @@ pub struct Delivery {
     held_until: Duration,
     mint: Mint,
     progress: Progress,
-}
-
-/// This delivery's part in minting.
-#[derive(Default)]
-struct Mint {
-    /// The session whose lease it holds.
-    session: Option<u64>,
-    /// Where its request flies.
-    place: Option<u32>,
-    /// The session of another that it waits for.
-    waits_for: Option<u64>,
-    /// What keeps its own from succeeding so far: no answer yet, or a failure that passes.
-    trouble: Option<Box<Failure>>,
-    /// The generation that it has last reported as accepted.
-    proven: Option<u64>,
 }
 
 /// What is to be done next.

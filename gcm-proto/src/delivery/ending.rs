@@ -194,16 +194,6 @@ impl Delivery {
         self.settle_failed(key, failure);
     }
 
-    /// What keeps this delivery from sending, when that is the want of an access token.
-    fn hindrance(&self) -> Option<Failure> {
-        let other = || {
-            const ELSEWHERE: &str = "no access token: another delivery asks for one, and has none yet";
-            Failure::new(Code::Connection, Sent::NotSent).with_detail(ELSEWHERE)
-        };
-        let own = self.mint.trouble.as_deref().cloned();
-        own.or_else(|| self.mint.waits_for.map(|_| other()))
-    }
-
     fn is_flying(&self, key: Key) -> bool {
         let state = self.recipients.get(key).map(|recipient| recipient.state);
         matches!(state, Some(State::Flying(_)))

@@ -3,14 +3,12 @@
 use super::Delivery;
 use super::flights::Members;
 use super::recipients::{Key, State};
-use crate::credentials::Grant;
-use crate::exchange::{Exchange, Refusal, Scope};
+use crate::exchange::{Refusal, Scope};
 use crate::gateway::{Flying, Refused401, Returned, capped};
-use crate::now::Now;
 use crate::outcome::{Code, Failure, Outcome, Sent};
 use crate::policy::Duplicates;
 use crate::transport::TransportError;
-use http::{Response, StatusCode, Uri};
+use http::{Response, StatusCode};
 use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
@@ -65,81 +63,6 @@ impl Delivery {
             }
             Err(refusal) => self.refused(members.into_vec(), &refusal, token),
         }
-    }
-
-    /// The reply to a request for an access token.
-    pub(super) fn land_mint<B: AsRef<[u8]>>(
-        &mut self,
-        exchange: &(dyn Exchange<Reply = Grant> + Send + Sync),
-        session: u64,
-        asked: Duration,
-        result: Result<Response<B>, TransportError>,
-        now: Now,
-    ) {
-        self.mint.place = None;
-        let (passing, failure) = match result {
-            Ok(reply) => {
-                let (head, body) = reply.into_parts();
-                match exchange.read(&head, body.as_ref()) {
-                    Ok(grant) => {
-                        self.mint.session = None;
-                        self.mint.trouble = None;
-                        self.gateway().gate().granted(grant, Some(session), asked, now.mono);
-                        return;
-                    }
-                    Err(refusal) => {
-                        if self.corrects_clock(&refusal, session, now) {
-                            return;
-                        }
-                        let passing = refusal.is_retriable();
-                        let wait = refusal
-                            .retry_after()
-                            .map_or(Duration::ZERO, |after| after.delay(now.wall));
-                        let cap = self.longest_mint(now);
-                        let mut failure = refusal.to_failure(now.wall);
-                        if let Refusal::Unreadable(unreadable) = &refusal {
-                            failure = failure.with_detail(unreadable.to_string());
-                        }
-                        (passing.then_some(wait).filter(|wait| *wait <= cap), failure)
-                    }
-                }
-            }
-            Err(error) => {
-                let passing = !error.is_hopeless();
-                (passing.then_some(Duration::ZERO), transport_failure(&error))
-            }
-        };
-        let failure = from_token_endpoint(failure, exchange.request().uri());
-        self.mint.trouble = Some(Box::new(failure.clone()));
-        let is_final = self
-            .gateway()
-            .gate()
-            .mint_failed(session, passing, failure.clone(), now.mono);
-        if is_final || self.has_ended() {
-            self.give_lease_back();
-        }
-        if is_final {
-            self.mint.session = None;
-            self.halt(failure);
-        }
-    }
-
-    /// How long the next try of a mint may be put off: nobody who waits for a first token outlasts the time to give up.
-    fn longest_mint(&self, now: Now) -> Duration {
-        let policy = &self.gateway().settings().policy;
-        match self.gateway().gate().live(now.mono) {
-            Some(_) => policy.retry_after_cap,
-            None => policy.retry_after_cap.min(policy.give_up_after),
-        }
-    }
-
-    /// Whether the refusal of a mint is mended by asking again with the clock that it came with.
-    fn corrects_clock(&self, refusal: &Refusal, session: u64, now: Now) -> bool {
-        let sent = refusal.date().filter(|_| *refusal.code() == Code::ClockSkew);
-        sent.is_some_and(|sent| {
-            let mut gate = self.gateway().gate();
-            gate.correct_clock(session, sent, now.wall, now.mono)
-        })
     }
 
     /// The service has accepted the message for somebody.
@@ -452,23 +375,13 @@ fn is_in_body(exchange: &Flying, status: StatusCode) -> bool {
 }
 
 /// A transport's failure as a recipient's.
-fn transport_failure(error: &TransportError) -> Failure {
+pub(super) fn transport_failure(error: &TransportError) -> Failure {
     let code = if error.is_hopeless() {
         Code::Unreachable
     } else {
         Code::Connection
     };
     Failure::new(code, error.sent()).with_detail(chain(error))
-}
-
-/// A mint's failure as that of a recipient, who does not know which of two hosts it is about.
-pub(super) fn from_token_endpoint(failure: Failure, endpoint: &Uri) -> Failure {
-    let host = endpoint.authority().map_or("", |authority| authority.as_str());
-    let detail = match failure.detail() {
-        Some(detail) => format!("no access token from {host}: {detail}"),
-        None => format!("no access token from {host}"),
-    };
-    failure.with_detail(detail)
 }
 
 /// The error and its causes on one line, bounded: a foreign error's text may hold anything.

@@ -1,13 +1,12 @@
 //! Which request leaves next, and whether it may, is decided here.
 
 use super::flights::{Flight, Members};
-use super::landing::{chain, from_token_endpoint};
 use super::recipients::{Key, State};
 use super::{Call, Delivery};
-use crate::credentials::{AccessToken, Minting};
+use crate::credentials::AccessToken;
 use crate::exchange::Undeliverable;
 use crate::gateway::{Admission, Flying, MintStep};
-use crate::outcome::{Code, Failure, Sent};
+use crate::outcome::Failure;
 use std::time::{Duration, SystemTime};
 
 /// What could leave now.
@@ -43,12 +42,6 @@ impl Delivery {
             if !self.settled.is_empty() {
                 return Err(None);
             }
-        }
-    }
-
-    pub(super) fn give_lease_back(&mut self) {
-        if let Some(session) = self.mint.session.take() {
-            self.gateway().gate().give_back(session);
         }
     }
 
@@ -193,66 +186,10 @@ impl Delivery {
         let ticket = self.flights.insert(&self.identity, flight);
         Call { ticket, request }
     }
-
-    /// Asks for a token, or takes the one there is.
-    fn mint(&mut self, session: u64) -> Result<Pass, Option<Duration>> {
-        let Some(credential) = self.gateway().settings().credential.clone() else {
-            return Ok(Pass::Free);
-        };
-        // One that was lost is not waited for any more.
-        if let Some(place) = self.mint.place.take() {
-            self.flights.abandon(place);
-        }
-        let now = self.now;
-        let wall = self.gateway().gate().wall(now.wall);
-        match credential.mint(wall) {
-            Ok(Minting::Exchange(exchange)) => {
-                let request = exchange.request();
-                self.mint.session = Some(session);
-                self.mint.place = Some(self.flights.next_place());
-                let unanswered = Failure::new(Code::Connection, Sent::NotSent).with_detail("no answer");
-                self.mint.trouble = Some(Box::new(from_token_endpoint(unanswered, request.uri())));
-                self.progress.requests += 1;
-                let flight = Flight::Mint {
-                    exchange,
-                    session,
-                    asked: now.mono,
-                };
-                let ticket = self.flights.insert(&self.identity, flight);
-                Ok(Pass::Mint(Box::new(Call { ticket, request })))
-            }
-            Ok(Minting::Granted(grant)) => {
-                self.mint.session = None;
-                let (token, generation) = self.gateway().gate().granted(grant, Some(session), now.mono, now.mono);
-                Ok(Pass::Token(token, generation))
-            }
-            Err(error) => {
-                self.mint.session = None;
-                let failure = Failure::new(Code::NoAccessToken, Sent::NotSent).with_detail(chain(&error));
-                let is_final = self
-                    .gateway()
-                    .gate()
-                    .mint_failed(session, None, failure.clone(), now.mono);
-                if is_final {
-                    self.halt(failure);
-                    return Err(None);
-                }
-                // The old token lives, and no other is asked for just now.
-                match self.gateway().gate().token(now.mono, None) {
-                    MintStep::Use(token, generation) => Ok(Pass::Token(token, generation)),
-                    MintStep::Mint(session) => {
-                        self.gateway().gate().give_back(session);
-                        Err(None)
-                    }
-                    MintStep::Wait(_, delay) => Err(Some(now.mono.saturating_add(delay))),
-                }
-            }
-        }
-    }
 }
 
 /// How a message passes the gate.
-enum Pass {
+pub(super) enum Pass {
     Free,
     Token(AccessToken, u64),
     Mint(Box<Call>),
