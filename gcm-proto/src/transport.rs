@@ -18,6 +18,7 @@ use std::time::Duration;
 pub struct TransportError {
     sent: Sent,
     head: Option<Box<Parts>>,
+    given_back: bool,
     hopeless: bool,
     pause: Option<Duration>,
     source: Box<dyn Error + Send + Sync>,
@@ -27,6 +28,15 @@ impl TransportError {
     /// The service certainly did not get the request: the connection was refused, a name was not found, TLS failed.
     pub fn not_sent(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Sent::NotSent, None, source.into())
+    }
+
+    /// The peer gave the request back unprocessed, over a connection that stood: an HTTP/2 `GOAWAY` whose last stream is an
+    /// earlier one, or `REFUSED_STREAM` (RFC 9113, sections 6.8 and 8.7). It was not sent, and says nothing against the service.
+    pub fn given_back(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            given_back: true,
+            ..Self::not_sent(source)
+        }
     }
 
     /// The service may have got the request: anything that went wrong after the first byte was handed over.
@@ -63,6 +73,11 @@ impl TransportError {
         self.head.as_deref()
     }
 
+    /// Whether the peer gave the request back unprocessed.
+    pub fn is_given_back(&self) -> bool {
+        self.given_back
+    }
+
     /// Whether no retry can help.
     pub fn is_hopeless(&self) -> bool {
         self.hopeless
@@ -77,6 +92,7 @@ impl TransportError {
         Self {
             sent,
             head,
+            given_back: false,
             hopeless: false,
             pause: None,
             source,
@@ -90,6 +106,7 @@ impl fmt::Debug for TransportError {
         f.debug_struct("TransportError")
             .field("sent", &self.sent)
             .field("status", &self.head.as_ref().map(|head| head.status))
+            .field("given_back", &self.given_back)
             .field("hopeless", &self.hopeless)
             .field("pause", &self.pause)
             .field("source", &self.source)
