@@ -202,6 +202,10 @@ struct Particulars {
     code: Code,
     sent: Sent,
     attempts: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    unsent: u32,
+    #[serde(default, skip_serializing_if = "is_false")]
+    contradicted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cause: Option<Code>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -214,6 +218,16 @@ struct Particulars {
     details: Option<Box<Details>>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Failure {
     /// A failure of one attempt.
     pub fn new(code: Code, sent: Sent) -> Self {
@@ -221,6 +235,8 @@ impl Failure {
             code,
             sent,
             attempts: 1,
+            unsent: 0,
+            contradicted: false,
             cause: None,
             status: None,
             retry_after: None,
@@ -247,6 +263,27 @@ impl Failure {
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
+        self
+    }
+
+    /// With the number of tries that were certainly not sent.
+    #[must_use]
+    pub fn with_unsent(mut self, unsent: u32) -> Self {
+        self.0.unsent = unsent;
+        self
+    }
+
+    /// With how far the riskiest try got.
+    #[must_use]
+    pub(crate) fn with_sent(mut self, sent: Sent) -> Self {
+        self.0.sent = sent;
+        self
+    }
+
+    /// A verdict on the project, its endpoint or credentials that is not believed, since they have worked.
+    #[must_use]
+    pub(crate) fn contradicted(mut self) -> Self {
+        self.0.contradicted = true;
         self
     }
 
@@ -281,14 +318,26 @@ impl Failure {
         self.0.cause.as_ref()
     }
 
-    /// How far the last attempt got.
+    /// How far the riskiest of its tries got: that one may have been sent outweighs an answer to another, and both outweigh
+    /// that one was not sent.
     pub fn sent(&self) -> Sent {
         self.0.sent
     }
 
-    /// Attempts made; 0 when it was never tried.
+    /// Attempts made: what was or may have been sent. 0 when nothing ever was.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
+    }
+
+    /// Tries that were certainly not sent, beside the attempts.
+    pub fn unsent(&self) -> u32 {
+        self.0.unsent
+    }
+
+    /// Whether it is a verdict on the project, its endpoint or credentials although they have worked: it is not believed, and
+    /// the advice is to send again.
+    pub fn is_contradicted(&self) -> bool {
+        self.0.contradicted
     }
 
     /// The HTTP status of the last answer.
@@ -317,15 +366,19 @@ impl Failure {
         matches!(self.advice(), Advice::Retry(_))
     }
 
-    /// What to do with this recipient in one's own database. One that was not tried gets the advice of the cause, but for
-    /// [`Advice::Remove`]: nothing was said of its token.
+    /// What to do with this recipient in one's own database. One that was not tried gets the advice of the cause, but never
+    /// [`Advice::Keep`] or [`Advice::Remove`]: nothing was sent to it, and nothing said of its token.
     pub fn advice(&self) -> Advice {
-        match &self.0.cause {
-            Some(cause) => match cause.advice(self.0.retry_after) {
-                Advice::Remove => Advice::Keep,
+        let retry = || Advice::Retry(self.0.retry_after);
+        if self.0.contradicted {
+            return retry();
+        }
+        match (&self.0.code, &self.0.cause) {
+            (Code::NotAttempted, Some(cause)) => match cause.advice(self.0.retry_after) {
+                Advice::Remove | Advice::Keep => retry(),
                 advice => advice,
             },
-            None => self.0.code.advice(self.0.retry_after),
+            (code, _) => code.advice(self.0.retry_after),
         }
     }
 }
@@ -349,6 +402,9 @@ impl fmt::Display for Failure {
         }
         if self.0.attempts > 1 {
             write!(f, ", {} attempts", self.0.attempts)?;
+        }
+        if self.0.unsent > 1 {
+            write!(f, ", {} tries not sent", self.0.unsent)?;
         }
         if let Some(detail) = &self.0.detail {
             write!(f, ": {detail}")?;

@@ -147,6 +147,7 @@ impl Code {
             | Self::DeviceQuotaExceeded
             | Self::Connection
             | Self::NotAttempted
+            | Self::Unreadable
             | Self::Cancelled => Advice::Retry(delay),
             Self::MissingRegistration
             | Self::InvalidPackageName
@@ -167,7 +168,7 @@ impl Code {
             | Self::NoAccessToken
             | Self::Unreachable => Advice::FixCredentials,
             Self::DeprecatedApi | Self::EndpointGone => Advice::ServiceGone,
-            Self::Unreadable | Self::Expired | Self::Other(_) => Advice::Keep,
+            Self::Expired | Self::Other(_) => Advice::Keep,
         }
     }
 }
