@@ -120,6 +120,11 @@ impl Delivery {
                     accepted = true;
                     self.settle(key, outcome);
                 }
+                // It was taken, as likely as not, and another try would read the same.
+                Outcome::Failed(failure) if *failure.code() == Code::Unreadable => {
+                    recipient.got(Sent::MaybeSent);
+                    self.settle_failed(key, failure);
+                }
                 Outcome::Failed(failure) if failure.is_retriable() => {
                     let [passing, by_rate] = &mut again;
                     let (failed, seen) = if failure.code().is_rate_limit() {

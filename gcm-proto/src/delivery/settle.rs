@@ -282,7 +282,9 @@ impl Delivery {
         if recipient.deadline.is_some() {
             failure = failure.with_sent(recipient.riskiest);
         }
-        failure = failure.with_attempts(recipient.attempts).with_unsent(recipient.unsent);
+        // A token that was refused costs no attempt, but somebody was asked.
+        let attempts = recipient.attempts.max(u32::from(recipient.riskiest != Sent::NotSent));
+        failure = failure.with_attempts(attempts).with_unsent(recipient.unsent);
         if recipient.last_is_verdict && self.gateway().gate(|gate| gate.has_worked()) {
             failure = failure.contradicted();
         }

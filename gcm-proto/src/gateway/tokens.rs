@@ -3,7 +3,7 @@
 use super::health::Row;
 use crate::credentials::{AccessToken, Grant};
 use crate::outcome::Failure;
-use crate::policy::{Jitter, doubled};
+use crate::policy::{doubled, part};
 use std::time::{Duration, SystemTime};
 
 /// A mint is taken over after this: its holder is gone, or its reply is late.
@@ -221,7 +221,8 @@ impl Tokens {
             return;
         }
         self.lease = None;
-        let wait = Jitter::Above.spread(doubled(FIRST_WAIT, self.failed).min(LONGEST_WAIT), draw);
+        let wait = doubled(FIRST_WAIT, self.failed).min(LONGEST_WAIT);
+        let wait = wait.saturating_add(part(wait / 10, draw));
         self.failed = self.failed.saturating_add(1);
         self.due = now.saturating_add(wait.max(asked));
         self.trouble = Some(failure);
