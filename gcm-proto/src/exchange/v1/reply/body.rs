@@ -237,10 +237,7 @@ fn is_not_a_token(sentence: &str) -> bool {
 
 /// Whether a violation is of the field that holds the registration.
 fn is_of_token(field: &str) -> bool {
-    let field = field.trim();
-    ["message.token", "message.fid"]
-        .iter()
-        .any(|name| field.eq_ignore_ascii_case(name))
+    matches!(field.trim(), "message.token" | "message.fid")
 }
 
 struct Collected<'s> {
@@ -337,8 +334,11 @@ impl Collected<'_> {
             let Some(one) = object::<Violation<'_>>(one.get()) else {
                 return;
             };
-            let says = |raw, is: fn(&str) -> bool| scalar(raw).is_some_and(|text| is(&text));
-            self.names_token |= says(one.field, is_of_token) || says(one.description, is_not_a_token);
+            let field = scalar(one.field).unwrap_or_default();
+            // The field may be missing, or be the whole message's.
+            let may_say = matches!(&*field, "" | "message");
+            let says = may_say && scalar(one.description).is_some_and(|text| is_not_a_token(&text));
+            self.names_token |= is_of_token(&field) || says;
             if self.details.violations.len() < ENTRIES {
                 let violation = FieldViolation {
                     field: self.shown_text(one.field),
@@ -619,6 +619,6 @@ mod tests {
         assert_eq!(details.violations.len(), 16);
         assert!(details.violations[0].field.len() <= 512 + '…'.len_utf8());
         assert_eq!(details.info.unwrap().metadata.len(), 16);
-        assert_eq!(details.other.len(), 14);
+        assert_eq!(details.other.len(), 16);
     }
 }
