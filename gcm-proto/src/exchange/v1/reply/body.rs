@@ -83,7 +83,7 @@ impl Body {
         });
         let text = match &*inner {
             [only] => only,
-            _ if is_list => return Ok(Self::Json),
+            _ if is_list => return Err(Unclear::of("one reply")),
             _ => text,
         };
         let Some(top) = Top::read(text) else {
