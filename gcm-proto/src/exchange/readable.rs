@@ -77,28 +77,43 @@ fn is_encoded(value: &HeaderValue) -> bool {
 /// The charset that a media type names (RFC 9110 section 8.3.2); none for one that bytes of ASCII do not stand for themselves in,
 /// or that is not known here.
 fn named(kind: &[u8]) -> Option<Charset> {
-    /// Supersets of ASCII that servers of western pages name.
+    /// Beginnings of supersets of ASCII that servers name.
     const AT_LEAST: [&[u8]; 4] = [b"iso-8859-", b"windows-125", b"latin", b"cp125"];
+    const UTF_8: [&[u8]; 5] = [b"utf-8", b"", b"utf8", b"us-ascii", b"ascii"];
     let mut parameters = kind.split(|c| *c == b';').skip(1);
     let charset = parameters.find_map(|parameter| {
         let at = parameter.iter().position(|c| *c == b'=')?;
         let (name, value) = parameter.split_at(at);
-        let quoted = |c: &u8| *c == b'"' || *c == b'\'' || c.is_ascii_whitespace();
-        let value = value.get(1..)?;
-        let start = value.iter().position(|c| !quoted(c)).unwrap_or(value.len());
-        let end = value.iter().rposition(|c| !quoted(c)).map_or(start, |last| last + 1);
         name.trim_ascii()
             .eq_ignore_ascii_case(b"charset")
-            .then(|| value.get(start..end))?
+            .then(|| unquoted(value.get(1..).unwrap_or_default()))
     });
-    let Some(charset) = charset.map(<[u8]>::to_ascii_lowercase) else {
+    let Some(charset) = charset else {
         return Some(Charset::Utf8);
     };
-    match &*charset {
-        b"" | b"utf-8" | b"utf8" | b"us-ascii" | b"ascii" => Some(Charset::Utf8),
-        other if AT_LEAST.iter().any(|start| other.starts_with(start)) => Some(Charset::AsciiAtLeast),
-        _ => None,
+    let begins = |start: &&[u8]| {
+        let begin = charset.get(..start.len()).unwrap_or_default();
+        begin.eq_ignore_ascii_case(start)
+    };
+    if UTF_8.iter().any(|name| charset.eq_ignore_ascii_case(name)) {
+        Some(Charset::Utf8)
+    } else if AT_LEAST.iter().any(begins) {
+        Some(Charset::AsciiAtLeast)
+    } else {
+        None
     }
+}
+
+/// Without the quotes and blanks around it.
+fn unquoted(mut value: &[u8]) -> &[u8] {
+    let is_around = |c: &u8| matches!(c, b'"' | b'\'') || c.is_ascii_whitespace();
+    while let Some((_, rest)) = value.split_first().filter(|(first, _)| is_around(first)) {
+        value = rest;
+    }
+    while let Some((_, rest)) = value.split_last().filter(|(last, _)| is_around(last)) {
+        value = rest;
+    }
+    value
 }
 
 /// Any JSON, read to its end and not kept.
