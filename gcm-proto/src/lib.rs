@@ -26,6 +26,7 @@ mod now;
 mod policy;
 mod secret;
 mod target;
+mod text;
 mod transport;
 
 #[cfg(feature = "emulator")]

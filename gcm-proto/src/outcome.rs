@@ -4,7 +4,6 @@
 
 mod code;
 mod details;
-mod one_line;
 mod report;
 mod short_text;
 
@@ -13,7 +12,7 @@ pub use details::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation}
 pub use report::{Position, Report, Settled};
 
 use crate::names::Token;
-use one_line::OneLine;
+use crate::text::OneLine;
 use serde::{Deserialize, Serialize};
 use short_text::ShortText;
 use std::fmt;
@@ -216,6 +215,10 @@ struct Particulars {
     detail: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     details: Option<Box<Details>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<Box<Reach>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    doubted: Option<Code>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
@@ -242,6 +245,8 @@ impl Failure {
             retry_after: None,
             detail: None,
             details: None,
+            group: None,
+            doubted: None,
         }))
     }
 
@@ -308,6 +313,19 @@ impl Failure {
         self
     }
 
+    /// With the members of a device group that were not reached.
+    #[must_use]
+    pub fn with_reach(mut self, reach: Reach) -> Self {
+        self.0.group = Some(Box::new(reach));
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_doubted(mut self, verdict: Code) -> Self {
+        self.0.doubted = Some(verdict);
+        self
+    }
+
     /// What went wrong.
     pub fn code(&self) -> &Code {
         &self.0.code
@@ -361,6 +379,29 @@ impl Failure {
         self.0.details.as_deref()
     }
 
+    /// The members of a device group, when it was the target and the service said that none was reached: send to these as
+    /// tokens, after a while.
+    pub fn reach(&self) -> Option<&Reach> {
+        self.0.group.as_deref()
+    }
+
+    /// The verdict on the registration that the service gave while it said that it was failing itself: a 503 that carries
+    /// `UNREGISTERED`, for instance. Not believed by itself; the same verdict a second time is.
+    ///
+    /// Only the target's registration can be doubted: there is none for a topic or a condition.
+    #[allow(dead_code)] // for the delivery machine
+    pub(crate) fn doubted(&self) -> Option<&Code> {
+        self.0.doubted.as_ref()
+    }
+
+    /// Whether the verdict would remove the registration, and is the one that a wrong payload was seen to bring about as well:
+    /// an `INVALID_ARGUMENT` of FCM v1 about `message.token` (firebase-ios-sdk 4605, firebase-php 700).
+    #[allow(dead_code)] // for the delivery machine
+    pub(crate) fn wants_second_opinion(&self) -> bool {
+        // The details tell v1 from the legacy wires, whose code of the same name is FCM's word on the token alone.
+        self.0.code == Code::InvalidRegistration && self.0.cause.is_none() && self.0.details.is_some()
+    }
+
     /// Whether sending the same message to the same recipient later can help.
     pub fn is_retriable(&self) -> bool {
         matches!(self.advice(), Advice::Retry(_))
@@ -405,6 +446,9 @@ impl fmt::Display for Failure {
         }
         if self.0.unsent > 1 {
             write!(f, ", {} tries not sent", self.0.unsent)?;
+        }
+        if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {
+            write!(f, ", {} members not reached", reach.unreached.len())?;
         }
         if let Some(detail) = &self.0.detail {
             write!(f, ": {detail}")?;
