@@ -35,7 +35,6 @@ pub(super) fn read<'a>(
         ask,
         head,
         said: Said::read(body),
-        body,
         secrets,
     };
     if head.status.is_success() {
@@ -58,7 +57,6 @@ struct Said {
 struct Reading<'a, I> {
     ask: &'a Ask,
     head: &'a Parts,
-    body: &'a [u8],
     said: Option<Said>,
     secrets: I,
 }
@@ -102,7 +100,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
                 status: self.head.status,
                 expected: "a reply of a token endpoint",
                 at: None,
-                excerpt: self.excerpt(),
+                excerpt: Box::default(),
                 retry_after: RetryAfter::read(&self.head.headers),
             });
         };
@@ -111,7 +109,9 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
                 self.line(&format!("{}: {}", said.error, said.description))
             }
             Some(said) if !said.error.is_empty() => self.line(&said.error),
-            _ => self.excerpt(),
+            // Of no other text is it known that it is meant to be read: whoever answers may be a stranger, or a server that a
+            // stranger has us ask.
+            _ => Box::default(),
         };
         Refusal::Refused(Refused {
             status: self.head.status,
@@ -127,6 +127,10 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
 
     /// The code that counts, and what to do. None for a status that is none of this protocol.
     fn verdict(&self) -> Option<(Code, &'static str)> {
+        if matches!(self.ask, Ask::Metadata) && self.head.status == http::StatusCode::NOT_FOUND {
+            // While a machine starts, its account is not there yet ("About Workload Identity Federation for GKE", limitations).
+            return Some((Code::Unavailable, self.ask.hint_of_absence()));
+        }
         let by_status = of_status(self.head.status).map(|(code, _)| code);
         if let Some(passing) = by_status.clone().filter(Code::is_retriable) {
             return Some((passing, ""));
@@ -176,10 +180,6 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
     fn line(&self, text: &str) -> Box<str> {
         scrub::line(text, scrub::KEPT, self.secrets.clone())
     }
-
-    fn excerpt(&self) -> Box<str> {
-        scrub::excerpt(self.body, self.secrets.clone())
-    }
 }
 
 /// What Google's endpoint says of an assertion, recorded in 2026, and what each means for whoever set this up.
@@ -206,7 +206,9 @@ impl Ask {
     /// What to do when there is no token at that address.
     fn hint_of_absence(&self) -> &'static str {
         match self {
-            Self::Metadata => "has this machine a service account?",
+            Self::Metadata => {
+                "has this machine a service account, and its pod one by workload identity (GKE needs some seconds after the start)?"
+            }
             Self::Assertion(_) | Self::Refresh { .. } => "is token_uri right?",
         }
     }
