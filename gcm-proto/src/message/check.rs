@@ -23,7 +23,8 @@ pub(super) fn not_empty(field: &str, text: Option<&str>) -> Checked {
 
 pub(super) fn time_to_live(field: &str, time: Option<Duration>) -> Checked {
     match time {
-        Some(given) if given > Message::MAX_TIME_TO_LIVE => Err(MessageError::TimeToLive {
+        // A fraction is rounded down by the service.
+        Some(given) if given.as_secs() > Message::MAX_TIME_TO_LIVE.as_secs() => Err(MessageError::TimeToLive {
             field: field.to_owned(),
             given,
         }),

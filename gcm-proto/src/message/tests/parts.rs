@@ -640,9 +640,9 @@ fn a_time_to_live_of_android_is_at_most_four_weeks() {
     }
     let longest = Android::new().ttl(Message::MAX_TIME_TO_LIVE);
     assert!(Message::builder().android(longest).build().is_ok());
+    // The service rounds a fraction down.
     let barely = Android::new().ttl(Message::MAX_TIME_TO_LIVE + Duration::from_nanos(1));
-    let error = refused(Message::builder().android(barely)).to_string();
-    assert_eq!(error, "android.ttl is 2419201 seconds, 2419200 at most are allowed");
+    assert!(Message::builder().android(barely).build().is_ok());
 }
 
 #[test]
