@@ -16,7 +16,9 @@ pub enum MessageError {
         given: Duration,
     },
     /// A data key that the services keep for themselves (`InvalidDataKey`).
-    #[error("{field} key {key:?} is reserved: from, message_type and all that begins with google or gcm")]
+    #[error(
+        "{field} key {key:?} is reserved: from, message_type, gcm and all that begins with google. or gcm.notification."
+    )]
     ReservedKey {
         /// The map: `data`, or that of a part.
         field: String,
