@@ -46,13 +46,11 @@ pub(crate) enum Returned {
 impl Prepared {
     pub(super) fn new(gateway: Gateway, message: &Message) -> Result<Self, Undeliverable> {
         let way = &gateway.settings().way;
-        let limits = way.limits();
         let encoded = match way {
             Way::Plaintext(route) => Encoded::Plaintext(plaintext::Encoded::new(route, message)?),
             Way::Json(route) => Encoded::Json(json::Encoded::new(route, message)?),
             Way::V1(route) => Encoded::V1(v1::Encoded::new(route, message)?),
         };
-        message.payload_room(limits.payload_to_tokens.max(limits.payload_to_topics))?;
         Ok(Self {
             gateway,
             encoded,
