@@ -505,6 +505,7 @@ impl<'a> Sim<'a> {
                 delivery.poll_settled(self.now)
             };
             self.counts.polls += 1;
+            self.counts.second(at).polls += 1;
             match step {
                 Step::Send(call) => self.send(of, call.ticket, &call.request),
                 Step::Settle(done) => self.settle(of, &done),

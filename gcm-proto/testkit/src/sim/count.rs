@@ -32,6 +32,8 @@ impl Bits {
 pub struct Second {
     /// Requests that left, mints included.
     pub requests: u32,
+    /// Calls of `poll` and `poll_settled`.
+    pub polls: u32,
     /// Recipients that settled as accepted.
     pub accepted: u32,
     /// Recipients that settled with the advice to send again.

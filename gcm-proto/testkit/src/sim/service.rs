@@ -156,11 +156,8 @@ impl Service<'_> {
         let latency = self.latency();
         let refused = || TransportError::not_sent("connection refused");
         Some(match fate {
-            Fate::Served => {
-                let reply = self.serve(request, mint, to, at, counts);
-                // The reply comes back after the request has: what it allows is counted from there.
-                (latency, Ok(reply))
-            }
+            Fate::Served => (latency, Ok(self.serve(request, mint, to, at, counts))),
+            Fate::Late(after) => (*after, Ok(self.serve(request, mint, to, at, counts))),
             Fate::ReplyLost(after) => {
                 self.serve(request, mint, to, at, counts);
                 (*after, Err(TransportError::maybe_sent("connection reset by peer")))
@@ -171,6 +168,10 @@ impl Service<'_> {
                     latency,
                     Err(TransportError::body_lost(head, "connection reset by peer")),
                 )
+            }
+            Fate::HeadAlone(status) => {
+                let (head, _) = respond(&Answer::status(*status)).into_parts();
+                (latency, Err(TransportError::body_lost(head, "connection reset by peer")))
             }
             Fate::Hangs(after) => (*after, Err(TransportError::maybe_sent("no reply in time"))),
             Fate::Refused(after) => (*after, Err(refused())),

@@ -8,10 +8,14 @@ use std::time::Duration;
 pub enum Fate {
     /// The service takes it up, and its reply comes.
     Served,
+    /// The service takes it up, and its reply comes after this time.
+    Late(Duration),
     /// The service takes it up, and its reply is lost: the transport gives up after this time.
     ReplyLost(Duration),
     /// The service takes it up, and of its reply the head comes alone.
     BodyLost,
+    /// The head of a reply with this status comes alone, and nothing is taken up.
+    HeadAlone(u16),
     /// It reaches nobody who answers: the transport gives up after this time, and cannot know.
     Hangs(Duration),
     /// No connection after this time: not sent.
