@@ -102,6 +102,8 @@ pub struct Sim<'a> {
     hungry: VecDeque<usize>,
     unfinished: usize,
     woken: Arc<Mutex<Vec<usize>>>,
+    /// Polls since time last passed.
+    polls_at_once: u64,
     reported: Bits,
     counts: Counts,
 }
@@ -175,6 +177,7 @@ impl<'a> Sim<'a> {
             hungry: VecDeque::new(),
             unfinished: 0,
             woken: Arc::default(),
+            polls_at_once: 0,
             reported: Bits::default(),
             counts: Counts::default(),
         }
@@ -353,7 +356,7 @@ impl<'a> Sim<'a> {
             let Some(Reverse(next)) = self.events.peek().copied() else {
                 break;
             };
-            if next.at > self.limit || self.counts.polls > 2_000_000_000 {
+            if next.at > self.limit {
                 break;
             }
             self.advance(next.at);
@@ -379,6 +382,9 @@ impl<'a> Sim<'a> {
             .find(|(from, until)| *from <= to && to < *until)
             .copied();
         let to = frozen.map_or(to, |(_, until)| until);
+        if to > self.at() {
+            self.polls_at_once = 0;
+        }
         self.now = self.start.after(to.max(self.at()));
         if frozen.is_some() {
             for of in 0..self.driven.len() {
@@ -505,6 +511,16 @@ impl<'a> Sim<'a> {
                 delivery.poll_settled(self.now)
             };
             self.counts.polls += 1;
+            self.polls_at_once += 1;
+            // Each recipient can be sent to, settle and be let in; more than that is a loop in which no time passes.
+            let most = 100_000 + 20 * u64::from(self.recipients);
+            assert!(self.polls_at_once < most, "no time passes: {}", self.counts.line());
+            let most = 2_000_000 + 200 * u64::from(self.recipients);
+            assert!(
+                self.counts.polls < most,
+                "asked too often, at {at:?}: {}",
+                self.counts.line()
+            );
             self.counts.second(at).polls += 1;
             match step {
                 Step::Send(call) => self.send(of, call.ticket, &call.request),

@@ -32,7 +32,8 @@ fn trial_w08_a_reply_that_comes_after_the_time_to_give_up_counts() {
     let counts = campaign(1)
         .script(move |ask| match (ask.mint, std::mem::replace(&mut lost, true)) {
             (true, _) => None,
-            (false, true) => Some(Fate::Late(GIVE_UP)),
+            // More than ten seconds after the first left.
+            (false, true) => Some(Fate::Late(GIVE_UP - 20 * SECOND)),
             (false, false) => Some(Fate::Hangs(30 * SECOND)),
         })
         .run();

@@ -171,7 +171,10 @@ impl Service<'_> {
             }
             Fate::HeadAlone(status) => {
                 let (head, _) = respond(&Answer::status(*status)).into_parts();
-                (latency, Err(TransportError::body_lost(head, "connection reset by peer")))
+                (
+                    latency,
+                    Err(TransportError::body_lost(head, "connection reset by peer")),
+                )
             }
             Fate::Hangs(after) => (*after, Err(TransportError::maybe_sent("no reply in time"))),
             Fate::Refused(after) => (*after, Err(refused())),

@@ -172,6 +172,21 @@ impl Spell {
         self
     }
 
+    /// What it does to those who meet it.
+    pub fn fate(&self) -> &Fate {
+        &self.fate
+    }
+
+    /// How long it lasts.
+    pub fn length(&self) -> Duration {
+        self.until.saturating_sub(self.from)
+    }
+
+    /// Whether every message meets it.
+    pub fn is_total(&self) -> bool {
+        self.share == Share::All && self.on != On::Mints
+    }
+
     pub(super) fn meets(&self, at: Duration, mint: bool) -> bool {
         let on = match self.on {
             On::Messages => !mint,
