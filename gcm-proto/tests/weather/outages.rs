@@ -105,7 +105,36 @@ fn trial_w06_a_goaway_each_ten_requests_costs_nobody() {
         assert_all_accepted(&counts, 5000);
         assert_eq!(counts.duplicates, 0);
         assert_at_most(counts.requests, 5000 + 5000 / 9 + 10, &counts);
-        assert_took(&counts, 600 * MS, 45 * SECOND);
+        assert_took(&counts, 600 * MS, 15 * SECOND);
+    }
+}
+
+/// The same with connections as they are: a hundred requests travel on one, ten are served, and all that left before the peer's
+/// word came are given back.
+#[test]
+fn trial_w06_connections_that_close_after_ten_requests_cost_nobody() {
+    for calls in [100, 400] {
+        let (mut served, mut closes): (u32, Option<Duration>) = (0, None);
+        let counts = campaign(5000)
+            .calls(calls)
+            .script(move |ask| {
+                if ask.mint {
+                    return None;
+                }
+                if closes.is_some_and(|at| ask.at >= at) {
+                    (served, closes) = (0, None);
+                }
+                served += 1;
+                if served == 10 {
+                    closes = Some(ask.at + MS);
+                }
+                (served > 10).then_some(Fate::GivenBack(MS))
+            })
+            .run();
+        assert_all_accepted(&counts, 5000);
+        assert_eq!(counts.duplicates, 0);
+        assert_at_most(counts.requests, 5 * 5000, &counts);
+        assert_took(&counts, 600 * MS, 60 * SECOND);
     }
 }
 
@@ -200,7 +229,7 @@ fn a_service_that_flaps_costs_nobody() {
     }
     let counts = sim.run();
     assert_all_accepted(&counts, 20_000);
-    assert!(counts.per_recipient() <= 1.15, "{}", counts.line());
+    assert!(counts.per_recipient() <= 1.3, "{}", counts.line());
     assert_took(&counts, 3 * SECOND, 75 * SECOND);
 }
 

@@ -5,7 +5,7 @@ use crate::{
     campaign, json, message, v1,
 };
 use gcm_proto::{Pace, RetryPolicy, Target, Topic, Wire};
-use gcm_testkit::sim::{self, Answer, Fate, Share, Sim, Spell};
+use gcm_testkit::sim::{self, Answer, Fate, Sim, Spell};
 use std::time::Duration;
 
 /// A limit, and nothing that says whose.
@@ -142,11 +142,12 @@ fn trial_w21_holds_in_a_row_are_one_ramp() {
 /// A project's quota below what the calls could send.
 #[test]
 fn a_quota_below_the_rate_costs_nobody() {
-    for says_when in [true, false] {
+    // Four minutes' worth: three waits of a minute at least. Where nobody says for how long, a hold is a minute, and twice
+    // as long when it was not long enough.
+    for (says_when, most) in [(true, 180 * SECOND * 5 / 4 + MINUTE), (false, 8 * MINUTE)] {
         let counts = campaign(20_000).quota(5000, says_when).run();
         assert_all_accepted(&counts, 20_000);
-        // Four minutes' worth: three waits of a minute at least, and a hold that is asked for nowhere begins late.
-        assert_took(&counts, 180 * SECOND, 180 * SECOND * 5 / 4 + MINUTE);
+        assert_took(&counts, 180 * SECOND, most);
         assert_at_most(counts.requests, 20_000 + 4 * 400, &counts);
     }
 }
@@ -194,16 +195,17 @@ fn a_legacy_429_is_waited_for_once() {
         .deliver_list(&prepared, 20_000, 7)
         .run();
     assert_all_accepted(&counts, 20_000);
-    assert_eq!(counts.requests, 21);
+    // The hold's end is a probe, which has one recipient.
+    assert_at_most(counts.requests, 22, &counts);
     assert_took(&counts, 90 * SECOND, 150 * SECOND);
 }
 
 /// A pace is kept in any weather: in no second leaves more than it allows.
 #[test]
 fn a_pace_is_kept_through_an_outage_and_after_it() {
-    let gateway = sim::gateway().with_pace(Pace::per_minute(60_000).ramp_up(10 * SECOND));
-    let prepared = gateway.prepare(&message()).unwrap();
     for fate in [Fate::Refused(MS), crate::unavailable().within(MS).into()] {
+        let gateway = sim::gateway().with_pace(Pace::per_minute(60_000).ramp_up(10 * SECOND));
+        let prepared = gateway.prepare(&message()).unwrap();
         let counts = Sim::new(Wire::V1, 7)
             .spell(Spell::of(fate).between(3 * SECOND, 9 * SECOND))
             .deliver(&prepared, 20_000, 7)
@@ -222,22 +224,54 @@ fn a_pace_is_kept_through_an_outage_and_after_it() {
     }
 }
 
-/// The budget: where all fails now and then, retries are at most what the good ones earn, what time gives, and the start.
+/// What retries have cost by now is at most what the budget held at first, what each good request earned, and what time gave.
+/// Where the storm comes after many that went well, they do not pay for it.
 #[test]
 fn retries_are_paid_for_and_the_want_of_them_settles_nobody() {
-    // Each second request fails: a retry costs one, and a good request earns half.
-    let sim = campaign(20_000).spell(Spell::of(crate::unavailable()).share(Share::EachNth(2)));
-    let counts = sim.run();
-    assert_honest(&counts);
-    assert!(
-        counts
+    for (calm, share) in [(0, 700), (10_000, 700), (0, 500)] {
+        let (mut tried, mut random) = (vec![false; 20_000], 1_u64);
+        let (mut bad_retries, mut good, mut since) = (0_u64, 0_u64, Duration::ZERO);
+        let mut over = None;
+        let counts = campaign(20_000)
+            .script(|ask| {
+                let [one] = *ask.to else { return None };
+                let again = std::mem::replace(&mut tried[one as usize], true);
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                if ask.number <= calm {
+                    since = ask.at;
+                    return None;
+                }
+                if (random >> 33) % 1000 >= share {
+                    good += 1;
+                    return None;
+                }
+                bad_retries += u64::from(again);
+                // What is in flight was paid for, and may still end well.
+                let paid = 1000 + good / 2 + (ask.at - since).as_secs() * 10 + 10 + 400;
+                if bad_retries > paid {
+                    over.get_or_insert((ask.at, bad_retries, paid));
+                }
+                Some(crate::unavailable().into())
+            })
+            .run();
+        assert_honest(&counts);
+        assert_eq!(
+            over, None,
+            "{share} of a thousand after {calm}: when, retries that failed, and paid for"
+        );
+        let spent = counts
             .attempts
             .keys()
-            .all(|attempts| *attempts == RetryPolicy::V1.attempts),
-        "{}",
-        counts.line()
-    );
-    // Half of them fail five times running in 1 of 32.
-    assert_at_most(counts.failures(), 20_000 / 32 + 200, &counts);
-    assert_at_most(counts.requests, 20_000 * 2 + 200, &counts);
+            .all(|attempts| *attempts == RetryPolicy::V1.attempts);
+        assert!(spent, "{}", counts.line());
+        // 0.7 to the power of five is 0.168, 0.5 to that is 0.031.
+        let most = if share == 700 { 0.18 } else { 0.036 };
+        assert!(
+            f64::from(u32::try_from(counts.failures()).unwrap()) <= 20_000.0 * most,
+            "{}",
+            counts.line()
+        );
+    }
 }

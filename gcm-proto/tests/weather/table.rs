@@ -1,8 +1,10 @@
 //! What a sender can rely on in each named weather: the table of the example `simulate`, with bounds.
 
-use crate::{GIVE_UP, MINUTE, MS, SECOND, assert_accepted, assert_at_most, assert_honest, campaign};
+use crate::{
+    GIVE_UP, MINUTE, MS, SECOND, assert_accepted, assert_at_most, assert_honest, assert_took, campaign, unavailable,
+};
 use gcm_proto::RetryPolicy;
-use gcm_testkit::sim::{Counts, Weather};
+use gcm_testkit::sim::{Counts, Fate, Spell, Weather};
 use std::time::Duration;
 
 const RECIPIENTS: u32 = 20_000;
@@ -81,6 +83,22 @@ fn a_total_outage_costs_what_was_in_flight_and_probes_and_ends() {
         assert_at_most(counts.met[0], CALLS as u64 + probes, &counts);
         let least = SECOND + GIVE_UP;
         assert!((least..least + 30 * SECOND).contains(&counts.took), "{}", counts.line());
+    }
+}
+
+/// The same in mid-campaign: those who come back well at first are followed by others, who do not.
+#[test]
+fn an_outage_in_mid_campaign_costs_what_was_in_flight_and_those_who_came_after() {
+    for fate in [Fate::Refused(MS), unavailable().within(MS).into()] {
+        let counts = campaign(RECIPIENTS)
+            .calls(CALLS)
+            .latency(50 * MS, 20 * MS)
+            .spell(Spell::of(fate).between(SECOND, Duration::MAX))
+            .run();
+        assert_honest(&counts);
+        assert!(counts.accepted > 0, "{}", counts.line());
+        assert_at_most(counts.met[0], 2 * CALLS as u64 + 130, &counts);
+        assert_took(&counts, SECOND + GIVE_UP, SECOND + GIVE_UP + 30 * SECOND);
     }
 }
 

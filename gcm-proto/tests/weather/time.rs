@@ -44,9 +44,9 @@ fn trial_w08_a_reply_that_comes_after_the_time_to_give_up_counts() {
 /// they were accepted.
 #[test]
 fn trial_w09_a_ramp_prices_a_batch_by_its_integral() {
-    let gateway = json().with_pace(Pace::per_minute(1000).ramp_up(MINUTE));
-    let prepared = gateway.prepare(&message()).unwrap();
     for listed in [false, true] {
+        let gateway = json().with_pace(Pace::per_minute(1000).ramp_up(MINUTE));
+        let prepared = gateway.prepare(&message()).unwrap();
         let sim = Sim::new(Wire::Json, 7).calls(16);
         let sim = match listed {
             true => sim.deliver_list(&prepared, 3000, 7),
@@ -266,8 +266,8 @@ fn trial_w30_a_sleep_gives_nobody_up() {
 /// What waits outside the window has no clock either: ten windows of it.
 #[test]
 fn a_small_window_gives_nobody_up() {
-    let prepared = sim::gateway().with_window(64).prepare(&message()).unwrap();
     for listed in [false, true] {
+        let prepared = sim::gateway().with_window(64).prepare(&message()).unwrap();
         let sim = Sim::new(Wire::V1, 7).calls(4).latency(SECOND, 0 * MS);
         let sim = match listed {
             true => sim.deliver_list(&prepared, 3000, 7),

@@ -34,7 +34,7 @@ fn trial_w12_a_token_endpoint_that_hangs_ends_after_the_time_to_give_up() {
     );
     assert_took(&counts, GIVE_UP, GIVE_UP + MINUTE);
     // A lease may be taken over after ten seconds.
-    assert_at_most(counts.mints, 61, &counts);
+    assert_at_most(counts.mints, 2 + counts.took.as_secs() / 10, &counts);
     assert!(odd.is_empty(), "{odd:?}");
 }
 

@@ -267,11 +267,11 @@ impl Weather {
             }
             "down-503" => {
                 weather.ends = false;
-                weather.spells = vec![Spell::of(unavailable().within(MS)).between(SECOND, Duration::MAX)];
+                weather.spells = vec![Spell::of(unavailable().within(MS))];
             }
             "down-refused" => {
                 weather.ends = false;
-                weather.spells = vec![Spell::of(Fate::Refused(MS)).between(SECOND, Duration::MAX)];
+                weather.spells = vec![Spell::of(Fate::Refused(MS))];
             }
             _ => {}
         }
