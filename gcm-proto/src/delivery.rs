@@ -44,6 +44,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod doubt;
 mod in_flight;
 mod on_response;
 mod progress;

@@ -93,6 +93,14 @@ impl Prepared {
         matches!((&self.encoded, target), (Encoded::Json(_), Target::Token(_)))
     }
 
+    /// The exchange that has the service check this target, and delivers nothing. Only v1 has one.
+    pub(crate) fn check_of(&self, target: Target) -> Option<Flying> {
+        match &self.encoded {
+            Encoded::V1(encoded) => Some(Flying::V1(encoded.check_of(target))),
+            Encoded::Json(_) | Encoded::Plaintext(_) => None,
+        }
+    }
+
     pub(crate) fn multicast(&self, tokens: Vec<Token>) -> Result<Flying, Undeliverable> {
         match &self.encoded {
             Encoded::Json(encoded) => encoded.multicast(tokens).map(Flying::Multicast),

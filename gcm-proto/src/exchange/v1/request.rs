@@ -233,7 +233,6 @@ impl Encoded {
 impl Encoded {
     /// The request that has the service check this target and nothing else, by the same route: `validate_only`, with an empty data
     /// message. No limit forbids it.
-    #[allow(dead_code)] // until the delivery asks for a second opinion
     pub(crate) fn check_of(&self, target: Target) -> Single {
         let fields = Fields {
             dry_run: true,

@@ -63,10 +63,7 @@ impl Answer {
                 ..Self::of("401", Ok(status(401, "<HTML>Unauthorized</HTML>")))
             },
             12 => Self::of("400", Ok(status(400, "Missing \"registration_ids\" field\n"))),
-            13 => Self {
-                perhaps: !legacy,
-                ..Self::of("garbage", Ok(status(200, "\u{0}<html a=\"1\">")))
-            },
+            13 => Self::of("garbage", Ok(status(200, "\u{0}<html a=\"1\">"))),
             14 => Self::not_sent("not sent", TransportError::not_sent("refused")),
             15 => Self::of("maybe sent", Err(TransportError::maybe_sent("cut"))),
             16 => {
@@ -80,10 +77,7 @@ impl Answer {
                 free: true,
                 ..passing("421", 421)
             },
-            18 => Self {
-                perhaps: !legacy,
-                ..Self::of("too few results", Ok(status(200, "{\"results\":[]}")))
-            },
+            18 => Self::of("too few results", Ok(status(200, "{\"results\":[]}"))),
             19 if c % 4 == 0 => Self::of("404", Ok(status(404, "<HTML>Not Found</HTML>"))),
             19 if c % 4 == 1 => Self::not_sent("hopeless", TransportError::not_sent("a certificate").hopeless()),
             19 => Self {
