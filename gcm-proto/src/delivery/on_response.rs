@@ -471,7 +471,7 @@ impl Delivery {
             return self.settle_failed(key, expired(Failure::new(Code::Expired, failure.sent()), Some(&failure)));
         }
         let failure = match delay {
-            Some(delay) => failure.with_retry_after(delay),
+            Some(delay) => failure.with_retry_after(delay.min(self.gateway().settings().policy.retry_after_cap)),
             None => failure,
         };
         self.settle_failed(key, failure);

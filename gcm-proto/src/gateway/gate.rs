@@ -228,7 +228,8 @@ impl Gate {
         };
         let held = self.health.shut().and_then(|shut| shut.held_until);
         if let Some(held) = held.filter(|held| *held > until && self.quota.is_confirmed()) {
-            return Checked::GivenUp(trouble.cause.clone(), Some(held.saturating_sub(now)));
+            let delay = held.saturating_sub(now).min(self.cap);
+            return Checked::GivenUp(trouble.cause.clone(), Some(delay));
         }
         if visit.late.is_over(until <= now, now) {
             return Checked::GivenUp(trouble.cause.clone(), None);
