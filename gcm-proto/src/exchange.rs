@@ -8,10 +8,10 @@ pub mod plaintext;
 pub mod v1;
 
 mod legacy;
+mod readable;
 mod refusal;
 mod retry_after;
 mod route;
-mod scrub;
 
 pub use legacy::{MulticastId, Receipt};
 pub use refusal::{Refusal, Refused, Scope, Unreadable};

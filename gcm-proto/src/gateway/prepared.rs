@@ -8,9 +8,9 @@ use crate::message::Message;
 use crate::names::Token;
 use crate::now::Now;
 use crate::target::Target;
-use http::Request;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::response::Parts;
+use http::{Request, StatusCode};
 use std::time::{Duration, SystemTime};
 
 /// A message that a gateway has checked and encoded. Cheap to clone, to start any number of deliveries.
@@ -150,14 +150,19 @@ impl Flying {
         }
     }
 
-    /// Reads a reply whose body was lost. On the legacy wires only a refusal can be told by the status (an empty 200 would
-    /// mean something); on v1 a good status accepts, whatever the body was.
-    pub(crate) fn read_head(&self, head: &Parts) -> Result<Returned, Refusal> {
-        let by_status = matches!(self, Self::V1(_)) || !head.status.is_success();
-        if by_status {
-            self.read(head, b"")
-        } else {
-            Err(Refusal::unreadable(head.status, "a whole body"))
+    /// Whether the status alone tells what a reply means whose body was lost. That of most refusals does not: on v1 it may be
+    /// about this recipient, the message or the project; and a good reply of a legacy wire has its verdicts in the body.
+    pub(crate) fn is_told_by(&self, status: StatusCode) -> bool {
+        match status.as_u16() {
+            200..=299 => matches!(self, Self::V1(_)),
+            408 | 421 | 425 | 429 => true,
+            400..=499 => false,
+            _ => true,
         }
+    }
+
+    /// Reads a reply whose body was lost, by its status.
+    pub(crate) fn read_head(&self, head: &Parts) -> Result<Returned, Refusal> {
+        self.read(head, b"")
     }
 }

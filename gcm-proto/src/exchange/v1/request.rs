@@ -81,6 +81,11 @@ impl Route {
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
+
+    /// Whose quota counts, where it is not the project's.
+    pub(super) fn quota_project(&self) -> Option<&ProjectId> {
+        self.quota_project.as_ref()
+    }
 }
 
 /// A message encoded for this wire, once for all its recipients: the target is added to each request, and the date on which
@@ -339,7 +344,12 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        reply::read(self.encoded.0.route.project(), head, body, || self.secrets())
+        let asked = reply::Asked {
+            route: &self.encoded.0.route,
+            target: &self.target,
+            activity: self.encoded.0.activity.is_some(),
+        };
+        reply::read(asked, head, body, || self.secrets())
     }
 }
 
