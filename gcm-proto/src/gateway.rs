@@ -14,14 +14,13 @@ mod visit;
 pub use gate::Service;
 pub(crate) use gate::{Admission, Checked, Gate, Leaving, Limit, Sign};
 pub(crate) use health::{Bad, Departed};
-pub use prepared::Prepared;
-pub(crate) use prepared::{Flying, Returned};
 pub(crate) use tokens::{REFUSED_EVERY, TokenStep};
 pub(crate) use visit::{Grace, Visit};
+pub use prepared::Prepared;
+pub(crate) use prepared::{Flying, Returned};
 
 use crate::credentials::{Credential, Grant, ServiceAccount};
 use crate::exchange::{Route, Undeliverable, Wire, v1};
-use crate::limits::Limits;
 use crate::message::Message;
 use crate::names::Endpoint;
 use crate::now::Now;
@@ -234,13 +233,6 @@ impl Gateway {
 }
 
 impl Way {
-    pub(crate) fn limits(&self) -> &Limits {
-        match self {
-            Self::Plaintext(route) | Self::Json(route) => route.limits(),
-            Self::V1(route) => route.limits(),
-        }
-    }
-
     /// Recipients that one request may have, at most.
     fn largest_batch(&self) -> usize {
         match self {

@@ -285,6 +285,15 @@ impl Failure {
         self
     }
 
+    /// The same with another verdict, which is final.
+    #[must_use]
+    pub(crate) fn with_verdict(mut self, code: Code) -> Self {
+        self.0.code = code;
+        self.0.retry_after = None;
+        self.0.doubted = None;
+        self
+    }
+
     /// A verdict on the project, its endpoint or credentials that is not believed, since they have worked.
     #[must_use]
     pub(crate) fn contradicted(mut self) -> Self {
@@ -389,14 +398,12 @@ impl Failure {
     /// `UNREGISTERED`, for instance. Not believed by itself; the same verdict a second time is.
     ///
     /// Only the target's registration can be doubted: there is none for a topic or a condition.
-    #[allow(dead_code)] // for the delivery machine
     pub(crate) fn doubted(&self) -> Option<&Code> {
         self.0.doubted.as_ref()
     }
 
     /// Whether the verdict would remove the registration, and is the one that a wrong payload was seen to bring about as well:
     /// an `INVALID_ARGUMENT` of FCM v1 about `message.token` (firebase-ios-sdk 4605, firebase-php 700).
-    #[allow(dead_code)] // for the delivery machine
     pub(crate) fn wants_second_opinion(&self) -> bool {
         // The details tell v1 from the legacy wires, whose code of the same name is FCM's word on the token alone.
         self.0.code == Code::InvalidRegistration && self.0.cause.is_none() && self.0.details.is_some()

@@ -43,11 +43,6 @@ impl Target {
             _ => None,
         }
     }
-
-    /// Whether it stands for many devices.
-    pub(crate) fn is_topic_or_condition(&self) -> bool {
-        matches!(self, Self::Topic(_) | Self::Condition(_))
-    }
 }
 
 macro_rules! from {

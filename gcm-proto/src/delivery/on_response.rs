@@ -4,7 +4,7 @@ use super::Delivery;
 use super::in_flight::{Members, SentWith};
 use super::recipients::Key;
 use super::settle::expired;
-use crate::exchange::{Refusal, Scope};
+use crate::exchange::{Quota, Refusal, Scope};
 use crate::gateway::{Bad, Flying, Limit, REFUSED_EVERY, Returned, Sign};
 use crate::outcome::{Code, Failure, Outcome, Sent};
 use crate::policy::Duplicates;
@@ -59,11 +59,14 @@ impl Delivery {
             }
             Err(error) => match error.head().filter(|head| exchange.is_told_by(head.status)) {
                 Some(head) => exchange.read_head(head),
-                None => return self.lost(members.into_vec(), &error, sent),
+                None => return self.lost(members, &error, sent),
             },
         };
         if !matches!(read, Err(Refusal::Unreadable(_))) {
             self.unreadable_in_a_row = 0;
+        }
+        if let Some(key) = self.asked_about(&members) {
+            return self.second_opinion(key, read, sent);
         }
         match read {
             Ok(Returned::One(receipt)) => {
@@ -82,7 +85,7 @@ impl Delivery {
                 let id = results.multicast_id().cloned();
                 self.take_results(members.into_vec(), results.into_outcomes(), id.as_ref(), asked, sent);
             }
-            Err(refusal) => self.refused(members.into_vec(), &refusal, sent, exchange),
+            Err(refusal) => self.refused(members.into_vec(), &refusal, sent),
         }
     }
 
@@ -173,7 +176,7 @@ impl Delivery {
     }
 
     /// The service refused the request, or its reply cannot be read.
-    fn refused(&mut self, members: Vec<Key>, refusal: &Refusal, sent: SentWith, exchange: &Flying) {
+    pub(super) fn refused(&mut self, members: Vec<Key>, refusal: &Refusal, sent: SentWith) {
         let failure = refusal.to_failure(self.now.wall);
         let asked = failure.retry_after();
         for key in &members {
@@ -194,7 +197,7 @@ impl Delivery {
             return self.tell_bad(sent, failure, None, draw);
         }
         if failure.code().is_rate_limit() {
-            let of = self.limit_of(refusal, &members, exchange);
+            let of = self.limit_of(refusal, &members);
             self.retry(Failed::all(members, &failure, asked), draw);
             let sign = Sign::Limited {
                 cause: failure,
@@ -215,6 +218,7 @@ impl Delivery {
             };
         }
         if failure.is_retriable() {
+            let members = self.believe_the_second_time(members, &failure);
             // A passing failure named for the recipient was not accepted, whatever else.
             if refusal.status() == StatusCode::OK {
                 self.retry(Failed::all(members, &failure, asked), draw);
@@ -226,7 +230,7 @@ impl Delivery {
         match refusal.scope() {
             Scope::Recipient => {
                 for key in members {
-                    self.settle_failed(key, failure.clone());
+                    self.judge_recipient(key, failure.clone());
                 }
                 self.tell_good(sent, true);
             }
@@ -244,28 +248,17 @@ impl Delivery {
         }
     }
 
-    /// Whose limit a 429 says is reached. Of the legacy wires' there is one for the project; v1 says it in its details.
-    fn limit_of(&self, refusal: &Refusal, members: &[Key], exchange: &Flying) -> Limit {
-        if refusal.scope() == Scope::Recipient {
-            return Limit::Recipient;
-        }
-        if !matches!(exchange, Flying::V1(_)) {
-            return Limit::Project;
-        }
+    /// Whose limit a reply says is reached.
+    fn limit_of(&self, refusal: &Refusal, members: &[Key]) -> Limit {
         let recipient = members.first().and_then(|key| self.queue.recipients.get(*key));
-        if recipient.is_some_and(|recipient| recipient.target.is_topic_or_condition()) {
-            return Limit::Recipient;
+        match refusal.quota() {
+            Some(Quota::Recipient) => Limit::Recipient,
+            Some(Quota::Project) | None => Limit::Project,
+            Some(Quota::Unnamed) => {
+                let who = recipient.map_or(0, |recipient| recipient.position.get() ^ (self.visit.serial << 40));
+                Limit::Unnamed(who)
+            }
         }
-        let details = refusal.details();
-        let named = details.is_some_and(|details| !details.quota.is_empty() || details.info.is_some());
-        let sentence = refusal.excerpt().to_ascii_lowercase();
-        if named || sentence.contains("project") || sentence.contains("consumer") {
-            return Limit::Project;
-        }
-        if sentence.contains("device") || sentence.contains("topic") {
-            return Limit::Recipient;
-        }
-        Limit::Unnamed(recipient.map_or(0, |recipient| recipient.position.get() ^ (self.visit.serial << 40)))
     }
 
     /// A 401 about the access token: it is sent again with another, without that costing an attempt.
@@ -312,8 +305,13 @@ impl Delivery {
     }
 
     /// No reply came.
-    fn lost(&mut self, members: Vec<Key>, error: &TransportError, sent: SentWith) {
+    fn lost(&mut self, members: Members, error: &TransportError, sent: SentWith) {
         let failure = transport_failure(error);
+        if let Some(key) = self.asked_about(&members).filter(|_| failure.sent() != Sent::NotSent) {
+            self.keep_doubted(key);
+            return self.tell_bad(sent, failure, None, 0);
+        }
+        let members = members.into_vec();
         let asked = error.asked_pause();
         let draw = self.draws.draw();
         let not_sent = failure.sent() == Sent::NotSent;
@@ -322,11 +320,7 @@ impl Delivery {
             if let Some(recipient) = self.queue.recipients.get_mut(*key) {
                 recipient.got(failure.sent());
                 recipient.last_is_verdict = false;
-                recipient.given_back = if error.is_given_back() {
-                    recipient.given_back + 1
-                } else {
-                    0
-                };
+                recipient.given_back = if error.is_given_back() { recipient.given_back + 1 } else { 0 };
                 given_back &= recipient.given_back < GIVEN_BACK;
             }
         }
@@ -474,10 +468,7 @@ impl Delivery {
     fn hand_back(&mut self, key: Key, failure: Failure, delay: Option<Duration>) {
         if self.expires_at.is_some_and(|at| at <= self.now.mono) {
             // Its reply came late: nobody wants it sent again.
-            return self.settle_failed(
-                key,
-                expired(Failure::new(Code::Expired, failure.sent()), Some(&failure)),
-            );
+            return self.settle_failed(key, expired(Failure::new(Code::Expired, failure.sent()), Some(&failure)));
         }
         let failure = match delay {
             Some(delay) => failure.with_retry_after(delay),
@@ -486,12 +477,12 @@ impl Delivery {
         self.settle_failed(key, failure);
     }
 
-    fn tell_good(&mut self, sent: SentWith, proves: bool) {
+    pub(super) fn tell_good(&mut self, sent: SentWith, proves: bool) {
         let generation = sent.token;
         self.tell(sent, Sign::Good { proves, generation }, 0);
     }
 
-    fn tell_bad(&mut self, sent: SentWith, cause: Failure, asked: Option<Duration>, draw: u64) {
+    pub(super) fn tell_bad(&mut self, sent: SentWith, cause: Failure, asked: Option<Duration>, draw: u64) {
         let verdict = false;
         self.tell(sent, Sign::Bad(Bad { cause, asked, verdict }), draw);
     }

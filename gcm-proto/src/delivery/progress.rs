@@ -27,6 +27,8 @@ pub struct Progress {
     pub attempts: u64,
     /// Requests sent, mints included.
     pub requests: u64,
+    /// Of those, second opinions that were asked for before a token was given up (`RetryPolicy::second_opinion`).
+    pub second_opinions: u64,
     /// What everybody at the gateway waits for.
     pub service: Service,
     /// Retries left in the budget that all deliveries of the gateway share.
@@ -53,6 +55,7 @@ impl Progress {
         }
         self.attempts += other.attempts;
         self.requests += other.requests;
+        self.second_opinions += other.second_opinions;
         if self.service == Service::Up {
             self.service = other.service.clone();
         }

@@ -4,7 +4,7 @@
 //! The time to give up is the same for all, so that list is sorted by deadline.
 
 use crate::exchange::MulticastId;
-use crate::outcome::{Failure, Position, Sent};
+use crate::outcome::{Code, Failure, Position, Sent};
 use crate::target::Target;
 use std::time::Duration;
 
@@ -47,9 +47,20 @@ pub(super) struct Recipient {
     pub(super) last: Option<Failure>,
     pub(super) last_is_verdict: bool,
     pub(super) multicast_id: Option<MulticastId>,
-    /// The verdict that would remove its token, while a second opinion is asked for, and whether one ever was.
-    pub(super) doubted: Option<Failure>,
-    pub(super) was_doubted: bool,
+    /// The verdict that would remove its token, as far as it is doubted.
+    pub(super) doubt: Doubt,
+}
+
+/// A verdict that would remove a recipient's token, and is not believed yet.
+#[derive(Debug)]
+pub(super) enum Doubt {
+    None,
+    /// The service gave it while it said that it was failing itself.
+    Said(Code),
+    /// A second opinion is being asked for.
+    Asking(Failure),
+    /// It was asked for: that is done once.
+    Asked,
 }
 
 /// How often a recipient's access token was refused, and whether more than one was.
@@ -96,8 +107,7 @@ impl Recipient {
             last: None,
             last_is_verdict: false,
             multicast_id: None,
-            doubted: None,
-            was_doubted: false,
+            doubt: Doubt::None,
         }
     }
 
@@ -111,6 +121,11 @@ impl Recipient {
         if risk(sent) > risk(self.riskiest) {
             self.riskiest = sent;
         }
+    }
+
+    /// Whether a second opinion is being asked for.
+    pub(super) fn is_checked(&self) -> bool {
+        matches!(self.doubt, Doubt::Asking(_))
     }
 
     pub(super) fn is_in_flight(&self) -> bool {
@@ -226,11 +241,7 @@ impl Recipients {
         let mut all: Vec<(Position, Key)> = Vec::with_capacity(self.len());
         for (index, slot) in (0..).zip(&self.slots) {
             let generation = slot.generation;
-            all.extend(
-                slot.recipient
-                    .as_ref()
-                    .map(|one| (one.position, Key { index, generation })),
-            );
+            all.extend(slot.recipient.as_ref().map(|one| (one.position, Key { index, generation })));
         }
         all.sort_unstable_by_key(|(position, _)| *position);
         all.into_iter().map(|(_, key)| key).collect()

@@ -150,10 +150,14 @@ impl Delivery {
         let recipients = &self.queue.recipients;
         match next {
             Next::Single(key) => {
-                let target = recipients.get(key).map(|recipient| recipient.target.clone());
-                let exchange = target.map_or(Err(Undeliverable::NoRecipients), |target| {
-                    self.prepared.single(target, wall, self.expires_by(wall))
-                });
+                let Some(recipient) = recipients.get(key) else {
+                    return (Members::One(key), Err(Undeliverable::NoRecipients));
+                };
+                let target = recipient.target.clone();
+                let exchange = match recipient.is_checked().then(|| self.prepared.check_of(target.clone())) {
+                    Some(Some(check)) => Ok(check),
+                    _ => self.prepared.single(target, wall, self.expires_by(wall)),
+                };
                 (Members::One(key), exchange)
             }
             Next::Batch(members) => {
@@ -177,10 +181,11 @@ impl Delivery {
         let place = self.in_flight.next_place();
         let keys = members.as_slice();
         let live = keys.len();
-        let mut paid = false;
+        let (mut paid, mut checks) = (false, false);
         for &key in keys {
             if let Some(recipient) = self.queue.recipients.get_mut(key) {
                 paid |= recipient.costs;
+                checks |= recipient.is_checked();
                 recipient.attempts += 1;
             }
             self.queue.recipients.enter(key, State::InFlight(place));
@@ -195,7 +200,11 @@ impl Delivery {
         for &key in keys {
             self.queue.recipients.start_clock(key, deadline);
         }
-        self.progress.attempts += live as u64;
+        if checks {
+            self.progress.second_opinions += 1;
+        } else {
+            self.progress.attempts += live as u64;
+        }
         self.progress.requests += 1;
         let (token, generation) = token.unzip();
         let request = exchange.request(token);

@@ -2,7 +2,7 @@
 
 use super::Delivery;
 use super::in_flight::{Flight, SentWith};
-use super::recipients::{Key, Recipient};
+use super::recipients::{Doubt, Key, Recipient};
 use crate::gateway::{Bad, Checked, Sign};
 use crate::outcome::{Code, Failure, Outcome, Sent};
 use std::time::Duration;
@@ -171,7 +171,9 @@ impl Delivery {
             .find(|(_, recipient)| !recipient.is_in_flight())
             .and_then(|(_, recipient)| recipient.deadline);
         let own = first.and_then(|deadline| {
-            let (counted, stands) = self.gateway().gate(|gate| (gate.counted(now), gate.stands_still()));
+            let (counted, stands) = self
+                .gateway()
+                .gate(|gate| (gate.counted(now), gate.stands_still()));
             let left = deadline.saturating_sub(counted);
             (!stands || left.is_zero()).then(|| self.late.ends(now.saturating_add(left)))
         });
@@ -184,11 +186,7 @@ impl Delivery {
         let Some(oldest) = self.queue.recipients.by_deadline().next() else {
             return;
         };
-        if oldest
-            .1
-            .deadline
-            .is_none_or(|deadline| deadline > self.counted_at_most())
-        {
+        if oldest.1.deadline.is_none_or(|deadline| deadline > self.counted_at_most()) {
             return;
         }
         let counted = self.gateway().gate(|gate| gate.counted(now));
@@ -216,10 +214,7 @@ impl Delivery {
         let now = self.now.mono;
         let give_up = self.give_up_after();
         loop {
-            let over = self
-                .in_flight
-                .oldest()
-                .is_some_and(|at| at.saturating_add(give_up) <= now);
+            let over = self.in_flight.oldest().is_some_and(|at| at.saturating_add(give_up) <= now);
             if !self.lost_late.is_over(over, now) {
                 return;
             }
@@ -227,7 +222,10 @@ impl Delivery {
                 Some(Flight::Message { members, sent, .. }) => {
                     let failure = Failure::new(Code::Connection, Sent::MaybeSent).with_detail("no answer");
                     for key in members.into_vec() {
-                        if let Some(recipient) = self.queue.recipients.get_mut(key) {
+                        let Some(recipient) = self.queue.recipients.get_mut(key) else {
+                            continue;
+                        };
+                        if !recipient.is_checked() {
                             recipient.got(Sent::MaybeSent);
                         }
                         self.settle_failed(key, failure.clone());
@@ -284,13 +282,22 @@ impl Delivery {
         let Some(recipient) = self.queue.recipients.get(key) else {
             return;
         };
+        let mut is_verdict = recipient.last_is_verdict;
+        let mut attempts = recipient.attempts;
+        if let Doubt::Asking(doubted) = &recipient.doubt {
+            // Nobody has said it again: it is the request that is wrong, and the token stays.
+            failure = doubted.clone().with_verdict(Code::InvalidParameters);
+            is_verdict = false;
+            // To ask about it is no attempt.
+            attempts = attempts.saturating_sub(u32::from(recipient.is_in_flight()));
+        }
         if recipient.deadline.is_some() {
             failure = failure.with_sent(recipient.riskiest);
         }
         // A token that was refused costs no attempt, but somebody was asked.
-        let attempts = recipient.attempts.max(u32::from(recipient.riskiest != Sent::NotSent));
+        let attempts = attempts.max(u32::from(recipient.riskiest != Sent::NotSent));
         failure = failure.with_attempts(attempts).with_unsent(recipient.unsent);
-        if recipient.last_is_verdict && self.gateway().gate(|gate| gate.has_worked()) {
+        if is_verdict && self.gateway().gate(|gate| gate.has_worked()) {
             failure = failure.contradicted();
         }
         self.settle(key, Outcome::Failed(failure));
@@ -316,12 +323,10 @@ impl Delivery {
             return;
         };
         if recipient.is_in_flight() {
-            recipient.got(Sent::MaybeSent);
-            let code = if hindrance.is_some() {
-                Code::Expired
-            } else {
-                Code::Cancelled
-            };
+            if !recipient.is_checked() {
+                recipient.got(Sent::MaybeSent);
+            }
+            let code = if hindrance.is_some() { Code::Expired } else { Code::Cancelled };
             return self.settle_failed(key, Failure::new(code, Sent::MaybeSent));
         }
         let failure = match (hindrance, recipient.last.take()) {

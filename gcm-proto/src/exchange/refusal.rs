@@ -194,7 +194,6 @@ impl Refusal {
 
     /// What a limit on the rate is counted for; none for a refusal that is not about one. The legacy wires know the project's
     /// alone, but for the two codes that name a device and a topic.
-    #[allow(dead_code)] // for the gate
     pub(crate) fn quota(&self) -> Option<Quota> {
         let Self::Refused(refused) = self else {
             return None;

@@ -8,9 +8,9 @@ use crate::message::Message;
 use crate::names::Token;
 use crate::now::Now;
 use crate::target::Target;
+use http::{Request, StatusCode};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::response::Parts;
-use http::{Request, StatusCode};
 use std::time::{Duration, SystemTime};
 
 /// A message that a gateway has checked and encoded. Cheap to clone, to start any number of deliveries.
@@ -46,13 +46,11 @@ pub(crate) enum Returned {
 impl Prepared {
     pub(super) fn new(gateway: Gateway, message: &Message) -> Result<Self, Undeliverable> {
         let way = &gateway.settings().way;
-        let limits = way.limits();
         let encoded = match way {
             Way::Plaintext(route) => Encoded::Plaintext(plaintext::Encoded::new(route, message)?),
             Way::Json(route) => Encoded::Json(json::Encoded::new(route, message)?),
             Way::V1(route) => Encoded::V1(v1::Encoded::new(route, message)?),
         };
-        message.payload_room(limits.payload_to_tokens.max(limits.payload_to_topics))?;
         Ok(Self {
             gateway,
             encoded,
@@ -93,6 +91,14 @@ impl Prepared {
     /// Whether this target travels in a batch.
     pub(crate) fn batches(&self, target: &Target) -> bool {
         matches!((&self.encoded, target), (Encoded::Json(_), Target::Token(_)))
+    }
+
+    /// The exchange that has the service check this target, and delivers nothing. Only v1 has one.
+    pub(crate) fn check_of(&self, target: Target) -> Option<Flying> {
+        match &self.encoded {
+            Encoded::V1(encoded) => Some(Flying::V1(encoded.check_of(target))),
+            Encoded::Json(_) | Encoded::Plaintext(_) => None,
+        }
     }
 
     pub(crate) fn multicast(&self, tokens: Vec<Token>) -> Result<Flying, Undeliverable> {

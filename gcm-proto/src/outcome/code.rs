@@ -153,7 +153,6 @@ impl Code {
             | Self::Unreadable
             | Self::Connection
             | Self::NotAttempted
-            | Self::Unreadable
             | Self::Cancelled => Advice::Retry(delay),
             Self::MissingRegistration
             | Self::InvalidPackageName

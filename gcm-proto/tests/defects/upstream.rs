@@ -6,7 +6,7 @@ use crate::common::{
 };
 use gcm_proto::{
     Advice, ApiKey, Code, Condition, Exchange, Failure, GroupKey, Message, MessageError, Refusal, Sent, Token, Topic,
-    TransportError, Undeliverable, json,
+    TransportError, Undeliverable, Wire, json,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -251,7 +251,7 @@ fn seed_c2_40_a_misspelt_option_is_an_error() {
 
 #[test]
 fn seed_c2_41_reserved_keys_and_large_payloads_are_refused_here() {
-    for key in ["from", "google.a", "gcm.x"] {
+    for key in ["from", "google.a", "gcm.notification.x"] {
         let error = Message::builder().data(key, "1").build().unwrap_err();
         assert_eq!(
             error,
@@ -260,6 +260,13 @@ fn seed_c2_41_reserved_keys_and_large_payloads_are_refused_here() {
                 key: key.to_owned(),
             }
         );
+    }
+    // FCM HTTP v1 takes these, the legacy wires do not.
+    for key in ["googleId", "gcm.x", "gcm_x"] {
+        let message = Message::builder().data(key, "1").build().unwrap();
+        let (key, wire) = (key.to_owned(), Wire::Json);
+        let refused = json::Multicast::new(&route(), &message, tokens(&["A"])).unwrap_err();
+        assert_eq!(refused, Undeliverable::ReservedKey { key, wire });
     }
     let large = Message::builder().data("k", "x".repeat(5000)).build().unwrap();
     match json::Multicast::new(&route(), &large, tokens(&["A"])).unwrap_err() {

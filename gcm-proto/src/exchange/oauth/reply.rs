@@ -115,6 +115,10 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
 
     /// The code that counts, and what to do. None for a status that is none of this protocol.
     fn verdict(&self) -> Option<(Code, &'static str)> {
+        if matches!(self.ask, Ask::Metadata) && self.head.status == http::StatusCode::NOT_FOUND {
+            // While a machine starts, its account is not there yet ("About Workload Identity Federation for GKE", limitations).
+            return Some((Code::Unavailable, self.ask.hint_of_absence()));
+        }
         let by_status = of_status(self.head.status).map(|(code, _)| code);
         if let Some(passing) = by_status.clone().filter(Code::is_retriable) {
             return Some((passing, ""));
@@ -203,7 +207,9 @@ impl Ask {
     /// What to do when there is no token at that address.
     fn hint_of_absence(&self) -> &'static str {
         match self {
-            Self::Metadata => "has this machine a service account?",
+            Self::Metadata => {
+                "has this machine a service account, and its pod one by workload identity (GKE needs some seconds after the start)?"
+            }
             Self::Assertion(_) | Self::Refresh { .. } => "is token_uri right?",
         }
     }
