@@ -405,7 +405,7 @@ impl Gate {
 
     /// What it was woken for it does not need.
     pub(crate) fn pass_on(&mut self, visit: &mut Visit) {
-        if std::mem::take(&mut visit.woken) {
+        if std::mem::take(&mut visit.woken) && !visit.waits() {
             self.waiters.wake(1);
         }
     }
