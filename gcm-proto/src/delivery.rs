@@ -195,7 +195,7 @@ impl Delivery {
         }
         if self.visit.waits() {
             let visit = &mut self.visit;
-            self.prepared.gateway().gate(|gate| gate.arrive(visit));
+            self.prepared.gateway().gate(|gate| gate.look(visit));
         }
         loop {
             self.end_overdue();
@@ -210,6 +210,7 @@ impl Delivery {
                 }
             }
             if let Some(done) = self.settled.pop_front() {
+                self.step_aside();
                 return Step::Settle(done);
             }
             let ended = self.has_ended();
@@ -217,7 +218,7 @@ impl Delivery {
             if self.has_ended() != ended {
                 continue;
             }
-            self.pass_on();
+            self.step_aside();
             if self.is_finished() {
                 return Step::Finish;
             }
@@ -233,10 +234,12 @@ impl Delivery {
         }
     }
 
-    /// What it was woken for, somebody else may do.
-    fn pass_on(&mut self) {
-        let visit = &mut self.visit;
-        self.prepared.gateway().gate(|gate| gate.pass_on(visit));
+    /// Makes room at the gate, unless it waits there.
+    fn step_aside(&mut self) {
+        if self.visit.waits() {
+            let visit = &mut self.visit;
+            self.prepared.gateway().gate(|gate| gate.step_aside(visit));
+        }
     }
 
     /// Hands in what a request brought back. A ticket of another delivery, and one whose request is settled, is ignored.

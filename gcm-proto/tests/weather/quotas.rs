@@ -220,7 +220,8 @@ fn a_pace_is_kept_through_an_outage_and_after_it() {
             "{:?}",
             counts.seconds[0]
         );
-        assert_took(&counts, 30 * SECOND, 60 * SECOND);
+        // 4.5 s of the ramp are lost; the rest takes 20 s at least.
+        assert_took(&counts, 24 * SECOND, 60 * SECOND);
     }
 }
 

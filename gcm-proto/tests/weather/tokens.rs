@@ -4,7 +4,7 @@ use crate::{
     GIVE_UP, MINUTE, MS, SECOND, assert_all_accepted, assert_at_most, assert_honest, assert_took, campaign, json,
     message, v1,
 };
-use gcm_proto::{Advice, Apns, Code, Delivery, Gateway, Message, MetadataServer, ServiceAccount, Wire, v1 as wire_v1};
+use gcm_proto::{Advice, Apns, Code, Gateway, Message, MetadataServer, ServiceAccount, Wire, v1 as wire_v1};
 use gcm_testkit::sim::{self, Act, Answer, Fate, On, Sim, Spell};
 use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
@@ -79,7 +79,7 @@ fn trial_w14_a_token_that_comes_late_is_used() {
 #[test]
 fn trial_w22_a_thousand_who_wait_for_one_mint_are_left_alone() {
     let prepared = v1();
-    let mut sim = Sim::new(Wire::V1, 7).wake_by(Delivery::set_waker).spell(Spell::of(Fate::Late(9 * SECOND)).on(On::Mints));
+    let mut sim = Sim::new(Wire::V1, 7).spell(Spell::of(Fate::Late(9 * SECOND)).on(On::Mints));
     for seed in 0..1000 {
         sim = sim.deliver(&prepared, 1, seed);
     }
