@@ -66,7 +66,9 @@ use std::time::Duration;
 /// ```
 ///
 /// `time_to_live` is a number of whole seconds, or a text such as `"1.5s"`. The parts for one platform, `android`,
-/// `android_v2`, `apns` and `webpush`, have the form and the names of the FCM v1 reference.
+/// `android_v2`, `apns` and `webpush`, have the form and the names of the FCM v1 reference. All names are read in snake case and in
+/// camel case, `null` is as good as absent, and `fcm_options` with an `analytics_label` is that label: so a body that another SDK
+/// stored is read, without its target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(into = "Fields")]
 pub struct Message {
@@ -318,7 +320,7 @@ impl MessageBuilder {
 
     /// Lets later messages with the same key replace this one while it waits. A service keeps at most four keys a device.
     ///
-    /// Over FCM HTTP v1 it is left out for iOS when it is longer than the 64 bytes that APNs takes or not ASCII, and for the
+    /// Over FCM HTTP v1 it is left out for iOS where nothing is said of iOS, and when it is longer than the 64 bytes that APNs takes or not ASCII, and for the
     /// web when it is not 1 to 32 of `a-z A-Z 0-9 - _` (RFC 8030, section 5.4).
     pub fn collapse_key(mut self, key: impl Into<String>) -> Self {
         self.fields.collapse_key = Some(key.into());

@@ -150,6 +150,10 @@ fn trial_v16_what_copying_does_to_a_whole_file_is_repaired() {
         STANDARD.encode(&quoted),
         format!("\"{}\"", STANDARD.encode(FILE)),
         format!("\n \t{FILE}\n\n"),
+        // With the name of a variable.
+        format!("FCM_KEY='{compact}'"),
+        format!("export FCM_KEY={compact};\n"),
+        format!("FCM_KEY: {FILE}"),
     ] {
         assert_signs(file);
     }
@@ -164,6 +168,16 @@ fn trial_v16_what_copying_does_to_a_whole_file_is_repaired() {
         format!("{body}-----"),
         format!("{body}-----END"),
         body.replace('\n', "\\n"),
+    ] {
+        assert_signs(with("private_key", key.into()));
+    }
+    // Without both lines, and in base64 with them.
+    let bare: String = key.lines().filter(|line| !line.starts_with('-')).collect();
+    for key in [
+        bare.clone(),
+        bare.replace('=', "\\u003d"),
+        STANDARD.encode(&key),
+        STANDARD.encode(PKCS1),
     ] {
         assert_signs(with("private_key", key.into()));
     }
