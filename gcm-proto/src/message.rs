@@ -32,7 +32,7 @@ pub(crate) use part::Flag;
 pub use webpush::{TextDirection, WebAction, WebNotification, Webpush};
 
 use check::Checked;
-use reading::{Names, json_form};
+use reading::{Names, json_form, or_default};
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -119,7 +119,7 @@ impl PayloadTooLarge {
 pub(crate) struct Fields {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) notification: Option<Notification>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
     pub(crate) data: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) collapse_key: Option<String>,
@@ -129,15 +129,15 @@ pub(crate) struct Fields {
     pub(crate) time_to_live: Option<Duration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) restricted_package_name: Option<String>,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) content_available: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) mutable_content: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) delay_while_idle: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) direct_boot_ok: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) dry_run: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) analytics_label: Option<String>,
@@ -146,7 +146,7 @@ pub(crate) struct Fields {
     pub(crate) fcm_options: Option<FcmOptions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) raw_data: Option<String>,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) allow_reserved_keys: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) android: Option<Box<Android>>,
