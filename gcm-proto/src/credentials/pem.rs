@@ -28,7 +28,7 @@ pub(super) fn private_key(text: &str) -> Result<Der, KeyFileError> {
         if let Some(der) = without_lines(&text) {
             return der;
         }
-        let is_path = !text.contains(char::is_whitespace) && (text.ends_with(".pem") || text.ends_with(".json"));
+        let is_path = !text.contains(char::is_whitespace) && text.contains(['.', '\\']) && text.contains(['/', '\\']);
         return Err(if is_path {
             KeyFileError::KeyPath
         } else {
