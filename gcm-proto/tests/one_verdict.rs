@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::string_slice,
     clippy::disallowed_methods
 )] // the variable is read
 
@@ -52,15 +53,21 @@ const MODERN: [Exception<modern::Case>; 4] = [
     (
         "an enumeration is read in any case and sent in capitals; the service is known to do so for two only",
         |case| {
-            ["/android/notification", "/android_v2/remote_notification/notification"]
-                .iter()
-                .any(|at| {
-                    let is_lower = |name: &str| {
-                        let text = case.message.pointer(&format!("{at}/{name}")).and_then(Value::as_str);
-                        text.is_some_and(|text| text.starts_with(|c: char| c.is_ascii_lowercase()))
-                    };
-                    is_lower("proxy") || is_lower("notification_priority")
-                })
+            [
+                "/android/notification",
+                "/android_v2/remote_notification/notification",
+                "/androidV2/remoteNotification/notification",
+            ]
+            .iter()
+            .any(|at| {
+                let is_lower = |name: &str| {
+                    let text = case.message.pointer(&format!("{at}/{name}")).and_then(Value::as_str);
+                    text.is_some_and(|text| text.starts_with(|c: char| c.is_ascii_lowercase()))
+                };
+                ["proxy", "notification_priority", "notificationPriority"]
+                    .into_iter()
+                    .any(is_lower)
+            })
         },
     ),
     (

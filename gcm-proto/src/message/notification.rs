@@ -121,7 +121,8 @@ impl Notification {
         self
     }
 
-    /// The bytes of all its texts, in UTF-8: its share of the payload.
+    /// The bytes of all its texts, in UTF-8. Against the payload limit their names count, too:
+    /// [`Message::payload_len`](crate::Message::payload_len).
     pub fn text_len(&self) -> usize {
         let texts: usize = self.texts().map(str::len).sum();
         let arguments = self.body_loc_args.iter().chain(&self.title_loc_args);
