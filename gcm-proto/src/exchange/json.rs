@@ -215,10 +215,11 @@ impl Exchange for Multicast {
             route: self.encoded.route(),
             head,
             body,
+            to: Addressee::Multicast(self.tokens.len()),
             secrets: self.tokens.iter().map(Token::as_str),
         };
         Ok(Results {
-            answer: reading.multicast(self.tokens.len())?,
+            answer: reading.multicast()?,
             tokens: Arc::clone(&self.tokens),
         })
     }
@@ -279,18 +280,18 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        let addressee = match &self.target {
-            Target::Token(_) | Target::Fid(_) => Addressee::Token,
-            Target::Topic(_) | Target::Condition(_) => Addressee::Topic,
-            Target::Group(_) => Addressee::Group,
-        };
         let reading = Reading {
             route: self.encoded.route(),
             head,
             body,
+            to: match &self.target {
+                Target::Token(_) | Target::Fid(_) => Addressee::Token,
+                Target::Topic(_) | Target::Condition(_) => Addressee::Topic,
+                Target::Group(_) => Addressee::Group,
+            },
             secrets: self.secret().into_iter(),
         };
-        reading.single(addressee)
+        reading.single()
     }
 }
 

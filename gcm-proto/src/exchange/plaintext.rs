@@ -117,9 +117,10 @@ impl Exchange for Single {
             route: &self.encoded.0.template.route,
             head,
             body,
+            to: Addressee::Token,
             secrets: std::iter::once(self.token.as_str()),
         };
-        reading.single(Addressee::Token)
+        reading.single()
     }
 }
 

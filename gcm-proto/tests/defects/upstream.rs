@@ -92,7 +92,8 @@ fn seed_c2_10_a_tokens_internal_server_error_is_retriable() {
 fn seed_c2_11_final_statuses_are_final_and_kept() {
     for status in [404, 403, 413, 204] {
         for refusal in refused_by_all(&reply(status, &[], "")) {
-            assert!(!refusal.is_retriable(), "{status}");
+            // What a 204 means nobody knows.
+            assert_eq!(refusal.is_retriable(), status == 204, "{status}");
             assert_eq!(refusal.status(), status);
             assert!(refusal.to_string().contains(&status.to_string()), "{refusal}");
         }
@@ -158,7 +159,7 @@ fn seed_c2_28_a_multicast_without_results_is_a_typed_error() {
 fn seed_c2_29_html_with_status_200_is_an_error_of_this_crate() {
     for refusal in refused_by_all(&ok("<html><body>Welcome</body></html>")) {
         assert!(is_unreadable(&refusal));
-        assert_eq!(refusal.excerpt(), "<html><body>Welcome</body></html>");
+        assert_eq!(refusal.excerpt(), "Welcome");
     }
 }
 

@@ -81,6 +81,11 @@ impl Route {
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
+
+    /// Whose quota counts, where it is not the project's.
+    pub(super) fn quota_project(&self) -> Option<&ProjectId> {
+        self.quota_project.as_ref()
+    }
 }
 
 /// A message encoded for this wire, once for all its recipients: the target is added to each request, and the date on which
@@ -233,7 +238,6 @@ impl Encoded {
 impl Encoded {
     /// The request that has the service check this target and nothing else, by the same route: `validate_only`, with an empty data
     /// message. No limit forbids it.
-    #[allow(dead_code)] // until the delivery asks for a second opinion
     pub(crate) fn check_of(&self, target: Target) -> Single {
         let fields = Fields {
             dry_run: true,
@@ -366,7 +370,12 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        reply::read(self.encoded.0.route.project(), head, body, || self.secrets())
+        let asked = reply::Asked {
+            route: &self.encoded.0.route,
+            target: &self.target,
+            activity: self.encoded.0.activity.is_some(),
+        };
+        reply::read(asked, head, body, || self.secrets())
     }
 }
 
