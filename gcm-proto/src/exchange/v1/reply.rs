@@ -78,7 +78,7 @@ pub(super) fn read<'a>(
     secrets: impl FnOnce() -> Secrets<'a>,
 ) -> Result<Receipt, Refusal> {
     // Most replies are good ones as the service prints them.
-    if head.status.is_success() && !is_html(head) && readable::charset(&head.headers).is_ok() {
+    if head.status.is_success() && readable::is_usual(&head.headers) {
         if let Some(id) = usual_name(body).and_then(|name| id(name, asked.route.project())) {
             return Ok(accepted(head, Some(id)));
         }

@@ -517,7 +517,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 #[cfg(test)]
 mod tests {
     use super::{Body, RetryAfter, compact, duration, is_not_a_token, usual_name};
-    use std::time::Duration;
 
     #[test]
     fn white_space_goes_between_tokens_and_stays_in_texts() {
