@@ -5,8 +5,7 @@ mod body;
 
 use super::request::Route;
 use crate::exchange::readable;
-use crate::exchange::refusal::{Quota, of_status};
-use crate::exchange::retry_after::sent_at;
+use crate::exchange::refusal::{Aside, Quota, of_status};
 use crate::exchange::{Receipt, Refusal, Refused, RetryAfter, Scope, Unreadable};
 use crate::names::ProjectId;
 use crate::outcome::{Accepted, Code, Details};
@@ -16,7 +15,6 @@ use body::{Body, Said, Unclear, usual_name};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
-use std::borrow::Cow;
 use std::time::Duration;
 
 /// What the front end's page for a 502 asks for: "Please try again in 30 seconds" (seen in 2023, bloomberg/pushiko).
@@ -190,9 +188,12 @@ impl Reading<'_> {
             },
             retry_after: self.delay(code.is_retriable()),
             hint: self.hint(&code),
-            date: sent_at(&self.head.headers),
-            doubted,
-            quota,
+            aside: Aside {
+                doubted,
+                quota,
+                ..Aside::of(&self.head.headers)
+            }
+            .kept(),
             details: self
                 .said
                 .map(|said| said.details)
@@ -416,19 +417,14 @@ impl Reading<'_> {
     }
 
     /// What to do, where the service's own sentence does not say it: with the project and the URL that were asked.
-    fn hint(&self, code: &Code) -> Cow<'static, str> {
+    fn hint(&self, code: &Code) -> Box<str> {
         let project = self.asked.route.project();
-        let role = |role: &str, project: &ProjectId| {
-            let text =
-                format!("is the project id right? then give this account the role {role} in the project {project}");
-            Cow::Owned(text)
+        let role = |role: &str, project: &ProjectId| -> Box<str> {
+            format!("is the project id right? then give this account the role {role} in the project {project}").into()
         };
         let may_send = || role("roles/firebasecloudmessaging.admin", project);
-        let enable = || {
-            Cow::Owned(format!(
-                "enable the Firebase Cloud Messaging API in the project {project}"
-            ))
-        };
+        let enable =
+            || -> Box<str> { format!("enable the Firebase Cloud Messaging API in the project {project}").into() };
         let said = self.said.as_ref();
         match (code, said.and_then(|said| said.details.reason())) {
             (_, Some("IAM_PERMISSION_DENIED")) => may_send(),
