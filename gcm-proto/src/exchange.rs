@@ -14,6 +14,8 @@ mod retry_after;
 mod route;
 
 pub use legacy::{MulticastId, Receipt};
+#[allow(unused_imports)] // for the gate
+pub(crate) use refusal::Quota;
 pub use refusal::{Refusal, Refused, Scope, Unreadable};
 pub use retry_after::RetryAfter;
 pub use route::{Route, Undeliverable, Wire};

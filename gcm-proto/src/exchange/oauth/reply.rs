@@ -148,6 +148,8 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
                 (Code::BadRequest, "is token_uri that of a token endpoint?")
             }
             "" => match by_status {
+                // So it answers for some seconds while a machine or a pod starts ("Troubleshoot metadata server access").
+                Some(Code::EndpointGone) if self.is_starting() => (Code::Unavailable, self.ask.hint_of_absence()),
                 Some(Code::EndpointGone) => (Code::EndpointGone, self.ask.hint_of_absence()),
                 Some(code) => (code, ""),
                 None if self.head.status == http::StatusCode::BAD_REQUEST => {
@@ -158,6 +160,10 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             // Whatever it calls itself: this endpoint speaks of no device.
             unknown => (Code::Other(text::code(unknown, self.secrets.clone())), ""),
         })
+    }
+
+    fn is_starting(&self) -> bool {
+        matches!(self.ask, Ask::Metadata) && self.head.status == http::StatusCode::NOT_FOUND
     }
 
     fn line(&self, text: &str) -> Box<str> {
@@ -202,7 +208,7 @@ impl Ask {
     /// What to do when there is no token at that address.
     fn hint_of_absence(&self) -> &'static str {
         match self {
-            Self::Metadata => "has this machine a service account?",
+            Self::Metadata => "has this machine a service account, or this pod one by workload identity?",
             Self::Assertion(_) | Self::Refresh { .. } => "is token_uri right?",
         }
     }
