@@ -205,6 +205,11 @@ impl Reading<'_> {
 
     /// The code that counts and whom it concerns, if the reply has any; and a verdict on the registration that is not believed.
     fn verdict(&self) -> (Option<(Code, Scope)>, Option<Code>) {
+        let status = self.head.status;
+        if !(status.is_success() || status.is_client_error() || status.is_server_error()) {
+            // A redirect, or no status of HTTP's: whoever sent it, the service does not.
+            return (self.by_http(), None);
+        }
         let is_passing = self.is_passing();
         let Some(dead) = self.registration() else {
             return (self.verdict_on_others(is_passing), None);
