@@ -95,7 +95,7 @@ fn devices_that_are_gone_are_no_mistake() {
 #[test]
 fn a_server_with_a_certificate_of_ones_own_is_trusted_by_its_root() {
     let authority = Authority::certifying("localhost", 4000);
-    let reply = "HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n{\"name\":\"projects/demo-project/messages/1\"}";
+    let reply = "HTTP/1.1 200 OK\r\nContent-Length: 43\r\n\r\n{\"name\":\"projects/demo-project/messages/1\"}";
     let server = authority.answering(reply);
     let minting = serve(script());
     let roots = File::new("v1-roots.pem", &authority.pem);

@@ -3,8 +3,7 @@
 use super::Ask;
 use crate::credentials::{AccessToken, Grant};
 use crate::exchange::readable;
-use crate::exchange::refusal::of_status;
-use crate::exchange::retry_after::sent_at;
+use crate::exchange::refusal::{Aside, of_status};
 use crate::exchange::{Refusal, Refused, RetryAfter, Scope, Unreadable};
 use crate::outcome::Code;
 use crate::text;
@@ -83,7 +82,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             return Err(Refusal::Refused(Refused {
                 excerpt: excerpt.into(),
                 hint: hint.into(),
-                date: sent_at(&self.head.headers),
+                aside: Aside::of(&self.head.headers).kept(),
                 ..Refused::new(status, Code::Forbidden, Scope::Project)
             }));
         };
@@ -108,7 +107,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             excerpt,
             retry_after: RetryAfter::read(&self.head.headers),
             hint: hint.into(),
-            date: sent_at(&self.head.headers),
+            aside: Aside::of(&self.head.headers).kept(),
             ..Refused::new(self.head.status, code, Scope::Project)
         })
     }
