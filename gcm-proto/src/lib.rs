@@ -16,6 +16,7 @@
 pub mod exchange;
 pub mod names;
 pub mod outcome;
+pub mod transport;
 
 mod credentials;
 mod delivery;
@@ -26,7 +27,6 @@ mod now;
 mod policy;
 mod secret;
 mod target;
-mod transport;
 
 #[cfg(feature = "emulator")]
 pub mod emulator;
@@ -59,4 +59,5 @@ pub use outcome::{Accepted, Advice, Code, Failure, Outcome, Position, Reach, Rep
 pub use policy::{Duplicates, Jitter, Pace, RetryBudget, RetryPolicy};
 pub use secret::Secret;
 pub use target::Target;
+#[doc(no_inline)]
 pub use transport::TransportError;
