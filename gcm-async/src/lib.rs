@@ -5,6 +5,7 @@ pub mod emulator;
 
 mod client;
 mod clock;
+mod connections;
 mod desk;
 mod dial;
 mod outcomes;
@@ -17,6 +18,7 @@ mod stop;
 mod transport;
 
 pub use client::{Client, ClientBuilder, ExchangeError};
+pub use connections::Connections;
 pub use outcomes::Outcomes;
 pub use proxy::{Proxy, ProxyError};
 pub use roots::{Roots, RootsError};

@@ -296,6 +296,7 @@ pub struct ProxyAnswer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct ProxyRefused {
+    status: Option<u16>,
     text: String,
     hopeless: bool,
 }
@@ -329,11 +330,10 @@ impl ProxyAnswer {
     fn refused(&self, status: u16, head: &str) -> ProxyRefused {
         let wish = match status {
             401 | 407 => self.wish(head),
-            403 | 405 => ": it does not let anybody through to this host and port".to_owned(),
-            502..=504 => ": it does not reach the host".to_owned(),
             _ => String::new(),
         };
         ProxyRefused {
+            status: Some(status),
             text: format!("the proxy answered {status} to CONNECT{wish}"),
             // It wants a password, or forbids the host.
             hopeless: (400..500).contains(&status) && !matches!(status, 408 | 425 | 429),
@@ -348,20 +348,27 @@ impl ProxyAnswer {
             let schemes = schemes.join(", ");
             return format!(": it wants {schemes}, and this client has only Basic");
         }
-        if self.was_shown_a_password {
-            ": it refuses the user name and the password in its URL".to_owned()
+        let others = if self.was_shown_a_password {
+            ", and refuses those that are there"
         } else {
-            ": it wants a user name and a password in its URL".to_owned()
-        }
+            ""
+        };
+        format!(": it wants a user name and a password in its URL{others}")
     }
 }
 
 impl ProxyRefused {
     fn passing(text: &str) -> Self {
         Self {
+            status: None,
             text: text.to_owned(),
             hopeless: false,
         }
+    }
+
+    /// The status it answered; `None` for what is no answer.
+    pub fn status(&self) -> Option<u16> {
+        self.status
     }
 
     /// Whether no other attempt can end otherwise.

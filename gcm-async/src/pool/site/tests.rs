@@ -14,7 +14,7 @@ fn site(settings: Settings) -> Arc<Site> {
     let target = Target::of(&"http://127.0.0.1:1/".parse().unwrap()).unwrap();
     let dial = Arc::new(Dial::new(&settings));
     let site = Site::new(target, Arc::new(settings), dial);
-    site.lock().dialing = 1;
+    site.lock().dialing.push((0, Instant::now()));
     site
 }
 

@@ -145,7 +145,7 @@ fn trial_s14_any_status_of_two_hundred_is_a_tunnel_and_what_follows_is_left_ther
 #[test]
 fn trial_s14_a_refusal_says_what_the_proxy_wants() {
     const WANTS: &str = "it wants a user name and a password in its URL";
-    const REFUSES: &str = "it refuses the user name and the password in its URL";
+    const REFUSES: &str = "it wants a user name and a password in its URL, and refuses those that are there";
     for (proxy, head, words, hopeless) in [
         ("host", "407 No\r\nProxy-Authenticate: Basic realm=\"x\"", WANTS, true),
         ("host", "407 No", WANTS, true),
@@ -184,13 +184,13 @@ fn trial_s14_a_refusal_says_what_the_proxy_wants() {
         (
             "host",
             "403 Forbidden",
-            "answered 403 to CONNECT: it does not let anybody through",
+            "the proxy answered 403 to CONNECT",
             true,
         ),
         (
             "host",
             "503 Down",
-            "answered 503 to CONNECT: it does not reach the host",
+            "the proxy answered 503 to CONNECT",
             false,
         ),
         ("host", "429 Slow", "the proxy answered 429 to CONNECT", false),
