@@ -4,7 +4,7 @@ mod builder;
 
 pub use builder::ClientBuilder;
 
-use crate::clock::{Clock, seed};
+use crate::clock::{Clock, Seeds};
 use crate::connections::Connections;
 use crate::desk::Desk;
 use crate::outcomes::Outcomes;
@@ -89,6 +89,7 @@ pub struct Client {
     connect: Duration,
     reply: Duration,
     clock: Clock,
+    seeds: Seeds,
     /// All sends of all clones.
     house: Stop,
     stop: Option<Stop>,
@@ -247,7 +248,7 @@ impl Client {
         S: Stream,
         S::Item: Into<Target>,
     {
-        let delivery = self.prepare(message)?.open(self.clock.now(), seed());
+        let delivery = self.prepare(message)?.open(self.clock.now(), self.seeds.next());
         Ok(Outcomes::new(self.run(delivery, true), targets))
     }
 
@@ -325,7 +326,9 @@ impl Client {
     where
         T: IntoIterator<Item = Target>,
     {
-        let delivery = self.prepare(message)?.deliver(targets, self.clock.now(), seed());
+        let delivery = self
+            .prepare(message)?
+            .deliver(targets, self.clock.now(), self.seeds.next());
         let mut run = self.run(delivery, false);
         let mut ready = VecDeque::new();
         while !run.is_finished() {

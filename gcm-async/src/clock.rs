@@ -3,7 +3,8 @@
 use gcm_proto::Now;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
@@ -49,7 +50,20 @@ fn wall(now: std::time::Instant) -> SystemTime {
     moved.unwrap_or(wall)
 }
 
-/// Spreads the backoffs of one delivery: the standard library's hashers are seeded at random.
-pub(crate) fn seed() -> u64 {
-    RandomState::new().build_hasher().finish()
+/// Spreads the backoffs of deliveries: at random, or from a seed one after the other. Clones go on where the others are.
+#[derive(Clone, Debug)]
+pub(crate) struct Seeds(Option<Arc<AtomicU64>>);
+
+impl Seeds {
+    pub(crate) fn new(seed: Option<u64>) -> Self {
+        Self(seed.map(|seed| Arc::new(AtomicU64::new(seed))))
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        match &self.0 {
+            Some(seed) => seed.fetch_add(1, Ordering::SeqCst),
+            // The standard library's hashers are seeded at random.
+            None => RandomState::new().build_hasher().finish(),
+        }
+    }
 }

@@ -13,7 +13,7 @@ pub(crate) use service::Service;
 
 use crate::connections::Connections;
 use crate::dial::{NoConnection, timed_out};
-use crate::pool::{Permit, Place, Pool, RequestBody, Taking, Tasks};
+use crate::pool::{Permit, Pool, RequestBody, Taking, Tasks};
 use bytes::Bytes;
 use carriage::{Arrived, Carriage};
 use gcm_proto::TransportError;
@@ -58,7 +58,7 @@ type Sending = Pin<Box<dyn Future<Output = Result<Response<reply::ReplyBody>, Tr
 enum Stage {
     Queued(Box<Request<RequestBody>>, Room),
     /// In its connection's task.
-    Away(Carriage, Place),
+    Away(Carriage),
     #[cfg(feature = "tower")]
     Sending(Sending),
     #[cfg(feature = "tower")]
@@ -147,6 +147,18 @@ impl Transport {
 }
 
 impl Reservation {
+    /// Whether there is room that nobody else has meanwhile.
+    pub(crate) fn is_taken(&self) -> bool {
+        match &self.room {
+            Room::Taken(_) | Room::Taking(Taking::Now(_)) => true,
+            Room::Taking(_) => false,
+            #[cfg(feature = "tower")]
+            Room::ServiceTaken(_) => true,
+            #[cfg(feature = "tower")]
+            Room::Service(_) => false,
+        }
+    }
+
     /// Waits until there is room, or there will be none.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.refused.is_none() {
@@ -207,7 +219,7 @@ impl Attempt {
     /// Gives up, unless something has come of it: then it is ready when it is polled. The error says how far the request got.
     pub(crate) fn expire(&mut self) -> Option<TransportError> {
         let error = match &mut self.stage {
-            Stage::Away(carriage, _) => carriage.expire()?,
+            Stage::Away(carriage) => carriage.expire()?,
             Stage::Failed(_) => return None,
             Stage::Queued(..) | Stage::Over => TransportError::not_sent(timed_out("waiting for a connection")),
             #[cfg(feature = "tower")]
@@ -232,18 +244,17 @@ impl Attempt {
     }
 
     fn send(&mut self, request: Request<RequestBody>, permit: Permit) {
-        let place = permit.place();
-        self.stage = Stage::Away(Carriage::start(request, permit, self.reply_limit), place);
+        self.stage = Stage::Away(Carriage::start(request, permit, self.reply_limit));
     }
 
-    fn arrived(&mut self, arrived: Arrived, place: &Place) -> Option<Result<Response<Bytes>, TransportError>> {
+    fn arrived(&mut self, arrived: Arrived, from: &Carriage) -> Option<Result<Response<Bytes>, TransportError>> {
         match arrived {
             Arrived::Reply(reply) => Some(Ok(reply)),
             Arrived::Failed(error) => Some(Err(error)),
             Arrived::Unsent(_, error) if self.connections >= CONNECTIONS => Some(Err(error)),
             Arrived::Unsent(request, _) => {
                 self.connections += 1;
-                self.stage = Stage::Queued(request, Room::Taking(place.take()));
+                self.stage = Stage::Queued(request, Room::Taking(from.take_again()));
                 None
             }
         }
@@ -258,10 +269,10 @@ impl Future for Attempt {
             // A stage is left in its place as long as it lasts: moving it costs more than all else here.
             match &mut self.stage {
                 Stage::Queued(..) => ready!(self.poll_room(cx)),
-                Stage::Away(carriage, _) => {
+                Stage::Away(carriage) => {
                     let arrived = ready!(carriage.poll(cx));
-                    if let Stage::Away(_, place) = std::mem::replace(&mut self.stage, Stage::Over) {
-                        if let Some(result) = self.arrived(arrived, &place) {
+                    if let Stage::Away(carriage) = std::mem::replace(&mut self.stage, Stage::Over) {
+                        if let Some(result) = self.arrived(arrived, &carriage) {
                             return Poll::Ready(result);
                         }
                     }

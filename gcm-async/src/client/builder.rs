@@ -1,7 +1,7 @@
 //! `ClientBuilder` decides what can be set of a client.
 
 use super::Client;
-use crate::clock::Clock;
+use crate::clock::{Clock, Seeds};
 use crate::pool::Pool;
 use crate::proxy::Proxy;
 use crate::roots::Roots;
@@ -39,6 +39,13 @@ impl ClientBuilder {
     /// connections too; of a request that meets such a close nobody knows whether it arrived.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.settings.idle = limit.min(AGES);
+        self
+    }
+
+    /// How long a connection is used: 15 minutes unless set. After that it takes no more requests and closes with its last one,
+    /// and others are made, to the addresses that the host has then: until then it does not matter if they have changed.
+    pub fn connection_lifetime(mut self, limit: Duration) -> Self {
+        self.settings.lifetime = limit.min(AGES);
         self
     }
 
@@ -93,6 +100,15 @@ impl ClientBuilder {
         self
     }
 
+    /// For tests: the same seed spreads backoffs the same way. Random unless set.
+    ///
+    /// Time is tokio's, so under [`tokio::time::pause`](https://docs.rs/tokio/1/tokio/time/fn.pause.html) nothing is waited
+    /// for, and over a network that is simulated a run repeats itself.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
     /// The client. It connects when it is first used.
     pub fn build(self, gateway: Gateway) -> Client {
         let transport = Transport::Pool {
@@ -133,6 +149,7 @@ impl ClientBuilder {
             connect: self.settings.connect,
             reply: self.settings.reply,
             clock: Clock::start(),
+            seeds: Seeds::new(self.settings.seed),
             house: Stop::new(),
             stop: None,
             expires_after: None,

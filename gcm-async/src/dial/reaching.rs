@@ -1,7 +1,7 @@
 //! Which address a dial begins with, over a network that does as it is told, in virtual time.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{Dial, Doing, NoConnection, Net, Stream, Target, timed_out};
+use super::{Dial, Doing, Net, NoConnection, Stream, Target, timed_out};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use crate::settings::Settings;
@@ -51,7 +51,13 @@ impl Net for Fake {
 
     fn connect(&self, address: SocketAddr) -> Doing<Box<dyn Stream>> {
         self.tried.lock().unwrap().push(address);
-        let manner = self.manners.iter().find(|(other, _)| *other == address).unwrap().1.clone();
+        let manner = self
+            .manners
+            .iter()
+            .find(|(other, _)| *other == address)
+            .unwrap()
+            .1
+            .clone();
         Box::pin(async move {
             let (here, there) = duplex(64 << 10);
             match manner {
@@ -108,7 +114,11 @@ fn certified() -> (Roots, Arc<ServerConfig>) {
 
 /// A dial over this network, trusting this authority.
 fn dial(manners: &[Manner], roots: Option<&Roots>) -> (Arc<Fake>, Dial) {
-    let manners = manners.iter().cloned().zip(1..).map(|(manner, number)| (address(number), manner));
+    let manners = manners
+        .iter()
+        .cloned()
+        .zip(1..)
+        .map(|(manner, number)| (address(number), manner));
     let fake = Arc::new(Fake {
         found: Mutex::default(),
         manners: manners.collect(),
@@ -145,7 +155,10 @@ async fn trial_s06_an_address_that_accepts_and_stays_silent_leaves_time_for_the_
     assert_eq!(fake.tried(), [address(1), address(2)]);
     // The next dial begins with what worked, whatever the resolver's order.
     fake.finds(Ok(vec![address(1), address(2)]));
-    assert_eq!(connected(&dial, "https://push.example.org/").await.0.unwrap(), address(2));
+    assert_eq!(
+        connected(&dial, "https://push.example.org/").await.0.unwrap(),
+        address(2)
+    );
     assert_eq!(fake.tried(), [address(2)]);
 }
 
@@ -184,7 +197,10 @@ async fn an_address_with_a_certificate_of_its_own_is_passed_over_and_is_hopeless
     let (_, stranger) = certified();
     let bad = || Manner::Tls(Arc::clone(&stranger));
     let (fake, mixed) = dial(&[bad(), Manner::Tls(server)], Some(&roots));
-    assert_eq!(connected(&mixed, "https://push.example.org/").await.0.unwrap(), address(2));
+    assert_eq!(
+        connected(&mixed, "https://push.example.org/").await.0.unwrap(),
+        address(2)
+    );
     assert_eq!(fake.tried(), [address(1), address(2)]);
     for (manners, hopeless) in [
         (vec![bad(), bad()], true),
@@ -252,7 +268,10 @@ async fn trial_s10_while_the_resolver_is_silent_or_fails_the_last_addresses_are_
     }
     // A host without any has none.
     let (made, time) = connected(&dial, "http://other.example.org:443/").await;
-    assert_eq!(made.unwrap_err().cause.to_string(), timed_out("looking up the host").to_string());
+    assert_eq!(
+        made.unwrap_err().cause.to_string(),
+        timed_out("looking up the host").to_string()
+    );
     assert_eq!(time.as_secs(), 10);
 }
 

@@ -40,18 +40,28 @@ pub(crate) struct Standing {
     pub(super) heard: bool,
 }
 
-/// Where room can be asked for again.
-pub(crate) struct Place(Arc<Site>);
+/// Where a request is, as the one knows it who waits for its reply.
+pub(crate) struct Place {
+    site: Arc<Site>,
+    sitting: Sitting,
+    since: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sitting {
+    /// A stream of the connection with this number.
+    Stream(u64),
+    /// A connection of its own.
+    Connection(Standing),
+}
 
 /// What became of a request in its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// Nothing was sent.
+    /// Nothing came.
     None,
     /// The peer, or the end of the connection, answered after so long.
     Heard(Duration),
-    /// It was given up after so long, and nothing had come.
-    GivenUp(Duration),
 }
 
 impl Permit {
@@ -132,28 +142,35 @@ impl Permit {
         self.retire();
     }
 
-    /// Whether the host gave requests back unprocessed of late.
-    pub(crate) fn is_cut_off(&self) -> bool {
-        self.site.is_cut_off()
-    }
-
-    /// The same host.
+    /// Where it is.
     pub(crate) fn place(&self) -> Place {
-        Place(Arc::clone(&self.site))
+        Place {
+            site: Arc::clone(&self.site),
+            sitting: match &self.seat {
+                Seat::Stream { .. } => Sitting::Stream(self.id),
+                Seat::Connection { standing, .. } => Sitting::Connection(*standing),
+            },
+            since: Instant::now(),
+        }
     }
 
     fn outcome(&self) -> Use {
         match self.sent {
-            None => Use::None,
             Some(sent) if self.heard => Use::Heard(sent.elapsed()),
-            Some(sent) => Use::GivenUp(sent.elapsed()),
+            _ => Use::None,
         }
     }
 }
 
 impl Place {
+    /// Other room at the same host.
     pub(crate) fn take(&self) -> Taking {
-        self.0.take()
+        self.site.take()
+    }
+
+    /// The request there is given up, and nothing was heard of it. Says whether it had time enough.
+    pub(crate) fn given_up(&self) -> bool {
+        self.site.given_up(self.sitting, self.since.elapsed())
     }
 }
 
@@ -166,7 +183,8 @@ impl Drop for Permit {
                 self.site.release_stream(self.id, outcome, cut);
             }
             Seat::Connection { sender, standing } => {
-                self.site.release_connection(self.id, sender.take(), &self.carrier, *standing, outcome);
+                self.site
+                    .release_connection(self.id, sender.take(), &self.carrier, *standing, outcome);
             }
         }
     }

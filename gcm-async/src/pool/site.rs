@@ -5,22 +5,23 @@ mod state;
 use super::Taking;
 use super::carrier::Carrier;
 use super::line::{self, End, H1Sender, H2Sender};
-use super::permit::{Standing, Use};
+use super::permit::{Sitting, Standing, Use};
 use super::tasks::Tasks;
-use super::waiter::Waiter;
+use super::waiter::{Seat, Waiter};
 use crate::connections::Connections;
 use crate::dial::{Dial, NoConnection, Protocol, Target};
 use crate::settings::Settings;
 use futures_util::future::{Either, select};
 use http::HeaderValue;
-use state::{Idle, Lane, State, Waiting};
+use state::{Idle, Lane, State};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Streams on one connection at once, however many more the peer allows. RFC 9113 section 6.5.2 recommends peers to allow
@@ -110,7 +111,7 @@ impl Site {
             host: self.target.to_string(),
             open: good.count() + state.busy + state.idle.len(),
             in_use: streams + state.busy,
-            waiting: state.waiting.iter().filter(|waiting| !waiting.seat.is_closed()).count(),
+            waiting: state.waiting.iter().filter(|seat| !seat.is_left()).count(),
             connecting: state.dialing.len(),
             last_failure: state.failure.as_ref().map(NoConnection::to_error),
             next_attempt: state
@@ -126,22 +127,23 @@ impl Site {
         if state.closed {
             return Taking::Never(NoConnection::shut_down());
         }
-        if state.waiting.is_empty() {
+        if !state.waiting.iter().any(|seat| seat.is_attended()) {
             if let Some(permit) = state.room(self) {
                 return Taking::Now(permit);
             }
         }
-        let (seat, taken) = oneshot::channel();
-        let runtime = Handle::current();
+        let seat = Seat::new();
         state.forget_who_left();
-        state.waiting.push_back(Waiting { seat, runtime });
+        state.waiting.push_back(Arc::clone(&seat));
         drop(state);
         self.dial_for_those_who_wait(None);
-        Taking::Later(Waiter::new(taken, self))
+        Taking::Later(Waiter::new(seat, self))
     }
 
     /// Somebody who waits looks whether there can be more room.
     pub(super) fn look(self: &Arc<Self>) {
+        let back = self.lock().take_back();
+        drop(back);
         self.serve(Some(&Handle::current()));
     }
 
@@ -216,12 +218,7 @@ impl Site {
         stay
     }
 
-    fn opened(
-        self: &Arc<Self>,
-        protocol: Protocol,
-        born: Instant,
-        add: impl FnOnce(&mut State, u64),
-    ) -> Option<Stay> {
+    fn opened(self: &Arc<Self>, protocol: Protocol, born: Instant, add: impl FnOnce(&mut State, u64)) -> Option<Stay> {
         let mut state = self.lock();
         if state.closed {
             return None;
@@ -301,25 +298,24 @@ impl Site {
         let mut spare = None;
         loop {
             let mut state = self.lock();
-            while state.waiting.front().is_some_and(|waiting| waiting.seat.is_closed()) {
+            while state.waiting.front().is_some_and(|seat| seat.is_left()) {
                 state.waiting.pop_front();
             }
-            if state.waiting.is_empty() {
+            if !state.waiting.iter().any(|seat| seat.is_attended()) {
                 break;
             }
             let Some(permit) = spare.take().or_else(|| state.room(self)) else {
                 break;
             };
-            let Some(waiting) = state.waiting.pop_front() else {
-                break;
-            };
-            drop(state);
+            let given = state.give(permit);
             // Outside the lock, since this wakes somebody.
-            if let Err(Ok(permit)) = waiting.seat.send(Ok(permit)) {
-                spare = Some(permit);
+            drop(state);
+            match given {
+                Ok(waker) => waker.into_iter().for_each(Waker::wake),
+                Err(permit) => spare = Some(permit),
             }
         }
-        // Nobody waits: this serves nobody, and so does not come back here.
+        // Nobody takes it: this serves nobody, and so does not come back here.
         drop(spare);
         self.dial_for_those_who_wait(runtime);
     }
@@ -332,8 +328,8 @@ impl Site {
             if !state.wants_another(&self.settings, patience) {
                 return;
             }
-            let mut there = state.waiting.iter().filter(|waiting| !waiting.seat.is_closed());
-            let Some(first) = there.next().map(|waiting| waiting.runtime.clone()) else {
+            let first = state.waiting.iter().find(|seat| !seat.is_left());
+            let Some(first) = first.map(|seat| seat.runtime().clone()) else {
                 return;
             };
             let id = state.next_id();
@@ -377,22 +373,17 @@ impl Site {
         turn_away(waiting, none);
     }
 
-    /// Whether the host gave requests back unprocessed of late.
-    pub(super) fn is_cut_off(&self) -> bool {
-        self.lock().is_cut_off()
-    }
-
     pub(super) fn release_stream(self: &Arc<Self>, id: u64, outcome: Use, cut: Option<u64>) {
         let mut state = self.lock();
-        let silent = state.release_stream(id, outcome, cut);
-        let ended = state.lane(id).filter(|lane| lane.active == 0 && !lane.is_good()).is_some();
+        state.release_stream(id, outcome, cut);
+        let ended = state
+            .lane(id)
+            .filter(|lane| lane.active == 0 && !lane.is_good())
+            .is_some();
         let gone = ended.then(|| state.retire(id));
         let waits = !state.waiting.is_empty();
         drop(state);
         drop(gone);
-        if let Some(address) = silent {
-            self.dial.is_silent(&self.target, address);
-        }
         if waits {
             self.serve(None);
         }
@@ -407,7 +398,7 @@ impl Site {
         outcome: Use,
     ) {
         let mut state = self.lock();
-        let silent = state.release_connection(standing, outcome);
+        state.release_connection(outcome);
         let now = Instant::now();
         let sender = sender.filter(|_| !state.closed && standing.born + self.settings.lifetime > now);
         let mut useless = None;
@@ -421,16 +412,29 @@ impl Site {
             }),
             other => useless = other,
         }
-        let dead = state.dead();
         let waits = !state.waiting.is_empty();
         drop(state);
-        drop((useless, dead));
-        if let Some(address) = silent {
-            self.dial.is_silent(&self.target, address);
-        }
+        drop(useless);
         if waits {
             self.serve(None);
         }
+    }
+
+    /// A request was given up after this time, and nothing was heard of it. Says whether that was time enough.
+    pub(super) fn given_up(self: &Arc<Self>, sitting: Sitting, time: Duration) -> bool {
+        let mut state = self.lock();
+        if state.is_soon(time) {
+            return false;
+        }
+        let silent = state.given_up(sitting);
+        let dead = silent.map(|_| state.dead());
+        drop(state);
+        drop(dead);
+        if let Some(address) = silent {
+            self.dial.is_silent(&self.target, address);
+            self.dial_for_those_who_wait(None);
+        }
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -501,9 +505,11 @@ impl Drop for Stay {
     }
 }
 
-fn turn_away(waiting: VecDeque<Waiting>, none: &NoConnection) {
-    for one in waiting {
-        let _ = one.seat.send(Err(none.clone()));
+fn turn_away(waiting: VecDeque<Arc<Seat>>, none: &NoConnection) {
+    for seat in waiting {
+        if let Ok(Some(waker)) = seat.give(Err(none.clone())) {
+            waker.wake();
+        }
     }
 }
 

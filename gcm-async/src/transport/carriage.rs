@@ -3,7 +3,7 @@
 use super::lost::{self, Failed};
 use super::reply::{Reply, ReplyBody};
 use crate::dial::timed_out;
-use crate::pool::{Errand, H1Sender, Permit, RequestBody, Seat};
+use crate::pool::{Errand, H1Sender, Permit, Place, RequestBody, Seat, Taking};
 use bytes::Bytes;
 use gcm_proto::TransportError;
 use http::header::HOST;
@@ -17,7 +17,10 @@ use std::task::{Context, Poll, Waker};
 
 /// A request on its way, as the one sees it who waits for its reply. Dropped, it is given up: its stream is reset, or its
 /// connection closed.
-pub(super) struct Carriage(Arc<Slip>);
+pub(super) struct Carriage {
+    slip: Arc<Slip>,
+    place: Place,
+}
 
 /// What comes of a request.
 pub(super) enum Arrived {
@@ -33,42 +36,56 @@ struct Slip(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    arrived: Option<Arrived>,
+    /// What the connection's task has not taken yet.
+    load: Option<Load>,
     /// Of a reply whose body is still to come.
     head: Option<Parts>,
-    given_up: bool,
+    arrived: Option<Arrived>,
+    /// Nobody waits any more.
+    over: bool,
     /// Who waits.
     owner: Option<Waker>,
     /// Who carries.
     task: Option<Waker>,
 }
 
-/// A request in its connection's task.
+/// A request, and the room for it.
 struct Load {
     request: Option<Box<Request<RequestBody>>>,
-    permit: Option<Permit>,
-    slip: Arc<Slip>,
+    permit: Permit,
     reply_limit: usize,
+}
+
+/// A request in its connection's task.
+struct Trip {
+    slip: Arc<Slip>,
+    load: Option<Load>,
 }
 
 impl Carriage {
     /// Hands the request to the task of the connection that there is room on.
     pub(super) fn start(request: Request<RequestBody>, permit: Permit, reply_limit: usize) -> Self {
-        let slip = Arc::new(Slip::default());
-        let carrier = permit.carrier();
-        let load = Load {
-            request: Some(Box::new(request)),
-            permit: Some(permit),
+        let (carrier, place) = (permit.carrier(), permit.place());
+        let slip = Arc::new(Slip(Mutex::new(State {
+            load: Some(Load {
+                request: Some(Box::new(request)),
+                permit,
+                reply_limit,
+            }),
+            ..State::default()
+        })));
+        let trip = Trip {
             slip: Arc::clone(&slip),
-            reply_limit,
+            load: None,
         };
-        carrier.carry(load.carried());
-        Self(slip)
+        carrier.carry(trip.errand());
+        Self { slip, place }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Arrived> {
-        let mut state = self.0.lock();
+        let mut state = self.slip.lock();
         if let Some(arrived) = state.arrived.take() {
+            state.over = true;
             return Poll::Ready(arrived);
         }
         if !state.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
@@ -77,56 +94,73 @@ impl Carriage {
         Poll::Pending
     }
 
+    /// Other room at the same host.
+    pub(super) fn take_again(&self) -> Taking {
+        self.place.take()
+    }
+
     /// Gives the request up, unless something has come of it.
     pub(super) fn expire(&mut self) -> Option<TransportError> {
-        let head = {
-            let mut state = self.0.lock();
-            if state.arrived.is_some() {
-                return None;
-            }
-            state.head.take()
-        };
-        self.0.give_up();
+        if self.slip.lock().arrived.is_some() {
+            return None;
+        }
+        let (was_taken, head) = self.give_up();
         Some(match head {
             Some(head) => TransportError::body_lost(head, timed_out("waiting for the rest of the reply")),
-            None => TransportError::maybe_sent(timed_out("waiting for the reply")),
+            None if was_taken => TransportError::maybe_sent(timed_out("waiting for the reply")),
+            None => TransportError::not_sent(timed_out("waiting for a connection")),
         })
+    }
+
+    /// Says how far it got: the connection's task took it, and what came of it.
+    fn give_up(&self) -> (bool, Option<Parts>) {
+        let (load, head, arrived, task) = {
+            let mut state = self.slip.lock();
+            if std::mem::replace(&mut state.over, true) {
+                return (true, None);
+            }
+            state.owner = None;
+            (
+                state.load.take(),
+                state.head.take(),
+                state.arrived.take(),
+                state.task.take(),
+            )
+        };
+        let is_missed = head.is_none() && arrived.is_none() && self.place.given_up();
+        if let Some(task) = task {
+            task.wake();
+        }
+        let was_taken = load.is_none();
+        if let Some(mut load) = load.filter(|_| is_missed) {
+            // Nobody drives that task.
+            load.permit.retire();
+        }
+        (was_taken, head)
     }
 }
 
 impl Drop for Carriage {
     fn drop(&mut self) {
-        self.0.give_up();
+        self.give_up();
     }
 }
 
 impl Slip {
-    fn give_up(&self) {
-        let task = {
-            let mut state = self.lock();
-            state.given_up = true;
-            (state.owner, state.arrived) = (None, None);
-            state.task.take()
-        };
-        if let Some(task) = task {
-            task.wake();
-        }
-    }
-
-    /// Whether it is given up. Else the task is woken when it is.
-    fn is_given_up(&self, cx: &mut Context<'_>) -> bool {
+    /// Whether nobody waits any more. Else the task is woken when that is so.
+    fn is_over(&self, cx: &mut Context<'_>) -> bool {
         let mut state = self.lock();
-        if !state.given_up && !state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+        if !state.over && !state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
             state.task = Some(cx.waker().clone());
         }
-        state.given_up
+        state.over
     }
 
     fn arrive(&self, arrived: Arrived) {
         let owner = {
             let mut state = self.lock();
             state.task = None;
-            if state.given_up {
+            if state.over {
                 // What it drops may come back here.
                 drop(state);
                 drop(arrived);
@@ -145,14 +179,16 @@ impl Slip {
     }
 }
 
-impl Load {
-    fn carried(mut self) -> Errand {
+impl Trip {
+    fn errand(mut self) -> Errand {
         Box::pin(async move {
-            let slip = Arc::clone(&self.slip);
+            let taken = self.slip.lock().load.take();
+            self.load = taken;
+            let Some(load) = &mut self.load else { return };
             let arrived = {
-                let mut steps = pin!(self.steps());
+                let mut steps = pin!(load.steps(&self.slip));
                 poll_fn(|cx| {
-                    if slip.is_given_up(cx) {
+                    if self.slip.is_over(cx) {
                         return Poll::Ready(None);
                     }
                     steps.as_mut().poll(cx).map(Some)
@@ -160,19 +196,23 @@ impl Load {
                 .await
             };
             // In this order: the connection is free when nothing is on it any more, and who waits finds it free.
-            drop(self.permit.take());
+            drop(self.load.take());
             if let Some(arrived) = arrived {
-                slip.arrive(arrived);
+                self.slip.arrive(arrived);
             }
         })
     }
+}
 
-    async fn steps(&mut self) -> Arrived {
-        let (Some(permit), Some(request)) = (&mut self.permit, self.request.take()) else {
+impl Load {
+    async fn steps(&mut self, slip: &Slip) -> Arrived {
+        let permit = &mut self.permit;
+        let Some(request) = self.request.take() else {
             return Arrived::Failed(TransportError::not_sent(timed_out("waiting for a connection")));
         };
         permit.sent();
-        let copy = permit.is_cut_off().then(|| request.clone());
+        // For a peer that gives it back: hyper does not, once it is written.
+        let copy = permit.end().map(|_| request.clone());
         let host = permit.host().cloned();
         let sent = match permit.seat() {
             Seat::Stream { sender, .. } => match sender.try_send_request(*request).await {
@@ -206,12 +246,14 @@ impl Load {
         // The HTTP client keeps things of its own here.
         head.extensions.clear();
         let status = head.status;
-        self.slip.lock().head = Some(head);
+        slip.lock().head = Some(head);
         let mut reply = Reply::new(ReplyBody::Hyper(body));
         let whole = poll_fn(|cx| reply.poll(cx, self.reply_limit)).await;
-        let Some(head) = self.slip.lock().head.take() else {
+        let Some(head) = slip.lock().head.take() else {
             // It was given up just now.
-            return Arrived::Failed(TransportError::maybe_sent(timed_out("waiting for the rest of the reply")));
+            return Arrived::Failed(TransportError::maybe_sent(timed_out(
+                "waiting for the rest of the reply",
+            )));
         };
         match whole {
             Ok(body) => {
@@ -247,20 +289,20 @@ async fn send_h1(
     sent.map_err(|error| lost::over_h1(error, whole))
 }
 
-impl Drop for Load {
-    /// Its connection's task ended before the errand did.
+impl Drop for Trip {
+    /// The connection's task ended before the errand did.
     fn drop(&mut self) {
-        let Some(mut permit) = self.permit.take() else { return };
-        permit.heard();
-        let arrived = match self.request.take() {
-            Some(request) => {
-                let cause = lost::no_task();
-                Arrived::Unsent(request, TransportError::given_back(cause))
-            }
-            None => match self.slip.lock().head.take() {
-                Some(head) => Arrived::Failed(TransportError::body_lost(head, lost::no_task())),
-                None => Arrived::Failed(TransportError::maybe_sent(lost::no_task())),
-            },
+        let (load, head) = {
+            let mut state = self.slip.lock();
+            (self.load.take().or_else(|| state.load.take()), state.head.take())
+        };
+        let Some(Load { request, permit, .. }) = load else {
+            return;
+        };
+        let arrived = match (request, head) {
+            (Some(request), _) => Arrived::Unsent(request, TransportError::given_back(lost::no_task())),
+            (None, Some(head)) => Arrived::Failed(TransportError::body_lost(head, lost::no_task())),
+            (None, None) => Arrived::Failed(TransportError::maybe_sent(lost::no_task())),
         };
         drop(permit);
         self.slip.arrive(arrived);

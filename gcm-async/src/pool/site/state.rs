@@ -4,14 +4,15 @@ use super::Site;
 use crate::dial::{NoConnection, Protocol};
 use crate::pool::carrier::Carrier;
 use crate::pool::line::{End, H1Sender, H2Sender};
-use crate::pool::permit::{Permit, Seat, Standing, Use};
+use crate::pool::permit;
+use crate::pool::permit::{Permit, Sitting, Standing, Use};
+use crate::pool::waiter::{LOOK, Seat};
 use crate::settings::Settings;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How long a peer that asked for calm gets half of what it had. Firebase, "Best practices when sending FCM messages at
@@ -32,6 +33,9 @@ const SOON: Duration = Duration::from_millis(100);
 /// long that is believed.
 const RULE: u32 = 3;
 const CUT: Duration = Duration::from_secs(600);
+
+/// With so many who were given room, those are forgotten who took it.
+const GIVEN: usize = 64;
 
 /// What a host has, and who waits there.
 #[derive(Default)]
@@ -54,7 +58,9 @@ pub(super) struct State {
     /// Over HTTP/1.1: requests given up in a row.
     missed: u32,
     cut: Option<Cut>,
-    pub(super) waiting: VecDeque<Waiting>,
+    pub(super) waiting: VecDeque<Arc<Seat>>,
+    /// Those of them who were given room, and may not have taken it yet.
+    pub(super) given: Vec<Arc<Seat>>,
     /// With so many, those are looked for who have left.
     crowd: usize,
     last_id: u64,
@@ -109,11 +115,6 @@ pub(super) struct Idle {
     pub(super) since: Instant,
 }
 
-pub(super) struct Waiting {
-    pub(super) seat: oneshot::Sender<Result<Permit, NoConnection>>,
-    pub(super) runtime: Handle,
-}
-
 impl Lane {
     /// Whether it may get requests.
     pub(super) fn is_good(&self) -> bool {
@@ -157,9 +158,45 @@ impl State {
     /// are taken out.
     pub(super) fn forget_who_left(&mut self) {
         if self.waiting.len() >= self.crowd {
-            self.waiting.retain(|waiting| !waiting.seat.is_closed());
+            self.waiting.retain(|seat| !seat.is_left());
             self.crowd = (2 * self.waiting.len()).max(64);
         }
+    }
+
+    /// Gives somebody room who waits for it. Whom to wake, or the room when nobody takes it.
+    pub(super) fn give(&mut self, mut permit: Permit) -> Result<Option<Waker>, Permit> {
+        while let Some(next) = self.waiting.iter().position(|seat| seat.is_attended()) {
+            let Some(seat) = self.waiting.remove(next) else { break };
+            match seat.give(Ok(permit)) {
+                Ok(waker) => {
+                    if self.given.len() >= GIVEN {
+                        self.given.retain(|seat| seat.is_given());
+                    }
+                    self.given.push(seat);
+                    return Ok(waker);
+                }
+                Err(Ok(back)) => permit = back,
+                // It was room that was given.
+                Err(Err(_)) => return Ok(None),
+            }
+        }
+        Err(permit)
+    }
+
+    /// Room that those do not take whom it was given to: they are not there just now, and keep their places in the queue.
+    pub(super) fn take_back(&mut self) -> Vec<Permit> {
+        let mut back = Vec::new();
+        for seat in std::mem::take(&mut self.given) {
+            match seat.take_back(LOOK) {
+                Some(permit) => {
+                    back.push(permit);
+                    self.waiting.push_front(seat);
+                }
+                None if seat.is_given() => self.given.push(seat),
+                None => {}
+            }
+        }
+        back
     }
 
     /// A connection that is not in use, or a stream of the one that has the fewest.
@@ -167,7 +204,7 @@ impl State {
         while let Some(idle) = self.idle.pop() {
             if !idle.sender.is_closed() {
                 self.busy += 1;
-                let seat = Seat::Connection {
+                let seat = permit::Seat::Connection {
                     sender: Some(idle.sender),
                     standing: idle.standing,
                 };
@@ -192,72 +229,78 @@ impl State {
         lane.taken += 1;
         lane.most = lane.most.max(lane.active);
         lane.end.enter();
-        let seat = Seat::Stream {
+        let seat = permit::Seat::Stream {
             sender: sender?,
             end: Arc::clone(&lane.end),
         };
         Some(Permit::new(site, lane.id, &lane.carrier, seat))
     }
 
-    /// A stream is free again. Says whether nothing is heard on its connection.
-    pub(super) fn release_stream(&mut self, id: u64, outcome: Use, cut: Option<u64>) -> Option<SocketAddr> {
+    /// A stream is free again.
+    pub(super) fn release_stream(&mut self, id: u64, outcome: Use, cut: Option<u64>) {
         if let Some(after) = cut {
             self.cut_off(after);
         }
-        let counts = self.counts(outcome);
-        let lane = self.lane(id)?;
+        self.learn(outcome);
+        let Some(lane) = self.lane(id) else { return };
         lane.active -= 1;
-        let mut silent = None;
-        match outcome {
-            Use::Heard(_) => {
-                // A peer says how many streams it allows before it answers.
-                lane.known = true;
-                lane.missed = 0;
-            }
-            Use::GivenUp(_) if counts => {
-                // One that has said nothing at all needs no second proof.
-                lane.missed = if lane.known { lane.missed + 1 } else { MISSED };
-                silent = (lane.missed >= MISSED).then_some(lane.address);
-            }
-            Use::GivenUp(_) | Use::None => {}
+        if let Use::Heard(_) = outcome {
+            // A peer says how many streams it allows before it answers.
+            lane.known = true;
+            lane.missed = 0;
         }
         if lane.active == 0 {
             lane.quiet_since = Instant::now();
         }
-        silent
     }
 
-    /// An HTTP/1.1 connection is free again, or closed. Says whether nothing is heard from its address.
-    pub(super) fn release_connection(&mut self, standing: Standing, outcome: Use) -> Option<SocketAddr> {
+    /// An HTTP/1.1 connection is free again, or closed.
+    pub(super) fn release_connection(&mut self, outcome: Use) {
         self.busy -= 1;
-        let counts = self.counts(outcome);
-        match outcome {
-            Use::Heard(_) => self.missed = 0,
-            Use::GivenUp(_) if counts => self.missed += 1,
-            Use::GivenUp(_) | Use::None => {}
+        self.learn(outcome);
+        if let Use::Heard(_) = outcome {
+            self.missed = 0;
         }
-        let is_silent = counts && (!standing.heard || self.missed >= MISSED);
-        is_silent.then_some(standing.address)
+    }
+
+    /// Whether a request that was given up after this time says anything of its connection.
+    pub(super) fn is_soon(&self, time: Duration) -> bool {
+        time < SOON.max(self.latency * 2)
+    }
+
+    /// A request was given up after time enough, and nothing was heard of it. Says which address is silent, if it is.
+    pub(super) fn given_up(&mut self, seat: Sitting) -> Option<SocketAddr> {
+        match seat {
+            Sitting::Stream(id) => {
+                let lane = self.lane(id)?;
+                // One that has said nothing at all needs no second proof.
+                lane.missed = if lane.known { lane.missed + 1 } else { MISSED };
+                (lane.missed >= MISSED).then_some(lane.address)
+            }
+            Sitting::Connection(standing) => {
+                self.missed += 1;
+                (!standing.heard || self.missed >= MISSED).then_some(standing.address)
+            }
+        }
     }
 
     /// Those that are likely to be as dead as the ones that nothing was heard on.
-    pub(super) fn dead(&mut self) -> Vec<Idle> {
-        if self.missed >= MISSED {
+    pub(super) fn dead(&mut self) -> (Vec<Idle>, Vec<H2Sender>) {
+        let idle = if self.missed >= MISSED {
             std::mem::take(&mut self.idle)
         } else {
             Vec::new()
-        }
+        };
+        let is_dead = |lane: &&mut Lane| lane.active == 0 && lane.missed >= MISSED;
+        let lanes = self.lanes.iter_mut().filter(is_dead);
+        let senders = lanes.filter_map(|lane| lane.sender.take()).collect();
+        self.lanes.retain(|lane| lane.sender.is_some() || lane.active > 0);
+        (idle, senders)
     }
 
-    /// Whether a request that was given up had time enough; and what is learnt of how long that is.
-    fn counts(&mut self, outcome: Use) -> bool {
-        match outcome {
-            Use::Heard(time) => {
-                self.latency = time.max((self.latency * 7 + time) / 8);
-                false
-            }
-            Use::GivenUp(time) => time >= SOON.max(self.latency * 2),
-            Use::None => false,
+    fn learn(&mut self, outcome: Use) {
+        if let Use::Heard(time) = outcome {
+            self.latency = time.max((self.latency * 7 + time) / 8);
         }
     }
 
@@ -269,11 +312,6 @@ impl State {
             times: again.map_or(0, |cut| cut.times).saturating_add(1),
             until: Instant::now() + CUT,
         });
-    }
-
-    /// Whether it has done so of late.
-    pub(super) fn is_cut_off(&self) -> bool {
-        self.cut.as_ref().is_some_and(|cut| cut.until > Instant::now())
     }
 
     /// What it processes on one connection, if that is a rule.

@@ -181,18 +181,8 @@ fn trial_s14_a_refusal_says_what_the_proxy_wants() {
             "it wants Digest, Negotiate, and",
             true,
         ),
-        (
-            "host",
-            "403 Forbidden",
-            "the proxy answered 403 to CONNECT",
-            true,
-        ),
-        (
-            "host",
-            "503 Down",
-            "the proxy answered 503 to CONNECT",
-            false,
-        ),
+        ("host", "403 Forbidden", "the proxy answered 403 to CONNECT", true),
+        ("host", "503 Down", "the proxy answered 503 to CONNECT", false),
         ("host", "429 Slow", "the proxy answered 429 to CONNECT", false),
         ("host", "302 Found", "the proxy answered 302 to CONNECT", false),
     ] {
