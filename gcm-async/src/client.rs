@@ -272,12 +272,11 @@ impl Client {
         if timeout(patience, poll_fn(|cx| attempt.poll_room(cx))).await.is_err() {
             attempt.fail_expired();
         }
-        let reply = match timeout(self.reply, &mut attempt).await {
-            Ok(reply) => reply?,
-            Err(_) => {
-                attempt.fail_expired();
-                attempt.await?
-            }
+        let reply = if let Ok(reply) = timeout(self.reply, &mut attempt).await {
+            reply?
+        } else {
+            attempt.fail_expired();
+            attempt.await?
         };
         let (head, body) = reply.into_parts();
         Ok(exchange.read(&head, &body)?)

@@ -134,19 +134,19 @@ impl Dial {
         let mut left = addresses.map_err(|error| NoConnection::passing(at(error)))?;
         let mut failed: Option<NoConnection> = None;
         loop {
-            let raced = match timeout_at(until, self.race(host, port, &left)).await {
-                Ok(raced) => raced,
-                Err(_) => {
-                    left.iter().for_each(|address| self.book.failed(host, port, *address));
-                    Err(timed_out("connecting"))
+            let raced = timeout_at(until, self.race(host, port, &left)).await;
+            let raced = raced.unwrap_or_else(|_| {
+                for address in &left {
+                    self.book.failed(host, port, *address);
                 }
-            };
+                Err(timed_out("connecting"))
+            });
             let winner = match raced {
                 Ok(winner) => winner,
                 Err(error) => {
                     let error = NoConnection::passing(at(explained(error)));
                     // What failed above TCP says more.
-                    return Err(failed.map_or(error, |failed| failed.not_for_good()));
+                    return Err(failed.map_or(error, NoConnection::not_for_good));
                 }
             };
             left = winner.left;

@@ -5,8 +5,6 @@ use std::env;
 use std::fmt;
 use std::str::FromStr;
 
-pub use gcm_proto::transport::ProxyError;
-
 /// An HTTP proxy, by which `https` endpoints are reached in a tunnel (`CONNECT`).
 ///
 /// The proxy learns host and port, never the request: the key is inside TLS, and HTTP/2 is spoken there too. For that reason
@@ -25,6 +23,18 @@ pub use gcm_proto::transport::ProxyError;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy(pub(crate) transport::Proxy);
+
+/// Why a URL is no proxy. It does not repeat the URL, which may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// It is not the URL of a host.
+    #[error("a proxy must be a URL such as http://host:3128")]
+    NotAUrl,
+    /// It is not an HTTP proxy, or one that is itself reached over TLS.
+    #[error("a proxy must begin with http://")]
+    Scheme,
+}
 
 impl Proxy {
     /// The proxy that the environment names for `https`, if it names one: `HTTPS_PROXY`, or `ALL_PROXY`, in capitals or
@@ -46,11 +56,20 @@ impl From<transport::Proxy> for Proxy {
     }
 }
 
+impl From<transport::ProxyError> for ProxyError {
+    fn from(error: transport::ProxyError) -> Self {
+        match error {
+            transport::ProxyError::Scheme => Self::Scheme,
+            _ => Self::NotAUrl,
+        }
+    }
+}
+
 impl FromStr for Proxy {
     type Err = ProxyError;
 
     fn from_str(url: &str) -> Result<Self, ProxyError> {
-        url.parse().map(Self)
+        Ok(Self(url.parse()?))
     }
 }
 

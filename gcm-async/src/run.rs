@@ -27,8 +27,8 @@ const INTAKE: usize = 256;
 /// wait for their turn.
 const AHEAD: usize = 4096;
 
-/// Who is overdue for longer when that is found, was not looked after: the machine slept, or whoever reads the outcomes did. What
-/// has come meanwhile is read first, which may take so long.
+/// Who is found to be overdue for longer was not looked after: the machine slept, or whoever reads the outcomes did. What has come
+/// meanwhile is read first, which may take so long.
 const LATE: Duration = Duration::from_secs(1);
 
 /// Who has recipients beyond those the machine began with.
@@ -49,8 +49,8 @@ pub(crate) struct Run {
     flights: FuturesUnordered<Flight>,
     /// Nobody on its way is overdue before.
     overdue_at: Option<Instant>,
-    /// They have been given time to be read.
-    late: bool,
+    /// They have been given time to be read, until then.
+    late: Option<Instant>,
     /// Some are on their way that were not polled yet.
     fresh: bool,
     landed: Vec<(Ticket, Result<Response<Bytes>, TransportError>)>,
@@ -94,7 +94,7 @@ impl Run {
             reply,
             flights: FuturesUnordered::new(),
             overdue_at: None,
-            late: false,
+            late: None,
             url,
             room: None,
             fresh: false,
@@ -309,9 +309,9 @@ impl Run {
             return;
         };
         let is_late = now.saturating_duration_since(first) > LATE;
-        self.late = is_late && !self.late;
-        if self.late {
-            self.overdue_at = Some(now + LATE);
+        self.late = (is_late && self.late.is_none()).then_some(now + LATE);
+        if self.late.is_some() {
+            self.overdue_at = self.late;
             return;
         }
         self.overdue_at = None;

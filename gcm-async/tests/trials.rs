@@ -157,8 +157,8 @@ fn trial_s02_a_connection_on_a_runtime_that_stands_still_is_left_alone() {
     }
 }
 
-/// Answers nothing on the first connection, whose settings are these, and everything on the others.
-fn first_is_slow(settings: Option<Option<u32>>) -> (Script, Arc<AtomicUsize>) {
+/// Answers nothing on the first connection, which allows so many streams if it says anything, and everything on the others.
+fn first_is_slow(streams: Option<u32>) -> (Script, Arc<AtomicUsize>) {
     let held = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&held);
     let script = Script::framed(move |number, mut frames: Frames| {
@@ -169,7 +169,7 @@ fn first_is_slow(settings: Option<Option<u32>>) -> (Script, Arc<AtomicUsize>) {
                 frames.accept_all().await;
                 return;
             }
-            if let Some(streams) = settings {
+            if streams.is_some() {
                 frames.settings(streams).await;
             }
             while let Some((kind, _, _)) = frames.read().await {
@@ -182,10 +182,10 @@ fn first_is_slow(settings: Option<Option<u32>>) -> (Script, Arc<AtomicUsize>) {
 
 #[tokio::test]
 async fn trial_s03_a_connection_is_opened_beside_one_that_is_full_or_says_nothing() {
-    for settings in [Some(Some(1)), Some(Some(2)), None] {
-        let (peer, held) = first_is_slow(settings);
+    for streams in [Some(1), Some(2), None] {
+        let (peer, held) = first_is_slow(streams);
         let client = h2c().build(once(&peer.url()));
-        let room = settings.flatten().unwrap_or(1) as usize;
+        let room = streams.unwrap_or(1) as usize;
         let slow: Vec<_> = (0..room)
             .map(|number| {
                 let client = client.clone();
@@ -201,7 +201,7 @@ async fn trial_s03_a_connection_is_opened_beside_one_that_is_full_or_says_nothin
 
 #[tokio::test]
 async fn trial_s03_a_connection_that_allows_no_stream_is_not_the_only_one() {
-    let (peer, held) = first_is_slow(Some(Some(0)));
+    let (peer, held) = first_is_slow(Some(0));
     let client = h2c().build(once(&peer.url()));
     let first = client.clone();
     // This one goes out before the limit is known, or after.
@@ -316,7 +316,7 @@ where
     Outcomes<S>: stream::Stream + Unpin,
 {
     for _ in 0..5000 {
-        let polled = tokio::time::timeout(Duration::from_millis(2), outcomes.next()).await;
+        let polled = timeout(Duration::from_millis(2), outcomes.next()).await;
         assert!(polled.is_err(), "an outcome came");
         if peer.count(|counts| &counts.requests) >= requests {
             return;
@@ -382,6 +382,49 @@ async fn trial_s07_a_sleeper_gives_back_the_room_that_he_does_not_take() {
     third.await.unwrap();
     assert_eq!(peer.count(|counts| &counts.requests), 2);
     let _ = timeout(LONG, sleeper).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn trial_s12_without_a_limit_means_without_a_limit() {
+    for speak in [Speak::Http1, Speak::Http2(100)] {
+        let peer = Peer::accepting(speak.clone());
+        for limit in [
+            Duration::MAX,
+            Duration::from_secs(u64::MAX / 2),
+            Duration::from_secs(1 << 40),
+        ] {
+            let client = h2c_if(&speak)
+                .connect_timeout(limit)
+                .reply_timeout(limit)
+                .idle_timeout(limit)
+                .silence_timeout(limit)
+                .connection_lifetime(limit)
+                .reply_limit(u64::MAX)
+                .connections(usize::MAX)
+                .concurrency(usize::MAX)
+                .build(peer.gateway())
+                .with_expiry(limit);
+            accepted(&client, 0).await;
+            let exchange = gcm_proto::plaintext::Single::new(&route(&peer.url()), &message(), token(1)).unwrap();
+            assert!(client.exchange(&exchange).await.is_ok());
+            assert_eq!(client.send(&message(), tokens(5)).await.unwrap().accepted().count(), 5);
+            client.shutdown(limit).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn trial_s17_a_connection_is_used_for_its_lifetime() {
+    for speak in [Speak::Http1, Speak::Http2(100)] {
+        for (lifetime, connections) in [(Duration::ZERO, 3), (Duration::from_secs(3600), 1)] {
+            let peer = Peer::accepting(speak.clone());
+            let client = h2c_if(&speak).connection_lifetime(lifetime).build(peer.gateway());
+            for number in 0..3 {
+                accepted(&client, number).await;
+            }
+            assert_eq!(peer.count(|counts| &counts.connections), connections);
+        }
+    }
 }
 
 /// Answers 503, and then 200.

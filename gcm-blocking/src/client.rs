@@ -5,7 +5,7 @@ use crate::crew::{Crew, Desk};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use crate::stop::Stop;
-use crate::transport::{Settings, Transport};
+use crate::transport::{AGES, Settings, Transport};
 use gcm_proto::{
     Accepted, Code, Delivery, Exchange, Failure, Gateway, Message, Outcome, Prepared, Refusal, Report, Sent, Settled,
     Target, TransportError, Undeliverable,
@@ -269,13 +269,13 @@ impl ClientBuilder {
     /// How long it may take to look up the host, and after that to connect, the proxy and TLS included: 10 seconds unless
     /// set.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.settings.connect = limit;
+        self.settings.connect = limit.min(AGES);
         self
     }
 
     /// How long the head of the request may take to leave, and after that its body: 30 seconds unless set.
     pub fn send_timeout(mut self, limit: Duration) -> Self {
-        self.settings.send = limit;
+        self.settings.send = limit.min(AGES);
         self
     }
 
@@ -283,7 +283,21 @@ impl ClientBuilder {
     ///
     /// Below ten seconds it gives up on requests that the service still works on, and they may be delivered.
     pub fn reply_timeout(mut self, limit: Duration) -> Self {
-        self.settings.reply = limit;
+        self.settings.reply = limit.min(AGES);
+        self
+    }
+
+    /// How long a connection is kept that nothing is sent on: 15 seconds unless set. Servers and what is between close idle
+    /// connections too; of a request that meets such a close nobody knows whether it arrived.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.settings.idle = limit.min(AGES);
+        self
+    }
+
+    /// How long a connection is used: 15 minutes unless set. After that it takes no more requests, and others are made, to the
+    /// addresses that the host has then: until then it does not matter if they have changed.
+    pub fn connection_lifetime(mut self, limit: Duration) -> Self {
+        self.settings.lifetime = limit.min(AGES);
         self
     }
 

@@ -95,7 +95,7 @@ async fn run_h1(made: Made, dialing: Dialing) {
         return dialing.fail(&broken());
     };
     let Some(site) = dialing.done() else { return };
-    let idle = site.settings().idle;
+    let (idle, lifetime) = (site.settings().idle, site.settings().lifetime);
     let carrier = Arc::new(Carrier::default());
     let Some(stay) = site.opened_h1(sender, Arc::clone(&carrier), made.address) else {
         return;
@@ -105,7 +105,7 @@ async fn run_h1(made: Made, dialing: Dialing) {
         connection: Some(connection),
         aboard: Aboard::new(carrier),
         stay,
-        timer: Box::pin(sleep(idle)),
+        timer: Box::pin(sleep(idle.min(lifetime))),
         idle,
     }
     .await;
@@ -146,7 +146,7 @@ async fn run_h2(made: Made, dialing: Dialing) {
         stay,
         heard: made.heard,
         streams: None,
-        timer: Box::pin(sleep(settings.idle)),
+        timer: Box::pin(sleep(settings.idle.min(settings.lifetime))),
         closing: settings.reply,
     }
     .await;

@@ -111,6 +111,14 @@ impl Permit {
         }
     }
 
+    /// The connection broke, or the stream. A connection that has never brought anything is like one that was not made.
+    pub(crate) fn broke(&mut self) {
+        match &self.seat {
+            Seat::Connection { standing, .. } if !standing.heard => self.site.is_silent(standing.address),
+            _ => self.heard = true,
+        }
+    }
+
     /// The peer did not process it, and will not process others on this connection.
     pub(crate) fn given_back(&mut self) {
         if let Some(end) = self.end() {

@@ -7,7 +7,7 @@ use super::carrier::Carrier;
 use super::line::{self, End, H1Sender, H2Sender};
 use super::permit::{Sitting, Standing, Use};
 use super::tasks::Tasks;
-use super::waiter::{Seat, Waiter};
+use super::waiter::{Giving, Seat, Waiter};
 use crate::connections::Connections;
 use crate::dial::{Dial, NoConnection, Protocol, Target};
 use crate::settings::Settings;
@@ -177,10 +177,11 @@ impl Site {
             state.lanes.push(Lane {
                 id,
                 sender: Some(sender),
-                end,
+                ending: end,
                 carrier,
                 address,
                 born: now,
+                end: now + self.settings.lifetime,
                 active: 0,
                 most: 0,
                 taken: 0,
@@ -245,11 +246,23 @@ impl Site {
 
     /// The connection takes no request any more. Those it has go on.
     pub(super) fn retire(self: &Arc<Self>, id: u64) {
-        let gone = self.lock().retire(id);
+        let (gone, mute) = {
+            let mut state = self.lock();
+            let mute = state.lane(id).filter(|lane| lane.is_mute()).map(|lane| lane.address);
+            (state.retire(id), mute)
+        };
+        if let Some(address) = mute {
+            self.is_silent(address);
+        }
         if gone.0.is_some() || gone.1.is_some() {
             drop(gone);
             self.dial_for_those_who_wait(None);
         }
+    }
+
+    /// Nothing was ever heard from there.
+    pub(super) fn is_silent(&self, address: SocketAddr) {
+        self.dial.is_silent(&self.target, address);
     }
 
     /// The peer had too much on its way, this connection says.
@@ -311,8 +324,8 @@ impl Site {
             // Outside the lock, since this wakes somebody.
             drop(state);
             match given {
-                Ok(waker) => waker.into_iter().for_each(Waker::wake),
-                Err(permit) => spare = Some(permit),
+                Giving::To(waker) => waker.into_iter().for_each(Waker::wake),
+                Giving::Back(permit) => spare = Some(permit),
             }
         }
         // Nobody takes it: this serves nobody, and so does not come back here.
@@ -376,10 +389,7 @@ impl Site {
     pub(super) fn release_stream(self: &Arc<Self>, id: u64, outcome: Use, cut: Option<u64>) {
         let mut state = self.lock();
         state.release_stream(id, outcome, cut);
-        let ended = state
-            .lane(id)
-            .filter(|lane| lane.active == 0 && !lane.is_good())
-            .is_some();
+        let ended = state.lane(id).is_some_and(|lane| lane.active == 0 && !lane.is_good());
         let gone = ended.then(|| state.retire(id));
         let waits = !state.waiting.is_empty();
         drop(state);
@@ -507,7 +517,7 @@ impl Drop for Stay {
 
 fn turn_away(waiting: VecDeque<Arc<Seat>>, none: &NoConnection) {
     for seat in waiting {
-        if let Ok(Some(waker)) = seat.give(Err(none.clone())) {
+        if let Giving::To(Some(waker)) = seat.give(Err(none.clone())) {
             waker.wake();
         }
     }

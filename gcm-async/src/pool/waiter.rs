@@ -22,6 +22,14 @@ const RARELY: u32 = 10;
 
 type Given = Result<Permit, NoConnection>;
 
+/// What became of something that was to be given.
+pub(super) enum Giving<T> {
+    /// It is given: whom to wake.
+    To(Option<Waker>),
+    /// Nobody is there.
+    Back(T),
+}
+
 /// The promise of room.
 pub(crate) struct Waiter {
     seat: Arc<Seat>,
@@ -67,15 +75,14 @@ impl Seat {
         !state.left && !state.absent
     }
 
-    /// Whom to wake, or what was to be given when nobody is there.
-    pub(super) fn give(&self, given: Given) -> Result<Option<Waker>, Given> {
+    pub(super) fn give(&self, given: Given) -> Giving<Given> {
         let mut state = self.lock();
         if state.left {
             drop(state);
-            return Err(given);
+            return Giving::Back(given);
         }
         state.given = Some((given, Instant::now()));
-        Ok(state.waker.take())
+        Giving::To(state.waker.take())
     }
 
     /// Room that was given for so long and not taken.

@@ -227,15 +227,18 @@ impl Load {
                 None => Err(Failed::Unsent(request, timed_out("waiting for a connection"))),
             },
         };
-        permit.heard();
         let (response, back) = match sent {
-            Ok(sent) => sent,
+            Ok(sent) => {
+                permit.heard();
+                sent
+            }
             Err(Failed::Unsent(request, cause)) => {
                 // The connection stood, and did not take it.
                 permit.given_back();
                 return Arrived::Unsent(request, TransportError::given_back(cause));
             }
             Err(Failed::Lost(error)) => {
+                permit.broke();
                 return match copy.filter(|_| error.is_given_back()) {
                     Some(copy) => Arrived::Unsent(copy, error),
                     None => Arrived::Failed(error),

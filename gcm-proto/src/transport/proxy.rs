@@ -133,10 +133,7 @@ impl Proxy {
 
     /// What its answer to that is read with.
     pub fn answer(&self) -> ProxyAnswer {
-        ProxyAnswer {
-            head: Vec::new(),
-            was_shown_a_password: self.authorization.is_some(),
-        }
+        ProxyAnswer { head: Vec::new() }
     }
 }
 
@@ -289,7 +286,6 @@ fn is_in(address: IpAddr, net: IpAddr, bits: u32) -> bool {
 #[derive(Clone, Debug)]
 pub struct ProxyAnswer {
     head: Vec<u8>,
-    was_shown_a_password: bool,
 }
 
 /// A proxy that digs no tunnel. Its text is for whoever set it up.
@@ -323,13 +319,13 @@ impl ProxyAnswer {
             100..=199 => Ok(false),
             // RFC 9110 section 9.3.6: any of them.
             200..=299 => Ok(true),
-            _ => Err(self.refused(status, &head)),
+            _ => Err(Self::refused(status, &head)),
         }
     }
 
-    fn refused(&self, status: u16, head: &str) -> ProxyRefused {
+    fn refused(status: u16, head: &str) -> ProxyRefused {
         let wish = match status {
-            401 | 407 => self.wish(head),
+            401 | 407 => Self::wish(head),
             _ => String::new(),
         };
         ProxyRefused {
@@ -341,19 +337,14 @@ impl ProxyAnswer {
     }
 
     /// What it wants to be shown. Of what it says only the names of schemes are repeated.
-    fn wish(&self, head: &str) -> String {
+    fn wish(head: &str) -> String {
         let schemes = schemes(head);
         let basic = schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic"));
         if !basic && !schemes.is_empty() {
             let schemes = schemes.join(", ");
             return format!(": it wants {schemes}, and this client has only Basic");
         }
-        let others = if self.was_shown_a_password {
-            ", and refuses those that are there"
-        } else {
-            ""
-        };
-        format!(": it wants a user name and a password in its URL{others}")
+        ": it wants a user name and a password in its URL".to_owned()
     }
 }
 

@@ -6,12 +6,11 @@ use crate::pool::carrier::Carrier;
 use crate::pool::line::{End, H1Sender, H2Sender};
 use crate::pool::permit;
 use crate::pool::permit::{Permit, Sitting, Standing, Use};
-use crate::pool::waiter::{LOOK, Seat};
+use crate::pool::waiter::{Giving, LOOK, Seat};
 use crate::settings::Settings;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -72,10 +71,12 @@ pub(super) struct Lane {
     pub(super) id: u64,
     /// Gone when it takes no requests any more.
     pub(super) sender: Option<H2Sender>,
-    pub(super) end: Arc<End>,
+    pub(super) ending: Arc<End>,
     pub(super) carrier: Arc<Carrier>,
     pub(super) address: SocketAddr,
     pub(super) born: Instant,
+    /// Its lifetime is over.
+    pub(super) end: Instant,
     pub(super) active: usize,
     /// At once so far.
     pub(super) most: usize,
@@ -118,7 +119,14 @@ pub(super) struct Idle {
 impl Lane {
     /// Whether it may get requests.
     pub(super) fn is_good(&self) -> bool {
-        self.missed < MISSED && self.sender.as_ref().is_some_and(|sender| !sender.is_closed())
+        // What it was made for it gets, however old it is.
+        let is_old = self.taken > 0 && self.end <= Instant::now();
+        self.missed < MISSED && !is_old && self.sender.as_ref().is_some_and(|sender| !sender.is_closed())
+    }
+
+    /// Whether it was asked something and has said nothing at all.
+    pub(super) fn is_mute(&self) -> bool {
+        !self.known && self.taken > 0
     }
 
     /// Whether it may yet say how many streams it allows.
@@ -163,24 +171,24 @@ impl State {
         }
     }
 
-    /// Gives somebody room who waits for it. Whom to wake, or the room when nobody takes it.
-    pub(super) fn give(&mut self, mut permit: Permit) -> Result<Option<Waker>, Permit> {
+    /// Gives somebody room who waits for it.
+    pub(super) fn give(&mut self, mut permit: Permit) -> Giving<Permit> {
         while let Some(next) = self.waiting.iter().position(|seat| seat.is_attended()) {
             let Some(seat) = self.waiting.remove(next) else { break };
             match seat.give(Ok(permit)) {
-                Ok(waker) => {
+                Giving::To(waker) => {
                     if self.given.len() >= GIVEN {
                         self.given.retain(|seat| seat.is_given());
                     }
                     self.given.push(seat);
-                    return Ok(waker);
+                    return Giving::To(waker);
                 }
-                Err(Ok(back)) => permit = back,
+                Giving::Back(Ok(back)) => permit = back,
                 // It was room that was given.
-                Err(Err(_)) => return Ok(None),
+                Giving::Back(Err(_)) => return Giving::To(None),
             }
         }
-        Err(permit)
+        Giving::Back(permit)
     }
 
     /// Room that those do not take whom it was given to: they are not there just now, and keep their places in the queue.
@@ -202,7 +210,8 @@ impl State {
     /// A connection that is not in use, or a stream of the one that has the fewest.
     pub(super) fn room(&mut self, site: &Arc<Site>) -> Option<Permit> {
         while let Some(idle) = self.idle.pop() {
-            if !idle.sender.is_closed() {
+            let is_old = idle.standing.heard && idle.standing.born + site.settings().lifetime <= Instant::now();
+            if !is_old && !idle.sender.is_closed() {
                 self.busy += 1;
                 let seat = permit::Seat::Connection {
                     sender: Some(idle.sender),
@@ -228,10 +237,10 @@ impl State {
         lane.active += 1;
         lane.taken += 1;
         lane.most = lane.most.max(lane.active);
-        lane.end.enter();
+        lane.ending.enter();
         let seat = permit::Seat::Stream {
             sender: sender?,
-            end: Arc::clone(&lane.end),
+            end: Arc::clone(&lane.ending),
         };
         Some(Permit::new(site, lane.id, &lane.carrier, seat))
     }
