@@ -241,8 +241,8 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Waiting for the next outcome may be given up and taken up again at any time. Dropping the stream cancels the send. Not
-    /// to be waited for between two outcomes: another send of this client. See [`Outcomes`].
+    /// Waiting for the next outcome may be given up and taken up again at any time. Dropping the stream cancels the send. See
+    /// [`Outcomes`].
     pub fn send_each<S>(&self, message: &Message, targets: S) -> Result<Outcomes<S>, Undeliverable>
     where
         S: Stream,

@@ -266,20 +266,21 @@ impl fmt::Debug for Client {
 }
 
 impl ClientBuilder {
-    /// How long it may take to look up the host, and after that to connect, the proxy and TLS included: 10 seconds unless
-    /// set.
+    /// How long it may take until a connection stands, the look-up of the host, the proxy and TLS included: 10 seconds unless
+    /// set. The [front page](crate#time-outs) has all time-outs in one table.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.settings.connect = limit.min(AGES);
         self
     }
 
-    /// How long the head of the request may take to leave, and after that its body: 30 seconds unless set.
+    /// How long the head of the request may take to leave, and after that its body: 30 seconds unless set. It is part of what
+    /// [`reply_timeout`](Self::reply_timeout) bounds.
     pub fn send_timeout(mut self, limit: Duration) -> Self {
         self.settings.send = limit.min(AGES);
         self
     }
 
-    /// How long the head of the reply may take to come, and after that its body: 30 seconds unless set.
+    /// How long an attempt may take, from handing over the request to the end of the reply's body: 30 seconds unless set.
     ///
     /// Below ten seconds it gives up on requests that the service still works on, and they may be delivered.
     pub fn reply_timeout(mut self, limit: Duration) -> Self {
@@ -318,7 +319,7 @@ impl ClientBuilder {
         self
     }
 
-    /// A proxy for `https` endpoints; none unless set, whatever the environment says.
+    /// A proxy for `https` endpoints; none unless set, whatever the environment says: [`Proxy::from_env`] reads it.
     pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
         self.settings.proxy = proxy.into();
         self

@@ -79,9 +79,7 @@ impl Dial {
         let generation = self.retired.generation();
         let until = Instant::now() + self.limit;
         let (host, port) = host_and_port(details.uri).ok_or_else(no_host)?;
-        // In a tunnel that carries plain http the proxy would read the credential.
-        let proxy = self.proxy.as_ref().filter(|_| details.needs_tls());
-        let proxy = proxy.filter(|proxy| !proxy.0.goes_direct(host, port));
+        let proxy = self.proxy_for(details.uri);
         let (to, at) = match proxy {
             Some(proxy) => (unbracketed(proxy.0.host()), proxy.0.port()),
             None => (host, port),
@@ -126,6 +124,13 @@ impl Dial {
                 }
             }
         }
+    }
+
+    /// In a tunnel that carries plain http the proxy would read the credential.
+    fn proxy_for(&self, uri: &Uri) -> Option<&Proxy> {
+        let proxy = self.proxy.as_ref().filter(|_| uri.scheme() == Some(&Scheme::HTTPS))?;
+        let (host, port) = host_and_port(uri)?;
+        (!proxy.0.goes_direct(host, port)).then_some(proxy)
     }
 
     /// The steps above TCP.

@@ -20,8 +20,8 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// How long it may take to look up the host, and after that to connect, the proxy and TLS included: 10 seconds unless
-    /// set.
+    /// How long it may take until a connection stands, the look-up of the host, the proxy and TLS included: 10 seconds unless
+    /// set. The [front page](crate#time-outs) has all time-outs in one table.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.settings.connect = limit.min(AGES);
         self
@@ -88,7 +88,7 @@ impl ClientBuilder {
         self
     }
 
-    /// A proxy for `https` endpoints; none unless set, whatever the environment says.
+    /// A proxy for `https` endpoints; none unless set, whatever the environment says: [`Proxy::from_env`] reads it.
     pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
         self.settings.proxy = proxy.into();
         self

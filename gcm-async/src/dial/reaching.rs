@@ -295,3 +295,24 @@ async fn a_resolver_that_hangs_is_not_waited_for() {
         assert_eq!(none.cause.to_string(), words);
     }
 }
+
+#[test]
+fn trial_s13_the_environment_means_what_the_table_says() {
+    for (variables, expected) in gcm_testkit::proxies::TABLE {
+        let proxy = gcm_proto::transport::Proxy::from_variables(|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        });
+        let dial = Dial::new(&Settings {
+            proxy: proxy.unwrap().map(Proxy::from),
+            ..Settings::default()
+        });
+        let ways = gcm_testkit::proxies::URLS.map(|url| match dial.proxy_for(&target(url)) {
+            Some(_) => 'p',
+            None => 'd',
+        });
+        assert_eq!(String::from_iter(ways), expected, "{variables:?}");
+        // What is not encrypted goes past any proxy.
+        assert!(dial.proxy_for(&target("http://notexample.org/")).is_none());
+    }
+}

@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use super::tls_is_hopeless;
+use super::{Dial, Retired, Terms, tls_is_hopeless};
 use crate::lookup::Lookup;
+use crate::proxy::Proxy;
 use crate::transport::{Settings, Transport};
 use gcm_proto::{Sent, TransportError};
 use http::Request;
@@ -242,4 +243,28 @@ fn an_attempt_takes_no_longer_than_it_may_however_much_comes_of_the_reply() {
     let source = std::error::Error::source(&error).unwrap();
     let kind = source.downcast_ref::<io::Error>().unwrap().kind();
     assert_eq!((error.sent(), kind), (Sent::Answered, io::ErrorKind::TimedOut));
+}
+
+#[test]
+fn trial_s13_the_environment_means_what_the_table_says() {
+    for (variables, expected) in gcm_testkit::proxies::TABLE {
+        let proxy = gcm_proto::transport::Proxy::from_variables(|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        });
+        let terms = Terms {
+            limit: Duration::ZERO,
+            reply: Duration::ZERO,
+            lifetime: Duration::ZERO,
+        };
+        let proxy = proxy.unwrap().map(Proxy::from);
+        let dial = Dial::new(Lookup::new(), proxy, &terms, Retired::default());
+        let ways = gcm_testkit::proxies::URLS.map(|url| match dial.proxy_for(&url.parse().unwrap()) {
+            Some(_) => 'p',
+            None => 'd',
+        });
+        assert_eq!(String::from_iter(ways), expected, "{variables:?}");
+        // What is not encrypted goes past any proxy.
+        assert!(dial.proxy_for(&"http://notexample.org/".parse().unwrap()).is_none());
+    }
 }

@@ -11,6 +11,7 @@ mod expected;
 pub mod laws;
 mod policy;
 mod program;
+pub mod proxies;
 pub mod replies;
 mod scenario;
 mod script_server;
