@@ -15,6 +15,8 @@ mod roots;
 mod run;
 mod settings;
 mod stop;
+#[cfg(test)]
+mod storm;
 mod transport;
 
 pub use client::{Client, ClientBuilder, ExchangeError};

@@ -109,6 +109,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Another network than the system's.
+    #[cfg(test)]
+    pub(crate) fn net(mut self, net: impl crate::dial::Net + 'static) -> Self {
+        self.settings.net = Arc::new(net);
+        self
+    }
+
     /// The client. It connects when it is first used.
     pub fn build(self, gateway: Gateway) -> Client {
         let transport = Transport::Pool {

@@ -17,6 +17,7 @@ mod scenario;
 mod script_server;
 mod virtual_run;
 
+pub use credential::{PROJECT, account, introduce};
 pub use driver::{Driver, Reply, Seen};
 pub use expected::{Observed, Request, assert_expected, names};
 pub use program::example;
