@@ -143,6 +143,12 @@ pub fn token_reply(data: &[u8]) {
     oracle::granted(&input, oracle::value(input.body).as_ref(), &reply);
 }
 
+/// Any reply to any wire and target: it removes nobody without a verdict.
+pub fn removal(data: &[u8]) {
+    let input = Input::decode(data);
+    gcm_testkit::removal::law(&input.head, input.body);
+}
+
 /// Operations on deliveries that share a gate.
 pub fn delivery_ops(data: &[u8]) {
     // More would only make one input slow.

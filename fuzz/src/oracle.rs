@@ -5,7 +5,7 @@
 use crate::input::Input;
 use gcm_proto::json::Results;
 use gcm_proto::{Accepted, AccessToken, Code, Failure, Grant, Outcome, Receipt, Refusal, Target, Token};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
@@ -65,7 +65,7 @@ pub fn results(input: &Input<'_>, value: Option<&Value>, reply: &Result<Results,
     let results = match reply {
         Ok(results) => results,
         Err(refusal) => {
-            let read = input.head.status == 200 && items.len() == tokens.len();
+            let read = input.head.status == 200 && items.len() == tokens.len() && !is_labelled(input);
             assert!(!read, "{} results that were not read: {refusal}", items.len());
             return;
         }
@@ -112,51 +112,60 @@ pub fn receipt(input: &Input<'_>, value: Option<&Value>, reply: &Result<Receipt,
             assert_eq!(unreached, listed);
         }
         (Err(refusal), item) => {
-            let accepted = matches!(item, Item::Accepted { .. }) && input.head.status == 200;
+            let accepted = matches!(item, Item::Accepted { .. }) && input.head.status == 200 && !is_labelled(input);
             assert!(!accepted, "{item:?} was read as {refusal}");
         }
     }
 }
 
-/// The reply of the v1 wire: which 2xx are acceptances.
+/// The reply of the v1 wire: which 2xx are acceptances. A message has a name of this project, or the body is empty as a group's
+/// is; all else is somebody else's.
 pub fn accepted(input: &Input<'_>, value: Option<&Value>, reply: &Result<Receipt, Refusal>, project: &str) {
     if !input.head.status.is_success() {
         return;
     }
-    let kinds: Vec<_> = input.head.headers.get_all(CONTENT_TYPE).iter().collect();
-    let is_html = |kind: &&HeaderValue| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/html");
-    if kinds.iter().any(is_html) {
-        assert!(
-            kinds.len() > 1 || reply.is_err(),
-            "a web page was read as an acceptance"
-        );
+    let headers = &input.head.headers;
+    if headers.contains_key(CONTENT_TYPE) || headers.contains_key(CONTENT_ENCODING) {
+        let is_html = |kind: &HeaderValue| kind.as_bytes().to_ascii_lowercase().starts_with(b"text/html");
+        if headers.get_all(CONTENT_TYPE).iter().all(is_html) && headers.contains_key(CONTENT_TYPE) {
+            assert!(reply.is_err(), "a web page was read as an acceptance");
+        }
         return;
     }
-    let name = value.and_then(|value| value.get("name")).and_then(Value::as_str);
-    let names_another = match (value, name) {
-        (Some(_), Some(name)) => name.starts_with("projects/") && !name.starts_with(&format!("projects/{project}/")),
-        (Some(_), None) => false,
-        (None, _) => input.body.windows(4).any(|part| part == b"name"),
-    };
-    if names_another {
+    let is_empty = input.body.iter().all(u8::is_ascii_whitespace);
+    let of_project = |name: &str| {
+        let id = name.strip_prefix("projects/").and_then(|rest| rest.split_once('/'));
+        let (of, id) = id.and_then(|(of, rest)| Some((of, rest.strip_prefix("messages/")?)))?;
         // A project has a number too, by which a reply may name it.
-        let number = |name: &str| {
-            name.bytes()
-                .skip("projects/".len())
-                .take_while(|c| *c != b'/')
-                .all(|c| c.is_ascii_digit())
-        };
-        let is_clear = name.is_some_and(|name| name.matches('/').count() > 1 && !number(name));
-        assert!(
-            !is_clear || reply.is_err(),
-            "a reply about another project was read as an acceptance"
-        );
-        return;
-    }
-    let receipt = reply.as_ref().expect("a 2xx of this project is an acceptance");
-    if let Some(id) = name.and_then(|name| name.strip_prefix(&format!("projects/{project}/messages/"))) {
-        let id = id.rsplit('/').next().filter(|id| !id.is_empty());
-        assert_eq!(receipt.accepted.id(), id);
+        let is_ours = of == project || (!of.is_empty() && of.bytes().all(|c| c.is_ascii_digit()));
+        (is_ours && !id.is_empty() && !id.contains('/')).then(|| id.to_owned())
+    };
+    let error = value
+        .and_then(|value| value.get("error"))
+        .filter(|error| !error.is_null());
+    let id = value
+        .and_then(|value| value.get("name"))
+        .and_then(Value::as_str)
+        .and_then(of_project);
+    match (id, error) {
+        (Some(id), None) => {
+            let receipt = reply.as_ref().expect("the name of a message is an acceptance");
+            assert_eq!(receipt.accepted.id(), Some(&*id));
+        }
+        _ if is_empty => assert!(reply.is_ok(), "an empty 2xx is an acceptance"),
+        (None, None) => {
+            let nameless = value.and_then(Value::as_object).is_some_and(|fields| {
+                let is_absent = |(name, field): (&String, &Value)| {
+                    let is_known = name == "error" || name == "name";
+                    is_known && (field.is_null() || (name == "name" && field == ""))
+                };
+                fields.iter().all(is_absent)
+            });
+            // An array may stand around it, which this reading does not open.
+            let is_list = input.body.trim_ascii_start().starts_with(b"[");
+            assert!(is_list || reply.is_err() || nameless, "accepted without a message");
+        }
+        (_, Some(_)) => assert!(reply.is_err(), "accepted with an error"),
     }
 }
 
@@ -178,31 +187,57 @@ pub fn granted(input: &Input<'_>, value: Option<&Value>, reply: &Result<Grant, R
     }
 }
 
-/// The reply to one target in lines, `id=` or `Error=` first.
+/// The reply to one target in lines: `id=` or `Error=` among them, and what else anybody adds.
 pub fn lines(input: &Input<'_>, reply: &Result<Receipt, Refusal>) {
     let text = std::str::from_utf8(input.body).unwrap_or_default();
-    let mut lines = text.lines().map(|line| line.trim_end_matches('\r'));
-    let first = lines.next().unwrap_or_default();
-    if input.head.status != 200 || first.contains('\r') {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| line.trim_end_matches('\r'))
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    if input.head.status != 200 || is_labelled(input) {
         return;
     }
-    if let Some(id) = first.strip_prefix("id=").filter(|id| !id.is_empty()) {
-        if id.contains(char::is_control) {
-            assert!(reply.is_err(), "accepted with an id that is none: {id:?}");
-            return;
+    let of = |key: &str| -> Vec<&str> {
+        let values = lines.iter().filter_map(|line| line.strip_prefix(key));
+        values.filter(|value| !value.is_empty()).collect()
+    };
+    let (ids, errors) = (of("id="), of("Error="));
+    let same = |values: &[&str]| values.windows(2).all(|pair| pair[0] == pair[1]);
+    let is_first = |key: &str| lines.first().is_some_and(|line| line.starts_with(key));
+    match (ids.first(), errors.first()) {
+        (Some(id), None) if is_first("id=") && same(&ids) => {
+            if id.contains(char::is_control) {
+                assert!(reply.is_err(), "accepted with an id that is none: {id:?}");
+                return;
+            }
+            let accepted = &reply.as_ref().expect("an id is an acceptance").accepted;
+            kept_but_for_masks(accepted.id(), id);
+            if let Some(canonical) = accepted.canonical() {
+                assert!(of("registration_id=").iter().all(|token| *token == canonical.as_str()));
+            }
         }
-        let accepted = &reply.as_ref().expect("an id is an acceptance").accepted;
-        kept_but_for_masks(accepted.id(), id);
-        if let Some(canonical) = accepted.canonical() {
-            let second = lines.next().and_then(|line| line.strip_prefix("registration_id="));
-            assert_eq!(second, Some(canonical.as_str()));
+        (None, Some(code)) if is_first("Error=") && same(&errors) => {
+            let refusal = reply.as_ref().expect_err("an error is no acceptance");
+            // A topic has no registration: what is said of one is said of the request.
+            if DOCUMENTED.contains(code) && refusal.code() != &Code::BadRequest {
+                assert_eq!(refusal.code().as_str(), *code);
+            }
         }
-    } else if let Some(code) = first.strip_prefix("Error=").filter(|code| !code.is_empty()) {
-        let refusal = reply.as_ref().expect_err("an error is no acceptance");
-        if DOCUMENTED.contains(&code) {
-            assert_eq!(refusal.code().as_str(), code);
+        (Some(_), Some(_)) => {
+            let is_lines = lines
+                .first()
+                .is_some_and(|line| !line.trim_start().starts_with(['{', '[']));
+            assert!(!is_lines || reply.is_err(), "accepted and refused");
         }
+        _ => {}
     }
+}
+
+/// Whether the headers say that the body is to be read in some other way than as it stands.
+fn is_labelled(input: &Input<'_>) -> bool {
+    let headers = &input.head.headers;
+    headers.contains_key(CONTENT_ENCODING) || headers.contains_key(CONTENT_TYPE)
 }
 
 /// An id is kept as it came, but for a secret that was put into it.
@@ -249,10 +284,11 @@ impl<'a> Item<'a> {
             Some(_) => Err(()),
         });
         match fields {
-            [Ok(Some(id)), Ok(canonical), Ok(None)] if canonical.is_none_or(Text::is_token) => {
-                Self::Accepted { id, canonical }
-            }
-            [Ok(None), Ok(None), Ok(Some(error))] => Self::Failed(error),
+            [Ok(Some(id)), canonical, Ok(None)] => Self::Accepted {
+                id,
+                canonical: canonical.ok().flatten().filter(|token| token.is_token()),
+            },
+            [Ok(None), _, Ok(Some(error))] => Self::Failed(error),
             _ => Self::Unclear,
         }
     }

@@ -52,6 +52,13 @@ fn the_laws_hold_for_the_corpus_of_token_endpoints() {
 }
 
 #[test]
+fn nobody_is_removed_without_a_verdict_by_the_corpora() {
+    for target in ["removal", "plaintext_reply", "json_reply", "v1_reply", "token_reply"] {
+        replay(target, gcm_fuzz::removal);
+    }
+}
+
+#[test]
 fn the_laws_hold_for_the_operations_of_the_corpus() {
     replay("delivery_ops", gcm_fuzz::delivery_ops);
 }
@@ -59,7 +66,7 @@ fn the_laws_hold_for_the_operations_of_the_corpus() {
 /// A typing error in a first line would quietly make it another reply.
 #[test]
 fn every_file_of_the_corpora_is_read_as_it_is_written() {
-    for target in ["plaintext_reply", "json_reply", "v1_reply", "token_reply"] {
+    for target in ["plaintext_reply", "json_reply", "v1_reply", "token_reply", "removal"] {
         for (name, data) in corpus(target) {
             assert!(Input::decode(&data).exact, "{target}/{name}");
         }
@@ -74,6 +81,7 @@ fn the_laws_hold_for_beginnings_of_every_file() {
         ("json_reply", gcm_fuzz::json_reply),
         ("v1_reply", gcm_fuzz::v1_reply),
         ("token_reply", gcm_fuzz::token_reply),
+        ("removal", gcm_fuzz::removal),
     ] {
         for (_, data) in corpus(target) {
             for end in (0..data.len()).step_by(data.len() / 64 + 1) {

@@ -1,15 +1,15 @@
-//! The delivery machine: who is sent, when, and what becomes of each recipient is decided here.
+//! The delivery machine: who is sent, when, and what becomes of each recipient.
 //!
 //! It reads no clock and does no I/O: whoever drives it calls [`poll`](Delivery::poll), does what the step says, and hands
 //! replies to [`handle`](Delivery::handle). Any order of calls is legal.
 //!
 //! ```text
 //!             poll: due, credentials ready               handle: final verdict
-//!  Waiting ───────────────────────────▶ Flying ───────────────────────────────▶ Settled ── poll: Settle
+//!  Waiting ───────────────────────────▶ In flight ────────────────────────────▶ Settled ── poll: Settle
 //!     ▲                                    │ handle: transient, attempts left
 //!     ├──── due = now + backoff ───────────┤
-//!     ├──── due = now, token forgotten ────┘ handle: 401 about the access token
-//!     └──── from any state: past its time, halted, stopped or cancelled ──▶ Settled
+//!     ├──── due with another token ────────┘ handle: 401 about the access token
+//!     └──── past its time, halted, given up, stopped or cancelled ────────▶ Settled
 //! ```
 //!
 //! A walk through it in virtual time: a device is unavailable at first, and accepted at the second attempt.
@@ -23,7 +23,7 @@
 //! let mut now = Now { mono: Duration::ZERO, wall: SystemTime::UNIX_EPOCH };
 //! let mut delivery = Gateway::json(route).prepare(&message)?.deliver([Token::try_from("42")?], now, 7);
 //!
-//! // Waiting, due at once: it flies.
+//! // Waiting, due at once: it leaves.
 //! let Step::Send(first) = delivery.poll(now) else { panic!("a request") };
 //! assert!(matches!(delivery.poll(now), Step::Wait(_)));
 //!
@@ -33,7 +33,7 @@
 //! let Step::Wait(Some(backoff)) = delivery.poll(now) else { panic!("a backoff") };
 //! assert!(backoff >= Duration::from_millis(500) && backoff < Duration::from_millis(1500));
 //!
-//! // Due again: it flies, is accepted, and is handed out settled.
+//! // Due again: it leaves, is accepted, and is handed out settled.
 //! now = now.after(backoff);
 //! let Step::Send(second) = delivery.poll(now) else { panic!("a second request") };
 //! let reply = http::Response::new(r#"{"results":[{"message_id":"1:08"}]}"#);
@@ -44,17 +44,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod ending;
-mod flights;
-mod landing;
-mod minting;
+mod doubt;
+mod in_flight;
+mod on_response;
 mod progress;
+mod queue;
 mod ready;
 mod recipients;
 mod retries;
 mod sending;
+mod settle;
+mod token;
 
-pub use flights::Ticket;
+pub use in_flight::Ticket;
 pub use progress::Progress;
 
 use crate::now::Now;
@@ -62,18 +64,17 @@ use crate::outcome::{Outcome, Position, Settled};
 use crate::policy::Draws;
 use crate::target::Target;
 use crate::transport::TransportError;
-use ending::Ending;
-use flights::{Flight, Flights};
 use http::{Request, Response};
-use minting::Mint;
-use ready::Ready;
-use recipients::{Key, Recipient, Recipients, State};
-use retries::Retries;
+use in_flight::{Flight, InFlight};
+use queue::Queue;
+use recipients::{Key, Recipient, State};
+use settle::{Ending, Proven};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
-use crate::gateway::{Gateway, Prepared};
+use crate::gateway::{Gateway, Grace, Prepared, Sign, Visit};
 
 /// One message on its way to its recipients. Made by [`Prepared::deliver`] or [`Prepared::open`].
 ///
@@ -84,22 +85,24 @@ pub struct Delivery {
     identity: Arc<()>,
     draws: Draws,
     now: Now,
-    recipients: Recipients,
-    ready: Ready,
-    retries: Retries,
-    flights: Flights,
+    /// Its part in what all deliveries of the gateway know.
+    visit: Visit,
+    queue: Queue,
+    in_flight: InFlight,
     settled: VecDeque<Settled>,
     backlog: std::vec::IntoIter<Target>,
     closed: bool,
     next_position: u64,
     ending: Option<Ending>,
     expires_at: Option<Duration>,
-    /// The service has accepted this message for somebody.
-    proven: bool,
+    message: Proven,
     unreadable_in_a_row: u32,
-    /// The end of the last hold seen; recipients whose time is up before it are not kept waiting.
-    held_until: Duration,
-    mint: Mint,
+    /// The time that counts for recipients, and when that was read.
+    counted: (Duration, Duration),
+    /// Deadlines found over: of recipients, of lost tickets, of the message.
+    late: Grace,
+    lost_late: Grace,
+    expires_late: Grace,
     progress: Progress,
 }
 
@@ -130,27 +133,41 @@ pub struct Call {
 
 impl Delivery {
     pub(crate) fn new(prepared: Prepared, backlog: Option<Vec<Target>>, now: Now, seed: u64) -> Self {
+        let (visit, counted) = prepared
+            .gateway()
+            .gate(|gate| (gate.enter(now.mono), gate.counted(now.mono)));
         Self {
             expires_at: prepared.expiry().and_then(|time| now.mono.checked_add(time)),
             prepared,
             identity: Arc::new(()),
             draws: Draws::new(seed),
             now,
-            recipients: Recipients::default(),
-            ready: Ready::default(),
-            retries: Retries::default(),
-            flights: Flights::default(),
+            visit,
+            queue: Queue::default(),
+            in_flight: InFlight::default(),
             settled: VecDeque::new(),
             closed: backlog.is_some(),
             backlog: backlog.unwrap_or_default().into_iter(),
             next_position: 0,
             ending: None,
-            proven: false,
+            message: Proven::default(),
             unreadable_in_a_row: 0,
-            held_until: Duration::ZERO,
-            mint: Mint::default(),
+            counted: (now.mono, counted),
+            late: Grace::default(),
+            lost_late: Grace::default(),
+            expires_late: Grace::default(),
             progress: Progress::default(),
         }
+    }
+
+    /// Has this waker told when others at the gateway have changed what this delivery waits for: an access token has come, the
+    /// service answers again, a place is free. A [`Step::Wait`] may then be long; without a waker it is short where others may
+    /// change something.
+    ///
+    /// The waker is called from whatever thread hands in the reply; it is called once for each wait, at most. Then
+    /// [`poll`](Self::poll).
+    pub fn set_waker(&mut self, waker: Waker) {
+        self.visit.set_waker(waker);
     }
 
     /// Says what is to be done next.
@@ -173,44 +190,62 @@ impl Delivery {
         if let Some(done) = self.settled.pop_front() {
             return Step::Settle(done);
         }
-        self.end_overdue();
-        self.wake();
-        self.settle_backlog_when_ending();
-        if let Some(done) = self.settled.pop_front() {
-            return Step::Settle(done);
+        if self.visit.waits() {
+            let visit = &mut self.visit;
+            self.prepared.gateway().gate(|gate| gate.arrive(visit));
         }
-        let sendable_at = if may_send {
-            match self.send() {
-                Ok(call) => return Step::Send(call),
-                Err(at) => at,
+        loop {
+            self.end_overdue();
+            self.wake();
+            let questioned = self.judge_message();
+            self.settle_backlog_when_ending();
+            let mut sendable_at = None;
+            if may_send && self.settled.is_empty() {
+                match self.send() {
+                    Ok(call) => return Step::Send(call),
+                    Err(at) => sendable_at = at,
+                }
             }
-        } else {
-            None
-        };
-        // Trying to send may have settled some: a hold outlasts them, or no request can be made for them.
-        if let Some(done) = self.settled.pop_front() {
-            return Step::Settle(done);
+            if let Some(done) = self.settled.pop_front() {
+                return Step::Settle(done);
+            }
+            let ended = self.has_ended();
+            let patient_until = self.heed_gate();
+            if self.has_ended() != ended {
+                continue;
+            }
+            self.pass_on();
+            if self.is_finished() {
+                return Step::Finish;
+            }
+            let next = [
+                self.next_deadline(),
+                self.queue.next_due(),
+                sendable_at.filter(|at| *at < Duration::MAX),
+                questioned,
+                patient_until,
+            ];
+            let next = next.into_iter().flatten().min();
+            return Step::Wait(next.map(|at| at.saturating_sub(now.mono).max(Duration::from_nanos(1))));
         }
-        if self.is_finished() {
-            self.give_lease_back();
-            return Step::Finish;
-        }
-        let deadline = self.recipients.oldest().map(|(_, deadline)| deadline);
-        let next = [deadline, self.retries.next_due(), sendable_at, self.expires_at];
-        let next = next.into_iter().flatten().min();
-        Step::Wait(next.map(|at| at.saturating_sub(now.mono).max(Duration::from_nanos(1))))
+    }
+
+    /// What it was woken for, somebody else may do.
+    fn pass_on(&mut self) {
+        let visit = &mut self.visit;
+        self.prepared.gateway().gate(|gate| gate.pass_on(visit));
     }
 
     /// Hands in what a request brought back. A ticket of another delivery, and one whose request is settled, is ignored.
     pub fn handle<B: AsRef<[u8]>>(&mut self, ticket: Ticket, result: Result<Response<B>, TransportError>, now: Now) {
         let now = self.tick(now);
-        match self.flights.land(&self.identity, ticket) {
+        match self.in_flight.land(&self.identity, ticket) {
             Some(Flight::Message {
                 exchange,
                 members,
-                token,
+                sent,
                 ..
-            }) => self.land(&exchange, members, token, result),
+            }) => self.land(&exchange, members, sent, result),
             Some(Flight::Mint {
                 exchange,
                 session,
@@ -220,15 +255,18 @@ impl Delivery {
         }
     }
 
-    /// Lets a recipient in. Its time runs from here.
+    /// Lets a recipient in. Its time runs from its first try.
+    ///
+    /// Once the delivery has ended (halted, given up, expired, stopped or cancelled) a recipient is let in all the same, and
+    /// gets its outcome at once: whoever has taken one from a list need not invent what became of it.
     ///
     /// # Errors
     ///
-    /// The target itself when the window is full (poll, and try again) and when the delivery is closed, stopped or
-    /// cancelled.
+    /// The target itself when the window is full (poll, and try again) and when the delivery was [closed](Self::close).
     pub fn push(&mut self, target: impl Into<Target>, now: Now) -> Result<Position, Target> {
         let target = target.into();
-        if self.closed || self.room() == 0 {
+        let ended = self.ending.as_ref().is_some_and(Ending::is_by_caller);
+        if self.closed || !ended && self.window_room() == 0 {
             return Err(target);
         }
         self.tick(now);
@@ -242,34 +280,49 @@ impl Delivery {
 
     /// How many recipients the window has room for; 0 once the delivery is closed, stopped or cancelled.
     pub fn room(&self) -> usize {
-        if self.closed { 0 } else { self.window_room() }
+        if self.closed || self.is_ended_by_caller() {
+            0
+        } else {
+            self.window_room()
+        }
     }
 
-    /// Sends nothing new and lets what flies land. The rest is handed out by [`poll`](Self::poll), which then finishes.
+    /// Sends nothing new and lets what is in flight land. The rest is handed out by [`poll`](Self::poll), which then finishes.
     pub fn stop(&mut self) {
-        self.closed = true;
         self.end(Ending::Stopped);
     }
 
-    /// Settles everyone now; what flies counts as maybe sent. All is handed out by [`poll`](Self::poll), which then
+    /// Settles everyone now; what is in flight counts as maybe sent. All is handed out by [`poll`](Self::poll), which then
     /// finishes.
     pub fn cancel(&mut self) {
-        self.closed = true;
         self.end(Ending::Cancelled);
     }
 
     /// How many recipients are ready to be sent, and how many wait until they are: nothing to send for now when both are 0.
     pub fn pending(&self) -> (usize, usize) {
-        (self.recipients.ready + self.backlog.len(), self.recipients.waiting)
+        (
+            self.queue.recipients.ready + self.backlog.len(),
+            self.queue.recipients.waiting,
+        )
+    }
+
+    /// Whether outcomes wait to be handed out by [`poll`](Self::poll).
+    pub fn has_settled(&self) -> bool {
+        !self.settled.is_empty()
     }
 
     /// Where it stands.
     pub fn progress(&self) -> Progress {
+        let now = self.now.mono;
+        let (service, retries_left) = self.gateway().gate(|gate| (gate.service(now), gate.retries_left()));
+        let recipients = &self.queue.recipients;
         Progress {
-            ready: self.recipients.ready + self.backlog.len(),
-            flying: self.recipients.flying,
-            waiting: self.recipients.waiting,
-            waiting_until: self.retries.next_due().filter(|_| self.recipients.waiting > 0),
+            ready: recipients.ready + self.backlog.len(),
+            flying: recipients.in_flight,
+            waiting: recipients.waiting,
+            waiting_until: self.queue.next_due().filter(|_| recipients.waiting > 0),
+            service,
+            retries_left,
             ..self.progress.clone()
         }
     }
@@ -288,7 +341,7 @@ impl Delivery {
     }
 
     fn window_room(&self) -> usize {
-        let taken = self.recipients.len() + self.settled.len();
+        let taken = self.queue.recipients.len() + self.settled.len();
         self.gateway().settings().window.saturating_sub(taken)
     }
 
@@ -302,60 +355,42 @@ impl Delivery {
             return position;
         }
         let batched = self.prepared.batches(&target);
-        let give_up = self.gateway().settings().policy.give_up_after;
-        let deadline = self.now.mono.saturating_add(give_up);
-        let key = self.recipients.insert(Recipient {
-            target,
-            position,
-            state: State::Ready,
-            attempts: 0,
-            replays: 0,
-            tried: false,
-            deadline,
-            ready_since: self.now.mono,
-            last: None,
-            multicast_id: None,
-        });
-        self.ready.push(key, batched, false);
-        if deadline <= self.held_until {
-            self.settle_held_back(key);
-        }
+        self.queue
+            .insert(Recipient::new(target, position), batched, self.now.mono);
         position
     }
 
     /// Those that are due are ready again, behind all that are ready already.
     fn wake(&mut self) {
-        while let Some(group) = self.retries.pop_due(self.now.mono) {
-            let mut joined = false;
-            for key in group.members {
-                self.make_ready(key, joined);
+        let generation = if self.queue.waits_for_token() {
+            self.gateway().gate(|gate| gate.generation())
+        } else {
+            0
+        };
+        while let Some(members) = self.queue.pop_due(self.now.mono, generation) {
+            self.all_ready(members);
+        }
+    }
+
+    /// Ready again, together.
+    fn all_ready(&mut self, members: Vec<Key>) {
+        let mut joined = false;
+        for key in members {
+            let target = self.queue.recipients.get(key).map(|recipient| &recipient.target);
+            if let Some(batched) = target.map(|target| self.prepared.batches(target)) {
+                self.queue.make_ready(key, batched, joined, self.now.mono);
                 joined = true;
             }
         }
     }
 
-    fn make_ready(&mut self, key: Key, joined: bool) {
-        let now = self.now.mono;
-        let Some(recipient) = self.recipients.get_mut(key) else {
-            return;
-        };
-        recipient.ready_since = now;
-        let outlasted = recipient.deadline <= self.held_until;
-        let batched = self.prepared.batches(&recipient.target);
-        self.recipients.enter(key, State::Ready);
-        self.ready.push(key, batched, joined);
-        if outlasted {
-            self.settle_held_back(key);
-        }
-    }
-
     /// Gives a recipient its outcome.
     fn settle(&mut self, key: Key, outcome: Outcome) {
-        let Some(recipient) = self.recipients.remove(key) else {
+        let Some(recipient) = self.queue.recipients.remove(key) else {
             return;
         };
-        if let State::Flying(place) = recipient.state {
-            self.flights.depart(place);
+        if let State::InFlight(place) = recipient.state {
+            self.forget_flight(place);
         }
         let mut done = Settled::new(recipient.position, recipient.target, outcome);
         done.attempts = recipient.attempts;
@@ -369,13 +404,29 @@ impl Delivery {
     }
 
     fn is_finished(&self) -> bool {
-        self.recipients.len() == 0 && self.settled.is_empty() && self.backlog.len() == 0 && self.closed
+        let closed = self.closed || self.is_ended_by_caller();
+        closed && self.queue.recipients.len() == 0 && self.settled.is_empty() && self.backlog.len() == 0
+    }
+
+    fn is_ended_by_caller(&self) -> bool {
+        self.ending.as_ref().is_some_and(Ending::is_by_caller)
     }
 }
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        self.give_lease_back();
+        let now = self.now.mono;
+        let flights = self.in_flight.take_all();
+        let visit = &mut self.visit;
+        self.prepared.gateway().gate(|gate| {
+            for flight in flights {
+                match flight {
+                    Flight::Message { sent, .. } => gate.land(visit, sent.departed, Sign::Nothing, now, 0),
+                    Flight::Mint { session, .. } => gate.give_lease_back(session),
+                }
+            }
+            gate.leave(visit);
+        });
     }
 }
 

@@ -65,7 +65,9 @@ mod log;
 mod oauth;
 mod reply;
 mod script;
+mod token;
 mod topic;
+mod url;
 mod v1;
 
 pub use access::{Api, Permission, TokenLife};

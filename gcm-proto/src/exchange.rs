@@ -8,12 +8,13 @@ pub mod plaintext;
 pub mod v1;
 
 mod legacy;
+mod readable;
 mod refusal;
 mod retry_after;
 mod route;
-mod scrub;
 
 pub use legacy::{MulticastId, Receipt};
+pub(crate) use refusal::Quota;
 pub use refusal::{Refusal, Refused, Scope, Unreadable};
 pub use retry_after::RetryAfter;
 pub use route::{Route, Undeliverable, Wire};

@@ -1,21 +1,32 @@
 //! `Gateway` decides which wire, key, policy and pace belong together, and what all deliveries through it share.
 
+mod budget;
 mod gate;
+mod health;
+mod pace;
 mod prepared;
+mod proof;
+mod quota;
+mod standing_clock;
+mod tokens;
+mod visit;
 
-pub(crate) use gate::{Admission, Gate, MintStep, Refused401, capped};
+pub use gate::Service;
+pub(crate) use gate::{Admission, Checked, Gate, Leaving, Limit, Sign};
+pub(crate) use health::{Bad, Departed};
 pub use prepared::Prepared;
 pub(crate) use prepared::{Flying, Returned};
+pub(crate) use tokens::{REFUSED_EVERY, TokenStep};
+pub(crate) use visit::{Grace, Visit};
 
 use crate::credentials::{Credential, Grant, ServiceAccount};
 use crate::exchange::{Route, Undeliverable, Wire, v1};
-use crate::limits::Limits;
 use crate::message::Message;
 use crate::names::Endpoint;
 use crate::now::Now;
 use crate::policy::{Pace, RetryPolicy};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// One service as one sender sees it: endpoint, wire, credentials, policy. Cheap to clone.
@@ -175,16 +186,24 @@ impl Gateway {
 
     /// Hands in an access token that was minted elsewhere, for instance with a remote signer.
     pub fn grant(&self, grant: Grant, now: Now) {
-        self.gate().granted(grant, None, now.mono, now.mono);
+        self.gate(|gate| gate.granted(grant, None, now.mono, now.mono));
     }
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.shared.settings
     }
 
-    /// The gate. Nothing that can panic runs under its lock, so a poisoned one is as good as any.
-    pub(crate) fn gate(&self) -> MutexGuard<'_, Gate> {
-        self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is done at the gate, under its lock. Nothing that can panic runs there, so a poisoned one is as good as any; and
+    /// whoever is woken is told afterwards, as a waker may do anything.
+    pub(crate) fn gate<R>(&self, act: impl FnOnce(&mut Gate) -> R) -> R {
+        let mut gate = self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = act(&mut gate);
+        let woken = gate.take_woken();
+        drop(gate);
+        for waker in woken {
+            waker.wake();
+        }
+        result
     }
 
     fn new(way: Way, policy: RetryPolicy) -> Self {
@@ -214,13 +233,6 @@ impl Gateway {
 }
 
 impl Way {
-    pub(crate) fn limits(&self) -> &Limits {
-        match self {
-            Self::Plaintext(route) | Self::Json(route) => route.limits(),
-            Self::V1(route) => route.limits(),
-        }
-    }
-
     /// Recipients that one request may have, at most.
     fn largest_batch(&self) -> usize {
         match self {

@@ -27,6 +27,7 @@ mod now;
 mod policy;
 mod secret;
 mod target;
+mod text;
 
 #[cfg(feature = "emulator")]
 pub mod emulator;
@@ -41,7 +42,7 @@ pub use exchange::{
     Exchange, MulticastId, Receipt, Refusal, Refused, RetryAfter, Route, Scope, Undeliverable, Unreadable, Wire, json,
     oauth, plaintext, v1,
 };
-pub use gateway::{Gateway, Prepared};
+pub use gateway::{Gateway, Prepared, Service};
 pub use limits::Limits;
 pub use message::{
     Alert, Android, AndroidNotification, AndroidV2, Apns, Aps, ApsAlert, Color, CriticalSound, LightSettings, Message,

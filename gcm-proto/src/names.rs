@@ -10,6 +10,8 @@ pub use endpoint::{Endpoint, EndpointError};
 
 use crate::secret::Secret;
 use http::HeaderValue;
+use serde::de::{Deserializer, Error, Visitor};
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -58,6 +60,27 @@ pub enum NameRule {
         /// Where it stands.
         index: usize,
     },
+    /// White space within a token or an id, which none has.
+    #[error("has white space at index {index}")]
+    WhiteSpace {
+        /// Where it stands.
+        index: usize,
+    },
+    /// A quote, which comes along when a token is copied out of a file.
+    #[error("has a quote at index {index}")]
+    Quote {
+        /// Where it stands.
+        index: usize,
+    },
+    /// A byte order mark or another character that shows nothing.
+    #[error("has an invisible character, such as a byte order mark, at index {index}")]
+    Invisible {
+        /// Where it stands.
+        index: usize,
+    },
+    /// The word by which some language writes that there is nothing: `null`, `undefined`, `None`, `nil`, …
+    #[error("is the word for nothing, as a program writes it that had no token, at index 0")]
+    Nothing,
     /// A character outside the alphabet of this kind of name.
     #[error("has a character it may not have at index {index}")]
     Character {
@@ -76,19 +99,22 @@ pub enum NameRule {
 
 /// The registration token of one app on one device ("registration id" in GCM).
 ///
-/// It is opaque: not empty and without control characters is all that is asked, never an alphabet (services have changed
-/// theirs). A clone shares the text. `Debug` shows a short beginning only; [`as_str`](Self::as_str) is the whole token. There is no `Display`.
+/// It is opaque: no alphabet is asked for (services have changed theirs). Refused is only what no service hands out and what
+/// copying leaves: white space, quotes, control and invisible characters anywhere, and the word `null` or its like. With one
+/// of these a token that lives would be answered as one that is dead.
+///
+/// A clone shares the text. `Debug` shows a short beginning only; [`as_str`](Self::as_str) is the whole token. There is no `Display`.
 ///
 /// ```
 /// use gcm_proto::Token;
 ///
 /// let token = Token::try_from("APA91bHun4MxP5egoKMwt2KZFBaFUH-1RYqx")?;
 /// assert_eq!(format!("{token:?}"), "Token(APA91b…)");
-/// assert!(Token::try_from("two\nlines").is_err());
+/// let error = Token::try_from("APA91bHun4 ").unwrap_err();
+/// assert_eq!(error.to_string(), "a registration token has white space around it, at index 10");
 /// # Ok::<(), gcm_proto::NameError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token {
     /// Shared: a token is in its request, in the reader of the reply and in the outcome at once.
     text: Arc<str>,
@@ -101,35 +127,35 @@ impl Token {
     pub fn short(&self) -> String {
         short(&self.text)
     }
-
-    pub(crate) fn is_plain(&self) -> bool {
-        self.plain
-    }
 }
 
 /// A Firebase installation id, the target that replaces the registration token in FCM HTTP v1 (2026).
 ///
 /// Checked and shown like a [`Token`].
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Fid(Box<str>);
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fid {
+    text: Arc<str>,
+    plain: bool,
+}
 
 impl Fid {
     /// The beginning of the id, for a log.
     pub fn short(&self) -> String {
-        short(&self.0)
+        short(&self.text)
     }
 }
 
 /// The notification key of a device group. Checked and shown like a [`Token`].
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct GroupKey(Box<str>);
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupKey {
+    text: Arc<str>,
+    plain: bool,
+}
 
 impl GroupKey {
     /// The beginning of the key, for a log.
     pub fn short(&self) -> String {
-        short(&self.0)
+        short(&self.text)
     }
 }
 
@@ -192,43 +218,6 @@ impl ApiKey {
 
     pub(crate) fn authorization(&self) -> &HeaderValue {
         &self.authorization
-    }
-}
-
-impl From<Token> for String {
-    fn from(token: Token) -> Self {
-        token.as_str().to_owned()
-    }
-}
-
-impl TryFrom<String> for Token {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        printable("a registration token", &text)?;
-        let plain = is_plain_json(text.as_bytes());
-        Ok(Self {
-            text: text.into(),
-            plain,
-        })
-    }
-}
-
-impl TryFrom<String> for Fid {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        printable("an installation id", &text)?;
-        Ok(Self(text.into()))
-    }
-}
-
-impl TryFrom<String> for GroupKey {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        printable("a notification key", &text)?;
-        Ok(Self(text.into()))
     }
 }
 
@@ -309,7 +298,78 @@ impl TryFrom<String> for ApiKey {
     }
 }
 
-/// The ways in and out that every name of this file has.
+/// The ways in and out of the names that a service gave to a device or to a group.
+macro_rules! opaque {
+    ($($name:ident is $what:literal),* $(,)?) => { $(
+        impl TryFrom<&str> for $name {
+            type Error = NameError;
+
+            fn try_from(text: &str) -> Result<Self, NameError> {
+                match opaque(text) {
+                    Ok(plain) => Ok(Self { text: text.into(), plain }),
+                    Err(rule) => Err(NameError { what: $what, rule }),
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                Self::try_from(text.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                Self::try_from(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.as_str().to_owned()
+            }
+        }
+
+        impl $name {
+            /// Whether JSON takes it as it is: found once, so that encoding is a copy.
+            pub(crate) fn is_plain(&self) -> bool {
+                self.plain
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.text)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+
+                impl Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(concat!($what, " as a text"))
+                    }
+
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$name, E> {
+                        $name::try_from(text).map_err(E::custom)
+                    }
+                }
+
+                deserializer.deserialize_str(Text)
+            }
+        }
+    )* };
+}
+
+/// The ways in and out that every other name of this file has.
 macro_rules! names {
     ($($name:ident),* $(,)?) => { $(
         impl TryFrom<&str> for $name {
@@ -361,9 +421,10 @@ macro_rules! shortened {
     )* };
 }
 
-names!(Token, Fid, GroupKey, Topic, ProjectId, ApiKey);
-readable!(Token => text, Fid => 0, GroupKey => 0, Topic => 0, ProjectId => 0);
-strings!(Fid, GroupKey, Topic, ProjectId);
+opaque!(Token is "a registration token", Fid is "an installation id", GroupKey is "a notification key");
+names!(Topic, ProjectId, ApiKey);
+readable!(Token => text, Fid => text, GroupKey => text, Topic => 0, ProjectId => 0);
+strings!(Topic, ProjectId);
 shortened!(Token, Fid, GroupKey);
 
 /// Whether a JSON string holds these bytes as they are. One pass without early exit: the compiler vectorises it.
@@ -382,17 +443,49 @@ fn short(text: &str) -> String {
     shown
 }
 
-fn printable(what: &'static str, text: &str) -> Result<(), NameError> {
-    let rule = if text.is_empty() {
-        NameRule::Empty
-    } else if let Some((index, _)) = text.char_indices().find(|(_, c)| c.is_control()) {
-        NameRule::Control { index }
-    } else if text.trim().is_empty() {
-        NameRule::Surrounded { index: 0 }
-    } else {
-        return Ok(());
-    };
-    Err(NameError { what, rule })
+/// Checks what a service gave out. Good is whether JSON takes it as it is.
+pub(crate) fn opaque(text: &str) -> Result<bool, NameRule> {
+    /// The longest word for nothing.
+    const LONGEST: usize = 9;
+    // All that services give out: visible ASCII but for quotes and the backslash. Without early exit the compiler
+    // vectorises it.
+    let is_usual = |c: u8| c.wrapping_sub(b'!') <= b'~' - b'!' && c != b'"' && c != b'\'' && c != b'`' && c != b'\\';
+    let usual = text.bytes().fold(true, |all, c| all & is_usual(c));
+    if usual && text.len() > LONGEST {
+        return Ok(true);
+    }
+    match broken(text) {
+        Some(rule) => Err(rule),
+        None => Ok(!text.contains('\\')),
+    }
+}
+
+/// The first rule that a name breaks which a service is to have given out.
+#[cold]
+fn broken(text: &str) -> Option<NameRule> {
+    const NOTHING: [&str; 6] = ["null", "(null)", "<null>", "nil", "none", "undefined"];
+    if text.is_empty() {
+        return Some(NameRule::Empty);
+    }
+    if NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        return Some(NameRule::Nothing);
+    }
+    let (begin, end) = (text.len() - text.trim_start().len(), text.trim_end().len());
+    text.char_indices().find_map(|(index, c)| match c {
+        c if c.is_control() => Some(NameRule::Control { index }),
+        c if c.is_whitespace() && (index < begin || index >= end) => Some(NameRule::Surrounded { index }),
+        c if c.is_whitespace() => Some(NameRule::WhiteSpace { index }),
+        '"' | '\'' | '`' | '\u{ab}' | '\u{bb}' | '\u{2018}'..='\u{201f}' => Some(NameRule::Quote { index }),
+        c if is_invisible(c) => Some(NameRule::Invisible { index }),
+        _ => None,
+    })
+}
+
+/// The byte order mark, zero-width characters, soft hyphens, marks of direction and tags (Unicode's `Default_Ignorable`, in part).
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Visible ASCII, for what goes into a header: `HeaderValue` itself lets spaces and bytes above 0x7f pass.

@@ -4,7 +4,6 @@
 
 mod code;
 mod details;
-mod one_line;
 mod report;
 mod short_text;
 
@@ -13,7 +12,7 @@ pub use details::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation}
 pub use report::{Position, Report, Settled};
 
 use crate::names::Token;
-use one_line::OneLine;
+use crate::text::OneLine;
 use serde::{Deserialize, Serialize};
 use short_text::ShortText;
 use std::fmt;
@@ -202,6 +201,10 @@ struct Particulars {
     code: Code,
     sent: Sent,
     attempts: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    unsent: u32,
+    #[serde(default, skip_serializing_if = "is_false")]
+    contradicted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cause: Option<Code>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -212,6 +215,20 @@ struct Particulars {
     detail: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     details: Option<Box<Details>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<Box<Reach>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    doubted: Option<Code>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Failure {
@@ -221,11 +238,15 @@ impl Failure {
             code,
             sent,
             attempts: 1,
+            unsent: 0,
+            contradicted: false,
             cause: None,
             status: None,
             retry_after: None,
             detail: None,
             details: None,
+            group: None,
+            doubted: None,
         }))
     }
 
@@ -250,6 +271,36 @@ impl Failure {
         self
     }
 
+    /// With the number of tries that were certainly not sent.
+    #[must_use]
+    pub fn with_unsent(mut self, unsent: u32) -> Self {
+        self.0.unsent = unsent;
+        self
+    }
+
+    /// With how far the riskiest try got.
+    #[must_use]
+    pub(crate) fn with_sent(mut self, sent: Sent) -> Self {
+        self.0.sent = sent;
+        self
+    }
+
+    /// The same with another verdict, which is final.
+    #[must_use]
+    pub(crate) fn with_verdict(mut self, code: Code) -> Self {
+        self.0.code = code;
+        self.0.retry_after = None;
+        self.0.doubted = None;
+        self
+    }
+
+    /// A verdict on the project, its endpoint or credentials that is not believed, since they have worked.
+    #[must_use]
+    pub(crate) fn contradicted(mut self) -> Self {
+        self.0.contradicted = true;
+        self
+    }
+
     /// With the delay after which it may be sent again.
     #[must_use]
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
@@ -271,6 +322,19 @@ impl Failure {
         self
     }
 
+    /// With the members of a device group that were not reached.
+    #[must_use]
+    pub fn with_reach(mut self, reach: Reach) -> Self {
+        self.0.group = Some(Box::new(reach));
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_doubted(mut self, verdict: Code) -> Self {
+        self.0.doubted = Some(verdict);
+        self
+    }
+
     /// What went wrong.
     pub fn code(&self) -> &Code {
         &self.0.code
@@ -281,14 +345,26 @@ impl Failure {
         self.0.cause.as_ref()
     }
 
-    /// How far the last attempt got.
+    /// How far the riskiest of its tries got: that one may have been sent outweighs an answer to another, and both outweigh
+    /// that one was not sent.
     pub fn sent(&self) -> Sent {
         self.0.sent
     }
 
-    /// Attempts made; 0 when it was never tried.
+    /// Attempts made: what was or may have been sent. 0 when nothing ever was.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
+    }
+
+    /// Tries that were certainly not sent, beside the attempts.
+    pub fn unsent(&self) -> u32 {
+        self.0.unsent
+    }
+
+    /// Whether it is a verdict on the project, its endpoint or credentials although they have worked: it is not believed, and
+    /// the advice is to send again.
+    pub fn is_contradicted(&self) -> bool {
+        self.0.contradicted
     }
 
     /// The HTTP status of the last answer.
@@ -312,20 +388,45 @@ impl Failure {
         self.0.details.as_deref()
     }
 
+    /// The members of a device group, when it was the target and the service said that none was reached: send to these as
+    /// tokens, after a while.
+    pub fn reach(&self) -> Option<&Reach> {
+        self.0.group.as_deref()
+    }
+
+    /// The verdict on the registration that the service gave while it said that it was failing itself: a 503 that carries
+    /// `UNREGISTERED`, for instance. Not believed by itself; the same verdict a second time is.
+    ///
+    /// Only the target's registration can be doubted: there is none for a topic or a condition.
+    pub(crate) fn doubted(&self) -> Option<&Code> {
+        self.0.doubted.as_ref()
+    }
+
+    /// Whether the verdict would remove the registration, and is the one that a wrong payload was seen to bring about as well:
+    /// an `INVALID_ARGUMENT` of FCM v1 about `message.token` (firebase-ios-sdk 4605, firebase-php 700).
+    pub(crate) fn wants_second_opinion(&self) -> bool {
+        // The details tell v1 from the legacy wires, whose code of the same name is FCM's word on the token alone.
+        self.0.code == Code::InvalidRegistration && self.0.cause.is_none() && self.0.details.is_some()
+    }
+
     /// Whether sending the same message to the same recipient later can help.
     pub fn is_retriable(&self) -> bool {
         matches!(self.advice(), Advice::Retry(_))
     }
 
-    /// What to do with this recipient in one's own database. One that was not tried gets the advice of the cause, but for
-    /// [`Advice::Remove`]: nothing was said of its token.
+    /// What to do with this recipient in one's own database. One that was not tried gets the advice of the cause, but never
+    /// [`Advice::Keep`] or [`Advice::Remove`]: nothing was sent to it, and nothing said of its token.
     pub fn advice(&self) -> Advice {
-        match &self.0.cause {
-            Some(cause) => match cause.advice(self.0.retry_after) {
-                Advice::Remove => Advice::Keep,
+        let retry = || Advice::Retry(self.0.retry_after);
+        if self.0.contradicted {
+            return retry();
+        }
+        match (&self.0.code, &self.0.cause) {
+            (Code::NotAttempted, Some(cause)) => match cause.advice(self.0.retry_after) {
+                Advice::Remove | Advice::Keep => retry(),
                 advice => advice,
             },
-            None => self.0.code.advice(self.0.retry_after),
+            (code, _) => code.advice(self.0.retry_after),
         }
     }
 }
@@ -349,6 +450,12 @@ impl fmt::Display for Failure {
         }
         if self.0.attempts > 1 {
             write!(f, ", {} attempts", self.0.attempts)?;
+        }
+        if self.0.unsent > 1 {
+            write!(f, ", {} tries not sent", self.0.unsent)?;
+        }
+        if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {
+            write!(f, ", {} members not reached", reach.unreached.len())?;
         }
         if let Some(detail) = &self.0.detail {
             write!(f, ": {detail}")?;

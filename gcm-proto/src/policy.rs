@@ -17,7 +17,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included. 0 is read as 1.
+    /// Attempts in all, the first included, of what was or may have been sent. 0 is read as 1.
     pub attempts: u32,
     /// The backoff before the second attempt. It doubles with each further one.
     pub initial: Duration,
@@ -29,16 +29,25 @@ pub struct RetryPolicy {
     pub jitter: Jitter,
     /// A longer `Retry-After` is not waited for: the recipient is handed back with the delay.
     pub retry_after_cap: Duration,
-    /// How long a recipient may stay in the delivery, from the moment it enters the window. Every wait ends there.
+    /// How long a recipient is tried, from its first try of any kind; a retry that would be due later is not waited for. The
+    /// time stands still while the service is down, while a hold lasts and while nobody has an access token: those are
+    /// nobody's fault. A delivery is as patient as that: when nothing has gone well for so long, all who are left are handed
+    /// back.
     pub give_up_after: Duration,
     /// What may be sent again although it may have been delivered.
     pub duplicates: Duplicates,
-    /// How often a request that was certainly not sent is sent again without that counting as an attempt.
+    /// How often a request that was certainly not sent is sent again, which never counts as an attempt. Beyond that the
+    /// recipient is handed back. The presets set no limit but the time.
     pub replays: u32,
-    /// The delay before the first such replay. It doubles with each.
+    /// The delay before the first such replay. It doubles with each, to fifty times as much.
     pub replay_delay: Duration,
     /// What keeps an outage from multiplying the load.
     pub budget: RetryBudget,
+    /// Whether FCM v1 is asked a second time before a registration is given up for an `INVALID_ARGUMENT` about
+    /// `message.token`, which a wrong payload was seen to bring about for registrations that live (firebase-ios-sdk 4605,
+    /// firebase-php 700): one request to check the target alone, with an empty data message that is not delivered.
+    /// `UNREGISTERED` is believed at once.
+    pub second_opinion: bool,
 }
 
 /// How a backoff `b` is spread by a random draw.
@@ -61,32 +70,32 @@ pub enum Duplicates {
     Avoid,
 }
 
-/// A bucket of retries, shared by all deliveries of a gateway: one retried request takes one from it.
+/// A bucket of retries, shared by all deliveries of a gateway: a retry of what was or may have been sent takes one from it,
+/// and gives it back when it ends well. It is full at the start. Empty, it delays retries; it gives nobody up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RetryBudget {
-    /// What it holds at the start.
-    pub start: f64,
-    /// What each first request adds.
-    pub earn: f64,
-    /// What it never exceeds: a good year must not pay for a storm.
+    /// What it never exceeds (or twice what is in flight, where that is more): a good year must not pay for a storm.
     pub most: f64,
+    /// What each request that ends well adds.
+    pub earn: f64,
+    /// What comes back by time, each second.
+    pub per_second: f64,
 }
 
 impl RetryBudget {
-    /// 100 at the start, a fifth of a retry earned by each first request, 1,000 at most: a total outage costs at most a
-    /// fifth more requests than there are, and a hundred.
+    /// 1,000, half a retry earned by each request that ends well, ten a second.
     pub const DEFAULT: Self = Self {
-        start: 100.0,
-        earn: 0.2,
         most: 1000.0,
+        earn: 0.5,
+        per_second: 10.0,
     };
 
     /// Retries as the rest of the policy has them.
     pub const UNLIMITED: Self = Self {
-        start: f64::INFINITY,
-        earn: 0.0,
         most: f64::INFINITY,
+        earn: 0.0,
+        per_second: 0.0,
     };
 }
 
@@ -103,9 +112,10 @@ impl RetryPolicy {
         retry_after_cap: Duration::from_secs(3600),
         give_up_after: Duration::from_secs(600),
         duplicates: Duplicates::Allow,
-        replays: 3,
+        replays: u32::MAX,
         replay_delay: Duration::from_millis(100),
         budget: RetryBudget::DEFAULT,
+        second_opinion: true,
     };
 
     /// For FCM HTTP v1, after Google's guide "Best practices when sending FCM messages at scale": at least ten seconds before
@@ -118,9 +128,10 @@ impl RetryPolicy {
         ..Self::LEGACY
     };
 
-    /// One attempt each. (What was certainly not sent is replayed all the same, unless `replays` is 0 too.)
+    /// One try each: nothing is sent again, not even what was certainly not sent.
     pub const NONE: Self = Self {
         attempts: 1,
+        replays: 0,
         ..Self::LEGACY
     };
 
@@ -147,7 +158,9 @@ impl RetryPolicy {
     }
 
     pub(crate) fn replay(&self, replays: u32, draw: u64) -> Duration {
-        Jitter::Above.spread(doubled(self.replay_delay, replays), draw)
+        const LONGEST: u32 = 50;
+        let longest = self.replay_delay.saturating_mul(LONGEST);
+        Jitter::Above.spread(doubled(self.replay_delay, replays).min(longest), draw)
     }
 }
 
@@ -205,18 +218,32 @@ impl Pace {
         self.ramp
     }
 
-    /// The time that `recipients` take, `since` the start of a ramp that lasts `ramp`.
+    /// The time that `recipients` take, `since` the start of a ramp that lasts `ramp`: as long as the rate, which grows
+    /// meanwhile, takes to let them all pass.
     pub(crate) fn cost(self, recipients: usize, since: Duration, ramp: Duration) -> Duration {
         const FLOOR: f64 = 0.1;
-        let share = if since >= ramp {
-            1.0
-        } else {
-            FLOOR + (1.0 - FLOOR) * since.as_secs_f64() / ramp.as_secs_f64()
-        };
         #[allow(clippy::cast_precision_loss)] // a window is far below 2^52
         let recipients = recipients as f64;
-        Duration::from_secs_f64(recipients * 60.0 / (f64::from(self.per_minute) * share))
+        let rate = f64::from(self.per_minute) / 60.0;
+        if since >= ramp {
+            return seconds(recipients / rate);
+        }
+        let (since, ramp) = (since.as_secs_f64(), ramp.as_secs_f64());
+        // What has passed t seconds into the ramp: rate × (FLOOR t + slope t² / 2).
+        let slope = (1.0 - FLOOR) / ramp;
+        let passed = |t: f64| rate * (FLOOR * t + slope * t * t / 2.0);
+        let wanted = passed(since) + recipients;
+        let in_ramp = passed(ramp);
+        if wanted >= in_ramp {
+            return seconds(ramp - since + (wanted - in_ramp) / rate);
+        }
+        let until = ((FLOOR * FLOOR + 2.0 * slope * wanted / rate).sqrt() - FLOOR) / slope;
+        seconds((until - since).max(0.0))
     }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 /// Random numbers from a seed: `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
@@ -237,7 +264,7 @@ impl Draws {
     }
 }
 
-fn doubled(initial: Duration, times: u32) -> Duration {
+pub(crate) fn doubled(initial: Duration, times: u32) -> Duration {
     1_u32
         .checked_shl(times)
         .and_then(|factor| initial.checked_mul(factor))
@@ -245,7 +272,7 @@ fn doubled(initial: Duration, times: u32) -> Duration {
 }
 
 /// `[0, span)` in whole milliseconds (in nanoseconds below one second, where a millisecond is too coarse).
-fn part(span: Duration, draw: u64) -> Duration {
+pub(crate) fn part(span: Duration, draw: u64) -> Duration {
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     if millis >= 1000 {
         Duration::from_millis(draw % millis)
@@ -307,11 +334,17 @@ mod tests {
         assert_eq!(policy.delay(u32::MAX, false, Some(Duration::MAX), 9), Duration::MAX);
     }
 
+    /// The first second of a ramp over a minute passes a tenth of the rate, and a little more: 0.1 t + 0.9 t² / 120.
     #[test]
-    fn a_pace_costs_ten_times_at_the_start_of_a_ramp() {
+    fn a_pace_costs_what_its_ramp_lets_pass() {
         let pace = Pace::per_minute(600_000);
         let minute = Pace::RAMP_AFTER_HOLD;
         assert_eq!(pace.cost(10_000, minute, minute), MS(1000));
-        assert_eq!(pace.cost(10_000, Duration::ZERO, minute), MS(10_000));
+        let near = |cost: Duration, seconds: f64| assert!((cost.as_secs_f64() - seconds).abs() < 1e-6, "{cost:?}");
+        near(pace.cost(1075, Duration::ZERO, minute), 1.0);
+        // All of the ramp passes 55 % of what a minute does.
+        near(pace.cost(330_000, Duration::ZERO, minute), 60.0);
+        near(pace.cost(330_000 + 10_000, Duration::ZERO, minute), 61.0);
+        near(pace.cost(10_000, MS(60_000), minute), 1.0);
     }
 }

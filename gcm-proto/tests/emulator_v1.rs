@@ -32,6 +32,8 @@ mod script;
 mod signed;
 #[path = "emulator_v1/token.rs"]
 mod token;
+#[path = "emulator_v1/trials.rs"]
+mod trials;
 
 /// Reads a request as it travels, with no more insight than a socket has.
 fn parse(raw: &[u8]) -> Request<Vec<u8>> {

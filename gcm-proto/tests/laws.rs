@@ -7,7 +7,7 @@
     clippy::disallowed_methods
 )]
 
-use gcm_testkit::laws::{Op, Setting, run};
+use gcm_testkit::laws::{Op, Setting, run, storm};
 use proptest::prelude::*;
 
 fn config() -> ProptestConfig {
@@ -29,6 +29,20 @@ proptest! {
         ops in prop::collection::vec(any::<Op>(), 0..200),
     ) {
         run(Setting::from_bytes(setting), &ops);
+    }
+
+    #[test]
+    fn after_any_weather_everybody_is_reached_who_has_time(
+        setting in any::<[u8; 8]>(),
+        faults in prop::collection::vec(any::<[u8; 4]>(), 0..5),
+    ) {
+        storm(setting, &faults);
+    }
+
+    /// One fault alone shows what it costs.
+    #[test]
+    fn an_outage_costs_what_is_in_flight_and_probes(setting in any::<[u8; 8]>(), fault in any::<[u8; 4]>()) {
+        storm(setting, &[fault]);
     }
 }
 

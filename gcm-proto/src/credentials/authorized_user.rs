@@ -35,14 +35,33 @@ pub struct AuthorizedUser {
     endpoint: Endpoint,
 }
 
+/// The `type` of such a file.
+const KIND: &str = "authorized_user";
+
 impl AuthorizedUser {
     /// Reads a file.
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`], which says what is wrong with the file and what to do.
+    /// [`KeyFileError`], which says what is wrong with the file and what to do. A `token_uri` has to be Google's.
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, KeyFileError> {
-        let file = KeyFile::read(json.as_ref(), "authorized_user")?;
+        let file = KeyFile::read(json.as_ref(), KIND)?;
+        let endpoint = file.token_endpoint()?;
+        Self::from_file(&file, endpoint)
+    }
+
+    /// Reads a file like [`from_json`](Self::from_json), and asks this endpoint for tokens, whatever `token_uri` says. It gets
+    /// the refresh token.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyFileError`].
+    pub fn from_json_at(json: impl AsRef<[u8]>, token_endpoint: Endpoint) -> Result<Self, KeyFileError> {
+        let file = KeyFile::read(json.as_ref(), KIND)?;
+        Self::from_file(&file, token_endpoint)
+    }
+
+    fn from_file(file: &KeyFile, endpoint: Endpoint) -> Result<Self, KeyFileError> {
         let quota_project = file
             .text("quota_project_id")?
             .map(ProjectId::try_from)
@@ -53,7 +72,7 @@ impl AuthorizedUser {
             client_secret: Secret::new(file.needed("client_secret")?),
             refresh_token: Secret::new(file.needed("refresh_token")?),
             quota_project,
-            endpoint: file.token_endpoint()?,
+            endpoint,
         })
     }
 

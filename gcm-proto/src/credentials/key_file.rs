@@ -1,4 +1,6 @@
-//! What a credential's file says, and why one cannot be used, is decided here.
+//! What a credential's file says, what copying does to it that can be undone, and why one cannot be used.
+
+mod repair;
 
 use crate::names::{Endpoint, EndpointError, NameError};
 use serde_json::{Map, Value};
@@ -7,6 +9,9 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
+    /// There is nothing in it.
+    #[error("the key file is empty: was it read, or is its variable set?")]
+    Empty,
     /// It is no JSON object.
     #[error("this is no JSON key file (line {line} column {column}): download a new one from the Google Cloud console")]
     NotJson {
@@ -14,6 +19,28 @@ pub enum KeyFileError {
         line: usize,
         /// The column, from 1.
         column: usize,
+    },
+    /// It ends in the middle.
+    #[error("the key file is cut off: copy it whole, or download a new one from the Google Cloud console")]
+    Cut,
+    /// It is the path of a file, or a URL.
+    #[error("this is the path of a key file, and not what is in it: read the file (std::fs::read) and hand that in")]
+    Path,
+    /// It is a private key without the rest of the file.
+    #[error("this is a private key alone: hand in the whole JSON file, which also says whose it is")]
+    KeyAlone,
+    /// It is an archive of keys and certificates (PKCS #12).
+    #[error(
+        "this is a .p12 file: make a key of the type JSON in the Google Cloud console (IAM, Service accounts, Keys)"
+    )]
+    Pkcs12,
+    /// It is a file of JSON for another purpose.
+    #[error(
+        "this is {found}, which holds no key of a service account: make one in the Firebase console (Project settings, Service accounts)"
+    )]
+    OtherFile {
+        /// What it is.
+        found: &'static str,
     },
     /// It is of another kind.
     #[error("this is a file for {found}, and not for {expected}")]
@@ -38,12 +65,30 @@ pub enum KeyFileError {
     /// The private key is not PEM.
     #[error("private_key has no -----BEGIN PRIVATE KEY-----: copy it whole, or download a new file")]
     NoPem,
+    /// The private key is the path of a file.
+    #[error(
+        "private_key is the path of a file, and not what is in it: put the key itself there, or download a new file"
+    )]
+    KeyPath,
+    /// A certificate or a public key stands where the private key should.
+    #[error(
+        "private_key is a certificate or a public key: the private one is in the file that was downloaded, and nowhere else"
+    )]
+    PublicKey,
+    /// The private key ends in the middle.
+    #[error("private_key is cut off: copy it whole, to -----END PRIVATE KEY-----, or download a new file")]
+    CutKey,
     /// The private key is locked by a password.
     #[error("private_key is locked by a password: unlock it (openssl pkcs8), or download a new file")]
     LockedKey,
-    /// The PEM block is no RSA key.
-    #[error("private_key is not an RSA private key, and Google's are")]
+    /// The private key is one for elliptic curves, or of another algorithm than RSA.
+    #[error(
+        "private_key is not an RSA private key, and Google's are: download a new file, it is not to be made by hand"
+    )]
     NoRsaKey,
+    /// The private key is shorter than the 2048 bits that Google's keys have.
+    #[error("private_key has less than 2048 bits: make a new key in the Google Cloud console, theirs have 2048")]
+    ShortKey,
     /// The key's bytes are no key.
     #[error("private_key is damaged: copy it whole, or download a new file")]
     DamagedKey,
@@ -53,8 +98,11 @@ pub enum KeyFileError {
     /// The address of the token endpoint is none.
     #[error("token_uri cannot be used")]
     TokenUri(#[source] EndpointError),
-    /// The token endpoint is neither Google's nor on this machine: whoever it is would get an assertion of this account.
-    #[error("token_uri is not on googleapis.com: download a new file, or give that endpoint to the program itself")]
+    /// The token endpoint is none of Google's: whoever it is would get an assertion of this account.
+    #[error(
+        "token_uri is none of Google's token endpoints (https://oauth2.googleapis.com/token): download a new file, or name \
+         the endpoint in the program (from_json_at)"
+    )]
     ForeignTokenUri,
     /// The account is of another cloud than Google's public one.
     #[error("the account is of the universe_domain of another cloud: mint its tokens outside, and hand them in")]
@@ -67,19 +115,35 @@ pub(super) struct KeyFile(Map<String, Value>);
 impl KeyFile {
     /// Reads a file of this `type`; one that has none may be of any.
     pub(super) fn read(json: &[u8], kind: &str) -> Result<Self, KeyFileError> {
-        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let fields: Map<String, Value> = serde_json::from_slice(json).map_err(|error| KeyFileError::NotJson {
-            line: error.line(),
-            column: error.column(),
-        })?;
-        let file = Self(fields);
+        let file = Self(repair::object(json)?);
         match file.text("type")? {
             Some(found) if found != kind => Err(KeyFileError::OtherKind {
                 found: named(found),
                 expected: named(kind),
             }),
-            _ => Ok(file),
+            Some(_) => Ok(file),
+            None => match file.purpose() {
+                Some(found) => Err(KeyFileError::OtherFile { found }),
+                None => Ok(file),
+            },
         }
+    }
+
+    /// What a file without a type is for, where that is known.
+    fn purpose(&self) -> Option<&'static str> {
+        /// By a name that only such a file has.
+        const FILES: [(&str, &str); 8] = [
+            ("project_info", "the google-services.json of an Android app"),
+            ("installed", "the client secret of a desktop program (OAuth client)"),
+            ("web", "the client secret of a web server (OAuth client)"),
+            ("apiKey", "the configuration of a web app (firebaseConfig)"),
+            ("messagingSenderId", "the configuration of a web app (firebaseConfig)"),
+            ("gcm_sender_id", "the manifest of a web app"),
+            ("projects", "the .firebaserc of a project"),
+            ("hosting", "the firebase.json of a project"),
+        ];
+        let known = FILES.iter().find(|(name, _)| self.0.contains_key(*name));
+        known.map(|(_, purpose)| *purpose)
     }
 
     /// A field that must be there.
@@ -102,11 +166,11 @@ impl KeyFile {
             return Ok(Endpoint::google_token());
         };
         let endpoint: Endpoint = url.parse().map_err(KeyFileError::TokenUri)?;
-        if endpoint.is_trusted() {
-            Ok(endpoint)
-        } else {
-            Err(KeyFileError::ForeignTokenUri)
+        if !endpoint.is_googles_token_endpoint() {
+            return Err(KeyFileError::ForeignTokenUri);
         }
+        // The older addresses answer, too, but want today's as the audience of an assertion.
+        Ok(Endpoint::google_token())
     }
 }
 

@@ -17,24 +17,37 @@ pub(super) enum Der {
 /// over.
 ///
 /// Repaired is what copying a key through shells, environment variables and editors does to it: backslash and `n` in place of
-/// line ends, carriage returns, lines of another length, spaces and quotes around it.
+/// line ends, carriage returns, lines of another length, spaces and quotes around it, its last line cut off.
 pub(super) fn private_key(text: &str) -> Result<Der, KeyFileError> {
     const BEGIN: &str = "-----BEGIN ";
     const DASHES: &str = "-----";
     // No character of a key is a backslash, so each is part of an escape that was not undone.
     let text = text.replace("\\r", "\n").replace("\\n", "\n");
     let mut blocks = text.split(BEGIN).skip(1).filter_map(|block| block.split_once(DASHES));
-    let first = blocks.clone().next().ok_or(KeyFileError::NoPem)?;
+    let Some(first) = blocks.clone().next() else {
+        let is_path = !text.contains(char::is_whitespace) && (text.ends_with(".pem") || text.ends_with(".json"));
+        return Err(if is_path {
+            KeyFileError::KeyPath
+        } else {
+            KeyFileError::NoPem
+        });
+    };
     let (label, rest) = blocks.find(|(label, _)| label.ends_with(KEY)).unwrap_or(first);
-    let (inside, _) = rest.split_once("-----END ").ok_or(KeyFileError::NoPem)?;
-    let encoded: String = inside.chars().filter(|c| !c.is_whitespace() && *c != '\\').collect();
+    // Without its last line the key may be whole all the same: its own length says so.
+    let (inside, has_end) = rest
+        .split_once("-----END")
+        .map_or((rest, false), |(inside, _)| (inside, true));
+    let is_key = |c: &char| !c.is_whitespace() && !matches!(c, '\\' | '"' | '\'') && (has_end || *c != '-');
+    let encoded: String = inside.chars().filter(is_key).collect();
+    let decoded = || decode(&encoded).map_err(|error| if has_end { error } else { KeyFileError::CutKey });
     match label {
-        KEY => decode(&encoded).map(Der::Pkcs8),
+        KEY => decoded().map(Der::Pkcs8),
         // The old form has headers when it is locked (RFC 1421).
         "RSA PRIVATE KEY" if inside.contains(':') => Err(KeyFileError::LockedKey),
-        "RSA PRIVATE KEY" => decode(&encoded).map(Der::Pkcs1),
+        "RSA PRIVATE KEY" => decoded().map(Der::Pkcs1),
         "ENCRYPTED PRIVATE KEY" => Err(KeyFileError::LockedKey),
-        _ => Err(KeyFileError::NoRsaKey),
+        label if label.ends_with(KEY) => Err(KeyFileError::NoRsaKey),
+        _ => Err(KeyFileError::PublicKey),
     }
 }
 
@@ -46,5 +59,19 @@ fn decode(encoded: &str) -> Result<Vec<u8>, KeyFileError> {
         &STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    ANY_PADDING.decode(encoded).map_err(|_| KeyFileError::DamagedKey)
+    let der = ANY_PADDING.decode(encoded).map_err(|_| KeyFileError::DamagedKey)?;
+    if is_cut(&der) {
+        Err(KeyFileError::CutKey)
+    } else {
+        Ok(der)
+    }
+}
+
+/// Whether there are fewer bytes than the outermost structure says (X.690 section 8.1.3; a key's length has one or two bytes).
+fn is_cut(der: &[u8]) -> bool {
+    match der {
+        [0x30, 0x82, high, low, rest @ ..] => rest.len() < usize::from(u16::from_be_bytes([*high, *low])),
+        [0x30, 0x81, length, rest @ ..] => rest.len() < usize::from(*length),
+        _ => der.len() < 4,
+    }
 }

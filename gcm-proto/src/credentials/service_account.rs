@@ -62,13 +62,14 @@ impl ServiceAccount {
 
     /// Reads a key file, and signs with the key in it.
     ///
-    /// What copying does to files is repaired: a byte order mark, carriage returns, a key with backslash and `n` in place of
-    /// line ends, a key as PKCS#1 or behind the certificates of a bundle.
+    /// What copying does to files is repaired: a byte order mark, UTF-16, base64 or quotes around the whole, carriage returns, a key
+    /// with raw line ends or with backslash and `n` in their place, without its last line, as PKCS#1 or behind the certificates of
+    /// a bundle.
     ///
     /// # Errors
     ///
-    /// [`KeyFileError`], which says what is wrong with the file and what to do. A `token_uri` has to be Google's, or on this
-    /// machine.
+    /// [`KeyFileError`], which says what is wrong with the file and what to do. A `token_uri` has to be Google's: another endpoint,
+    /// one on this machine too, is named by [`from_json_at`](Self::from_json_at).
     #[cfg(feature = "ring")]
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, KeyFileError> {
         let file = KeyFile::read(json.as_ref(), KIND)?;
@@ -140,7 +141,7 @@ impl ServiceAccount {
         let project = ProjectId::try_from(file.needed("project_id")?).map_err(KeyFileError::Project)?;
         let email = file.needed("client_email")?;
         let der = pem::private_key(file.needed("private_key")?)?;
-        let key = PrivateKey::read(&der).ok_or(KeyFileError::DamagedKey)?;
+        let key = PrivateKey::read(&der)?;
         let mut account = Self::new(project, email, key).with_token_endpoint(endpoint);
         if let Some(id) = file.text("private_key_id")? {
             account = account.with_key_id(id);

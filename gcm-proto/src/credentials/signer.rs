@@ -51,6 +51,7 @@ impl SignError {
 #[cfg(feature = "ring")]
 pub(super) mod with_ring {
     use super::{SignError, Signer};
+    use crate::credentials::key_file::KeyFileError;
     use crate::credentials::pem::Der;
     use ring::rand::SystemRandom;
     use ring::rsa::KeyPair;
@@ -60,14 +61,17 @@ pub(super) mod with_ring {
     pub(in crate::credentials) struct PrivateKey(KeyPair);
 
     impl PrivateKey {
-        /// Reads a key. What is wrong with one is not told by the library in a way that helps, and its text is no text for
-        /// anybody.
-        pub(in crate::credentials) fn read(der: &Der) -> Option<Self> {
+        /// Reads a key. The library tells by a word what is wrong with one; two of them help.
+        pub(in crate::credentials) fn read(der: &Der) -> Result<Self, KeyFileError> {
             let pair = match der {
                 Der::Pkcs8(bytes) => KeyPair::from_pkcs8(bytes),
                 Der::Pkcs1(bytes) => KeyPair::from_der(bytes),
             };
-            pair.ok().map(Self)
+            pair.map(Self).map_err(|error| match error.to_string().as_str() {
+                "TooSmall" => KeyFileError::ShortKey,
+                "WrongAlgorithm" => KeyFileError::NoRsaKey,
+                _ => KeyFileError::DamagedKey,
+            })
         }
     }
 

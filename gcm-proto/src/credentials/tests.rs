@@ -17,7 +17,9 @@ const SIGNATURE: &str = "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XO
 #[test]
 fn v1_o01_a_signature_is_that_of_the_rfc() {
     let file: serde_json::Value = serde_json::from_str(include_str!("../../tests/oauth/demo-project.json")).unwrap();
-    let key = PrivateKey::read(&private_key(file["private_key"].as_str().unwrap()).unwrap()).unwrap();
+    let key = PrivateKey::read(&private_key(file["private_key"].as_str().unwrap()).unwrap())
+        .map_err(|error| error.to_string())
+        .unwrap();
     let signature = key.sign(SIGNED.as_bytes()).unwrap();
     assert_eq!(URL_SAFE_NO_PAD.encode(signature), SIGNATURE);
 }

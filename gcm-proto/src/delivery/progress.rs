@@ -1,5 +1,6 @@
-//! What can be counted of a delivery while it runs is decided here.
+//! What can be counted of a delivery while it runs.
 
+use crate::gateway::Service;
 use crate::outcome::{Code, Outcome};
 use std::time::Duration;
 
@@ -26,6 +27,12 @@ pub struct Progress {
     pub attempts: u64,
     /// Requests sent, mints included.
     pub requests: u64,
+    /// Of those, second opinions that were asked for before a token was given up (`RetryPolicy::second_opinion`).
+    pub second_opinions: u64,
+    /// What everybody at the gateway waits for.
+    pub service: Service,
+    /// Retries left in the budget that all deliveries of the gateway share.
+    pub retries_left: u64,
 }
 
 impl Progress {
@@ -34,7 +41,8 @@ impl Progress {
         self.accepted + self.failed.iter().map(|(_, count)| count).sum::<u64>()
     }
 
-    /// Adds another delivery's figures, for a total over several.
+    /// Adds another delivery's figures, for a total over several. Of what their gateways wait for the first is kept that waits
+    /// at all.
     pub fn add(&mut self, other: &Self) {
         self.ready += other.ready;
         self.flying += other.flying;
@@ -47,6 +55,11 @@ impl Progress {
         }
         self.attempts += other.attempts;
         self.requests += other.requests;
+        self.second_opinions += other.second_opinions;
+        if self.service == Service::Up {
+            self.service = other.service.clone();
+        }
+        self.retries_left = self.retries_left.max(other.retries_left);
     }
 
     pub(super) fn count(&mut self, outcome: &Outcome) {

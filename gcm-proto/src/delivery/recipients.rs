@@ -1,9 +1,10 @@
-//! Where a delivery keeps its recipients: a slab with generations, threaded by an intrusive list in the order of admission.
+//! The recipients of a delivery: a slab with generations, threaded by a list of those whose time runs, in the order of their
+//! first try.
 //!
-//! The time to give up is the same for all, so that list is sorted by deadline. It decides nothing about sending.
+//! The time to give up is the same for all, so that list is sorted by deadline.
 
 use crate::exchange::MulticastId;
-use crate::outcome::{Failure, Position};
+use crate::outcome::{Code, Failure, Position, Sent};
 use crate::target::Target;
 use std::time::Duration;
 
@@ -18,9 +19,9 @@ pub(super) struct Key {
 pub(super) enum State {
     /// In a queue of ready ones.
     Ready,
-    /// In the request at this place of the flights.
-    Flying(u32),
-    /// In a retry group.
+    /// In the request at this place of those in flight.
+    InFlight(u32),
+    /// In a retry group, or for another access token.
     Waiting,
 }
 
@@ -29,16 +30,45 @@ pub(super) struct Recipient {
     pub(super) target: Target,
     pub(super) position: Position,
     pub(super) state: State,
+    /// What was or may have been sent.
     pub(super) attempts: u32,
-    /// Requests certainly not sent that did not count as attempts.
-    pub(super) replays: u32,
-    /// Whether a request has left for it, counted as an attempt or not.
-    pub(super) tried: bool,
-    pub(super) deadline: Duration,
-    pub(super) ready_since: Duration,
-    /// Its own last failure.
+    /// Tries that were certainly not sent, and those of them in a row that a peer gave back.
+    pub(super) unsent: u32,
+    pub(super) given_back: u32,
+    /// The end of its time, on the clock that counts for recipients. `None` until it is first tried.
+    pub(super) deadline: Option<Duration>,
+    /// Its next attempt is a retry of what was or may have been sent.
+    pub(super) costs: bool,
+    /// How far the riskiest of its tries got.
+    pub(super) riskiest: Sent,
+    /// Access tokens that were refused for it.
+    pub(super) refusals: Refusals,
+    /// Its own last failure, and whether that was a verdict on the project.
     pub(super) last: Option<Failure>,
+    pub(super) last_is_verdict: bool,
     pub(super) multicast_id: Option<MulticastId>,
+    /// The verdict that would remove its token, as far as it is doubted.
+    pub(super) doubt: Doubt,
+}
+
+/// A verdict that would remove a recipient's token, and is not believed yet.
+#[derive(Debug)]
+pub(super) enum Doubt {
+    None,
+    /// The service gave it while it said that it was failing itself.
+    Said(Code),
+    /// A second opinion is being asked for.
+    Asking(Failure),
+    /// It was asked for: that is done once.
+    Asked,
+}
+
+/// How often a recipient's access token was refused, and whether more than one was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Refusals {
+    pub(super) count: u32,
+    pub(super) first: u64,
+    pub(super) several: bool,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +79,7 @@ pub(super) struct Recipients {
     youngest: Option<u32>,
     /// How many are in each state.
     pub(super) ready: usize,
-    pub(super) flying: usize,
+    pub(super) in_flight: usize,
     pub(super) waiting: usize,
 }
 
@@ -61,11 +91,62 @@ struct Slot {
     recipient: Option<Recipient>,
 }
 
+impl Recipient {
+    pub(super) fn new(target: Target, position: Position) -> Self {
+        Self {
+            target,
+            position,
+            state: State::Ready,
+            attempts: 0,
+            unsent: 0,
+            given_back: 0,
+            deadline: None,
+            costs: false,
+            riskiest: Sent::NotSent,
+            refusals: Refusals::default(),
+            last: None,
+            last_is_verdict: false,
+            multicast_id: None,
+            doubt: Doubt::None,
+        }
+    }
+
+    /// A try got so far. That it may have been sent outweighs an answer, and both outweigh that it was not.
+    pub(super) fn got(&mut self, sent: Sent) {
+        let risk = |sent| match sent {
+            Sent::NotSent => 0,
+            Sent::Answered => 1,
+            Sent::MaybeSent => 2,
+        };
+        if risk(sent) > risk(self.riskiest) {
+            self.riskiest = sent;
+        }
+    }
+
+    /// Whether a second opinion is being asked for.
+    pub(super) fn is_checked(&self) -> bool {
+        matches!(self.doubt, Doubt::Asking(_))
+    }
+
+    pub(super) fn is_in_flight(&self) -> bool {
+        matches!(self.state, State::InFlight(_))
+    }
+}
+
+impl Refusals {
+    pub(super) fn add(&mut self, generation: u64) {
+        if self.count == 0 {
+            self.first = generation;
+        }
+        self.count += 1;
+        self.several |= generation != self.first;
+    }
+}
+
 impl Recipients {
-    /// Lets a recipient in, as the youngest.
+    /// Lets a recipient in. Its time does not run yet.
     pub(super) fn insert(&mut self, recipient: Recipient) -> Key {
         *self.count(recipient.state) += 1;
-        let older = self.youngest;
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
             // A window is at most half of what 32 bits count.
@@ -74,16 +155,31 @@ impl Recipients {
         let mut generation = 0;
         if let Some(slot) = self.slots.get_mut(index as usize) {
             generation = slot.generation;
-            slot.older = older;
-            slot.younger = None;
             slot.recipient = Some(recipient);
         }
-        match older.and_then(|older| self.slots.get_mut(older as usize)) {
-            Some(slot) => slot.younger = Some(index),
-            None => self.oldest = Some(index),
-        }
-        self.youngest = Some(index);
         Key { index, generation }
+    }
+
+    /// Its time runs from here, unless it does already.
+    pub(super) fn start_clock(&mut self, key: Key, deadline: Duration) {
+        let older = self.youngest;
+        let Some(slot) = self.slots.get_mut(key.index as usize) else {
+            return;
+        };
+        if slot.generation != key.generation {
+            return;
+        }
+        let Some(recipient) = slot.recipient.as_mut().filter(|recipient| recipient.deadline.is_none()) else {
+            return;
+        };
+        recipient.deadline = Some(deadline);
+        slot.older = older;
+        slot.younger = None;
+        match older.and_then(|older| self.slots.get_mut(older as usize)) {
+            Some(slot) => slot.younger = Some(key.index),
+            None => self.oldest = Some(key.index),
+        }
+        self.youngest = Some(key.index);
     }
 
     /// Takes a recipient out; its key names nobody from then on.
@@ -95,13 +191,15 @@ impl Recipients {
         let recipient = slot.recipient.take()?;
         slot.generation = slot.generation.wrapping_add(1);
         let (older, younger) = (slot.older.take(), slot.younger.take());
-        match older.and_then(|older| self.slots.get_mut(older as usize)) {
-            Some(slot) => slot.younger = younger,
-            None => self.oldest = younger,
-        }
-        match younger.and_then(|younger| self.slots.get_mut(younger as usize)) {
-            Some(slot) => slot.older = older,
-            None => self.youngest = older,
+        if recipient.deadline.is_some() {
+            match older.and_then(|older| self.slots.get_mut(older as usize)) {
+                Some(slot) => slot.younger = younger,
+                None => self.oldest = younger,
+            }
+            match younger.and_then(|younger| self.slots.get_mut(younger as usize)) {
+                Some(slot) => slot.older = older,
+                None => self.youngest = older,
+            }
         }
         self.free.push(key.index);
         *self.count(recipient.state) -= 1;
@@ -126,33 +224,41 @@ impl Recipients {
         *self.count(state) += 1;
     }
 
-    /// The oldest and its deadline.
-    pub(super) fn oldest(&self) -> Option<(Key, Duration)> {
-        self.at(self.oldest?)
+    /// Those whose time runs, whoever was tried first in front.
+    pub(super) fn by_deadline(&self) -> impl Iterator<Item = (Key, &Recipient)> {
+        let mut next = self.oldest;
+        std::iter::from_fn(move || {
+            let index = next?;
+            let slot = self.slots.get(index as usize)?;
+            next = slot.younger;
+            let generation = slot.generation;
+            Some((Key { index, generation }, slot.recipient.as_ref()?))
+        })
     }
 
-    /// The next younger one and its deadline.
-    pub(super) fn younger(&self, key: Key) -> Option<(Key, Duration)> {
-        self.at(self.slots.get(key.index as usize)?.younger?)
+    /// Everybody, in the order of position.
+    pub(super) fn all(&self) -> Vec<Key> {
+        let mut all: Vec<(Position, Key)> = Vec::with_capacity(self.len());
+        for (index, slot) in (0..).zip(&self.slots) {
+            let generation = slot.generation;
+            all.extend(
+                slot.recipient
+                    .as_ref()
+                    .map(|one| (one.position, Key { index, generation })),
+            );
+        }
+        all.sort_unstable_by_key(|(position, _)| *position);
+        all.into_iter().map(|(_, key)| key).collect()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ready + self.flying + self.waiting
-    }
-
-    fn at(&self, index: u32) -> Option<(Key, Duration)> {
-        let slot = self.slots.get(index as usize)?;
-        let key = Key {
-            index,
-            generation: slot.generation,
-        };
-        Some((key, slot.recipient.as_ref()?.deadline))
+        self.ready + self.in_flight + self.waiting
     }
 
     fn count(&mut self, state: State) -> &mut usize {
         match state {
             State::Ready => &mut self.ready,
-            State::Flying(_) => &mut self.flying,
+            State::InFlight(_) => &mut self.in_flight,
             State::Waiting => &mut self.waiting,
         }
     }

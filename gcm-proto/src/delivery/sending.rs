@@ -1,35 +1,62 @@
-//! Which request leaves next, and whether it may, is decided here.
+//! Which request leaves next, and whether it may.
 
-use super::flights::{Flight, Members};
-use super::recipients::{Key, State};
+use super::in_flight::{Flight, Members, SentWith};
+use super::queue::{Choice, Next};
+use super::ready::Lane;
+use super::recipients::State;
 use super::{Call, Delivery};
 use crate::credentials::AccessToken;
 use crate::exchange::Undeliverable;
-use crate::gateway::{Admission, Flying, MintStep};
+use crate::gateway::{Admission, Checked, Flying, Leaving, TokenStep};
 use crate::outcome::Failure;
 use std::time::{Duration, SystemTime};
 
-/// What could leave now.
-enum Next {
-    Single(Key),
-    Batch,
+/// What the gate says.
+enum Gate {
+    Checked(Checked),
+    Mint(u64),
+    /// Not before.
+    Wait(Duration),
+    Go(Leaving, Option<(AccessToken, u64)>, SystemTime),
 }
 
 impl Delivery {
     /// The next request, or when there may be one.
     pub(super) fn send(&mut self) -> Result<Call, Option<Duration>> {
-        if self.has_ended() {
-            return Err(None);
-        }
+        let now = self.now.mono;
         loop {
-            let next = self.next_to_send()?;
-            let token = self.pass_gate()?;
-            let token = match token {
-                Pass::Free => None,
-                Pass::Token(token, generation) => Some((token, generation)),
-                Pass::Mint(call) => return Ok(*call),
+            if self.has_ended() || self.expires_at.is_some_and(|at| at <= now) {
+                return Err(None);
+            }
+            self.let_in();
+            let anybody = self.queue.has_ready();
+            if !anybody && !self.queue.waits_for_token() {
+                return Err(None);
+            }
+            if let Some(until) = self.judge_message() {
+                return Err(Some(until));
+            }
+            if self.has_ended() {
+                return Err(None);
+            }
+            let (leaving, token, wall) = match self.ask_gate(anybody) {
+                Gate::Checked(checked) => {
+                    self.heed(checked);
+                    return Err(None);
+                }
+                Gate::Wait(at) => return Err(Some(at)),
+                Gate::Go(leaving, token, wall) => (leaving, token, wall),
+                Gate::Mint(session) => match self.mint(session) {
+                    Some(call) => return Ok(call),
+                    // There is one now, or there will be none.
+                    None => continue,
+                },
             };
-            let (members, exchange) = self.load(&next);
+            if !anybody {
+                return Err(None);
+            }
+            let next = self.next(leaving)?;
+            let (members, exchange) = self.load(next, wall);
             match exchange {
                 Ok(exchange) => return Ok(self.depart(members, exchange, token)),
                 Err(undeliverable) => {
@@ -37,114 +64,103 @@ impl Delivery {
                     for key in members.into_vec() {
                         self.settle_failed(key, failure.clone());
                     }
+                    return Err(None);
                 }
             }
-            if !self.settled.is_empty() {
-                return Err(None);
-            }
         }
     }
 
-    /// What is ready to leave. A part batch waits for company as long as that can still come and others keep the line busy.
-    fn next_to_send(&mut self) -> Result<Next, Option<Duration>> {
-        let settings = self.gateway().settings();
-        let (batch, linger) = (settings.batch, settings.linger);
-        // Those that have settled since hold no place for the ones outside the window.
-        self.front();
-        while self.ready.batched() < batch && !self.ready.has_single() && self.window_room() > 0 {
-            let Some(target) = self.backlog.next() else { break };
+    /// Those outside the window come in as there is room, while there are too few for a request.
+    fn let_in(&mut self) {
+        let batch = self.gateway().settings().batch;
+        self.queue.clean();
+        loop {
+            let (batched, single) = self.queue.ready_for_batch();
+            if batched >= batch || single || self.window_room() == 0 {
+                return;
+            }
+            let Some(target) = self.backlog.next() else { return };
             self.admit(target);
         }
-        let (single, first) = self.front();
-        if let Some(key) = single {
-            return Ok(Next::Single(key));
-        }
-        let Some(first) = first.and_then(|key| self.recipients.get(key)) else {
-            return Err(None);
-        };
-        let no_more = self.closed && self.backlog.len() == 0;
-        let leaves_at = first.ready_since.saturating_add(linger);
-        if self.ready.batched() >= batch
-            || no_more
-            || self.flights.len() == 0
-            || self.window_room() == 0
-            || leaves_at <= self.now.mono
-        {
-            Ok(Next::Batch)
-        } else {
-            Err(Some(leaves_at))
-        }
     }
 
-    /// The next to go alone, and the first of the next batch.
-    fn front(&mut self) -> (Option<Key>, Option<Key>) {
-        let recipients = &self.recipients;
-        self.ready.front(|key| {
-            recipients
-                .get(key)
-                .is_some_and(|recipient| recipient.state == State::Ready)
+    /// Whether this delivery goes on, has a token, and may send.
+    fn ask_gate(&mut self, anybody: bool) -> Gate {
+        let (now, wall) = (self.now.mono, self.now.wall);
+        let minted = self.gateway().settings().credential.is_some();
+        let visit = &mut self.visit;
+        self.prepared.gateway().gate(|gate| {
+            match gate.check(visit, now) {
+                Checked::Goes(_) => {}
+                ended => return Gate::Checked(ended),
+            }
+            let token = if minted {
+                match gate.token(now) {
+                    TokenStep::Use(token, generation) => Some((token, generation)),
+                    TokenStep::Mint(session) => return Gate::Mint(session),
+                    TokenStep::Wait(at) => return Gate::Wait(gate.wait(visit, at, now)),
+                }
+            } else {
+                // One that was handed in is used as long as it lives.
+                gate.live(now)
+            };
+            if !anybody {
+                return Gate::Wait(Duration::MAX);
+            }
+            match gate.admit(now) {
+                Admission::Go(leaving) => Gate::Go(leaving, token, gate.wall(wall)),
+                Admission::Wait(at) => Gate::Wait(gate.wait(visit, at, now)),
+            }
         })
     }
 
-    /// Whether the gate lets a message pass, and with which token.
-    fn pass_gate(&mut self) -> Result<Pass, Option<Duration>> {
-        let now = self.now.mono;
-        let mut gate = self.prepared.gateway().gate();
-        match gate.admit(now) {
-            Admission::Go => {}
-            Admission::Held(hold) => {
-                drop(gate);
-                self.hold_back(hold.until);
-                return Err(Some(hold.until));
+    /// Who leaves. A part batch waits for company as long as that can still come and others keep the line busy.
+    fn next(&mut self, leaving: Leaving) -> Result<Next, Option<Duration>> {
+        let settings = self.prepared.gateway().settings();
+        let prepared = &self.prepared;
+        let choice = Choice {
+            leaving,
+            batch: settings.batch,
+            attempts: settings.policy.attempts.max(1),
+            half_over: self.counted_at_most().saturating_add(settings.policy.give_up_after / 2),
+            batches: &|target| prepared.batches(target),
+        };
+        if !leaving.probe {
+            let Some((lane, single, since)) = self.queue.peek(&choice) else {
+                return Err(leaving.retries_at.flatten());
+            };
+            let no_more = self.closed && self.backlog.len() == 0;
+            let leaves_at = since.saturating_add(settings.linger);
+            let waits = !single
+                && self.queue.ready_for_batch().0 < settings.batch
+                && !no_more
+                && self.in_flight.len() > 0
+                && self.window_room() > 0
+                && leaves_at > self.now.mono;
+            if waits {
+                return Err(Some(leaves_at));
             }
-            Admission::Paced(at) => return Err(Some(at)),
+            debug_assert!(lane != Lane::Paid || leaving.retries_at.is_none());
         }
-        if self.prepared.gateway().settings().credential.is_none() {
-            // One that was handed in is used as long as it lives.
-            let granted = gate.live(now);
-            return Ok(granted.map_or(Pass::Free, |(token, generation)| Pass::Token(token, generation)));
-        }
-        if let Some(failure) = self.mint.waits_for.and_then(|session| gate.mint_failure(session)) {
-            drop(gate);
-            self.halt(failure);
-            return Err(None);
-        }
-        let step = gate.token(now, self.mint.session);
-        drop(gate);
-        self.mint.waits_for = None;
-        match step {
-            MintStep::Use(token, generation) => {
-                self.mint.trouble = None;
-                Ok(Pass::Token(token, generation))
-            }
-            MintStep::Mint(session) => self.mint(session),
-            MintStep::Wait(session, delay) => {
-                self.mint.waits_for = Some(session);
-                Err(Some(now.saturating_add(delay)))
-            }
-        }
+        self.queue.take(&choice).ok_or(None)
     }
 
-    /// Takes those who leave out of the queues, and makes their exchange.
-    fn load(&mut self, next: &Next) -> (Members, Result<Flying, Undeliverable>) {
-        let recipients = &self.recipients;
+    /// Makes the exchange of those who leave, at this time.
+    fn load(&self, next: Next, wall: SystemTime) -> (Members, Result<Flying, Undeliverable>) {
+        let recipients = &self.queue.recipients;
         match next {
             Next::Single(key) => {
-                self.ready.pop_single();
-                let target = recipients.get(*key).map(|recipient| recipient.target.clone());
-                let (wall, until) = (self.now.wall, self.expires_by_wall());
-                let exchange = target.map_or(Err(Undeliverable::NoRecipients), |target| {
-                    self.prepared.single(target, wall, until)
-                });
-                (Members::One(*key), exchange)
-            }
-            Next::Batch => {
-                let lives = |key| {
-                    recipients
-                        .get(key)
-                        .is_some_and(|recipient| recipient.state == State::Ready)
+                let Some(recipient) = recipients.get(key) else {
+                    return (Members::One(key), Err(Undeliverable::NoRecipients));
                 };
-                let members = self.ready.take_batch(self.gateway().settings().batch, lives);
+                let target = recipient.target.clone();
+                let exchange = match recipient.is_checked().then(|| self.prepared.check_of(target.clone())) {
+                    Some(Some(check)) => Ok(check),
+                    _ => self.prepared.single(target, wall, self.expires_by(wall)),
+                };
+                (Members::One(key), exchange)
+            }
+            Next::Batch(members) => {
                 let tokens = members
                     .iter()
                     .filter_map(|key| recipients.get(*key)?.target.as_token().cloned())
@@ -154,26 +170,41 @@ impl Delivery {
         }
     }
 
-    /// When the delivery ends, by the wall clock as it is now.
-    fn expires_by_wall(&self) -> Option<SystemTime> {
+    /// When the delivery ends, by this wall clock.
+    fn expires_by(&self, wall: SystemTime) -> Option<SystemTime> {
         let left = self.expires_at?.saturating_sub(self.now.mono);
-        self.now.wall.checked_add(left)
+        wall.checked_add(left)
     }
 
     fn depart(&mut self, members: Members, mut exchange: Flying, token: Option<(AccessToken, u64)>) -> Call {
-        let place = self.flights.next_place();
+        let now = self.now.mono;
+        let place = self.in_flight.next_place();
         let keys = members.as_slice();
         let live = keys.len();
-        let mut first = false;
+        let (mut paid, mut checks) = (false, false);
         for &key in keys {
-            if let Some(recipient) = self.recipients.get_mut(key) {
-                first |= !std::mem::replace(&mut recipient.tried, true);
+            if let Some(recipient) = self.queue.recipients.get_mut(key) {
+                paid |= recipient.costs;
+                checks |= recipient.is_checked();
                 recipient.attempts += 1;
             }
-            self.recipients.enter(key, State::Flying(place));
+            self.queue.recipients.enter(key, State::InFlight(place));
         }
-        self.gateway().gate().spend(self.now.mono, live, first);
-        self.progress.attempts += live as u64;
+        let visit = &mut self.visit;
+        let (departed, counted) = self
+            .prepared
+            .gateway()
+            .gate(|gate| (gate.depart(visit, now, live, paid), gate.counted(now)));
+        self.counted = (now, counted);
+        let deadline = counted.saturating_add(self.prepared.gateway().settings().policy.give_up_after);
+        for &key in keys {
+            self.queue.recipients.start_clock(key, deadline);
+        }
+        if checks {
+            self.progress.second_opinions += 1;
+        } else {
+            self.progress.attempts += live as u64;
+        }
         self.progress.requests += 1;
         let (token, generation) = token.unzip();
         let request = exchange.request(token);
@@ -181,16 +212,12 @@ impl Delivery {
             exchange,
             live,
             members,
-            token: generation,
+            sent: SentWith {
+                token: generation,
+                departed,
+            },
         };
-        let ticket = self.flights.insert(&self.identity, flight);
+        let ticket = self.in_flight.insert(&self.identity, flight, now);
         Call { ticket, request }
     }
-}
-
-/// How a message passes the gate.
-pub(super) enum Pass {
-    Free,
-    Token(AccessToken, u64),
-    Mint(Box<Call>),
 }

@@ -68,10 +68,8 @@ fn results(items: &[&str]) -> Result<Response<String>, TransportError> {
 }
 
 #[test]
-fn what_was_not_sent_is_replayed_three_times_before_it_costs_an_attempt() {
-    let mut policy = RetryPolicy::LEGACY;
-    policy.attempts = 2;
-    let mut delivery = deliver(&gateway().with_policy(policy), &["A"]);
+fn what_was_not_sent_is_replayed_as_long_as_there_is_time_and_costs_no_attempt() {
+    let mut delivery = deliver(&gateway(), &["A"]);
     let mut at = now(0);
     let mut sends = 0;
     let failure = loop {
@@ -85,39 +83,77 @@ fn what_was_not_sent_is_replayed_three_times_before_it_costs_an_attempt() {
             Step::Finish => panic!("no outcome"),
         }
     };
-    assert_eq!(sends, 3 + 2);
-    assert_eq!((failure.attempts(), failure.sent()), (2, Sent::NotSent));
+    // 0.1 s doubling to 5 s, half as much again at most: ten minutes have room for 80 to 130.
+    assert!((80..=130).contains(&sends), "{sends}");
+    assert_eq!(
+        (failure.attempts(), failure.unsent(), failure.sent()),
+        (0, sends, Sent::NotSent)
+    );
+    // Nothing went well for ten minutes; what is found over is acted on a second later.
+    let took = at.mono.as_secs();
+    assert!((600..=607).contains(&took), "{took}");
+    assert_eq!(failure.advice(), Advice::Retry(None));
 }
 
 #[test]
-fn a_lost_ticket_ends_at_the_deadline_and_frees_its_place() {
+fn replays_can_be_limited() {
+    let mut policy = RetryPolicy::LEGACY;
+    policy.replays = 2;
+    let mut delivery = deliver(&gateway().with_policy(policy), &["A"]);
+    let mut at = now(0);
+    for _ in 0..3 {
+        let (ticket, _) = sent(&mut delivery, at);
+        delivery.handle::<Vec<u8>>(ticket, Err(TransportError::not_sent("refused")), at);
+        at = at.after(SECOND);
+    }
+    let failure = settled(&mut delivery, at).outcome.failure().unwrap().clone();
+    assert_eq!(
+        (failure.attempts(), failure.unsent(), failure.sent()),
+        (0, 3, Sent::NotSent)
+    );
+}
+
+#[test]
+fn a_lost_ticket_ends_ten_minutes_after_it_left_and_frees_its_place() {
     let mut delivery = deliver(&gateway(), &["A"]);
     let (ticket, _) = sent(&mut delivery, now(0));
     drop(ticket);
     assert_eq!(waits(&mut delivery, now(0)), Duration::from_secs(600));
-    assert_eq!(delivery.flights.len(), 1);
-    let failure = settled(&mut delivery, now(600)).outcome.failure().unwrap().clone();
+    // After a sleep its reply might wait in a socket.
+    assert_eq!(waits(&mut delivery, now(600)), SECOND);
+    assert_eq!(delivery.in_flight.len(), 1);
+    let failure = settled(&mut delivery, now(601)).outcome.failure().unwrap().clone();
     assert_eq!((failure.code(), failure.sent()), (&Code::Connection, Sent::MaybeSent));
-    assert_eq!(delivery.flights.len(), 0);
-    assert!(matches!(delivery.poll(now(600)), Step::Finish));
+    assert_eq!(delivery.in_flight.len(), 0);
+    assert!(matches!(delivery.poll(now(601)), Step::Finish));
 }
 
 #[test]
-fn a_late_reply_counts_for_those_who_still_wait_for_it() {
+fn a_flight_is_not_cut_short_by_the_time_of_its_recipients() {
+    let mut policy = RetryPolicy::LEGACY;
+    policy.give_up_after = 10 * SECOND;
+    let mut delivery = deliver(&gateway().with_policy(policy), &["A"]);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    delivery.handle(ticket, status(503), now(0));
+    let second = now(0).after(waits(&mut delivery, now(0)));
+    let (ticket, _) = sent(&mut delivery, second);
+    // Its time was over at 10 s; the request left at about 1 s, and its ticket is taken for lost a second after 11.
+    assert!(matches!(delivery.poll(now(11)), Step::Wait(_)));
+    delivery.handle(ticket, results(&["{\"message_id\":\"1\"}"]), now(11));
+    assert!(settled(&mut delivery, now(11)).outcome.accepted().is_some());
+}
+
+#[test]
+fn whoever_is_pushed_after_an_ending_gets_its_outcome_at_once() {
     let message = Message::builder().build().unwrap();
     let mut delivery = gateway().prepare(&message).unwrap().open(now(0), 7);
-    delivery.push(Token::try_from("old").unwrap(), now(0)).unwrap();
-    delivery.push(Token::try_from("young").unwrap(), now(300)).unwrap();
-    let (ticket, tokens) = sent(&mut delivery, now(300));
-    assert_eq!(tokens, ["old", "young"]);
-    assert_eq!(settled(&mut delivery, now(600)).position.get(), 0);
-    let reply = results(&["{\"message_id\":\"1\"}", "{\"message_id\":\"2\"}"]);
-    delivery.handle(ticket, reply, now(601));
-    let young = settled(&mut delivery, now(601));
-    assert_eq!(
-        (young.position.get(), young.outcome.accepted().unwrap().id()),
-        (1, Some("2"))
-    );
+    delivery.stop();
+    assert_eq!(delivery.room(), 0);
+    let position = delivery.push(Token::try_from("late").unwrap(), now(0)).unwrap();
+    let done = settled(&mut delivery, now(0));
+    assert_eq!(done.position, position);
+    assert_eq!(done.outcome.advice(), Advice::Retry(None));
+    assert!(matches!(delivery.poll(now(0)), Step::Finish));
 }
 
 #[test]
@@ -175,21 +211,38 @@ fn a_part_batch_lingers_while_others_fly_and_company_may_come() {
 fn a_project_verdict_settles_all_with_its_cause_and_blames_no_token() {
     let mut delivery = deliver(&gateway().with_batch(1), &["A", "B", "C"]);
     let (ticket, _) = sent(&mut delivery, now(0));
-    let (flying, _) = sent(&mut delivery, now(0));
+    let (in_flight, _) = sent(&mut delivery, now(0));
     delivery.handle(ticket, status(404), now(0));
-    let sent_one = settled(&mut delivery, now(0)).outcome;
-    assert_eq!(sent_one.advice(), Advice::ServiceGone);
-    let untried = settled(&mut delivery, now(0));
+    // What is in flight may show that the project is good: nothing new leaves until it has landed.
+    assert!(matches!(delivery.poll(now(0)), Step::Wait(_)));
+    delivery.handle(in_flight, status(503), now(0));
+    let outcomes: Vec<_> = (0..3).map(|_| settled(&mut delivery, now(0))).collect();
+    assert_eq!(outcomes[0].outcome.advice(), Advice::ServiceGone);
+    assert!(matches!(outcomes[1].outcome.advice(), Advice::Retry(_)));
+    let untried = &outcomes[2];
     let failure = untried.outcome.failure().unwrap();
     assert_eq!((untried.position.get(), failure.code()), (2, &Code::NotAttempted));
     assert_eq!((failure.cause(), failure.attempts()), (Some(&Code::EndpointGone), 0));
     assert_eq!(untried.outcome.advice(), Advice::ServiceGone);
-    // What flies is settled by its own reply, and nothing waits any more.
-    delivery.handle(flying, status(503), now(0));
-    let flown = settled(&mut delivery, now(0));
-    assert_eq!(flown.position.get(), 1);
-    assert!(matches!(flown.outcome.advice(), Advice::Retry(Some(_))));
     assert!(matches!(delivery.poll(now(0)), Step::Finish));
+}
+
+#[test]
+fn a_project_verdict_against_what_is_accepted_halts_nobody() {
+    let mut delivery = deliver(&gateway().with_batch(1), &["A", "B", "C"]);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    let (in_flight, _) = sent(&mut delivery, now(0));
+    delivery.handle(ticket, status(404), now(0));
+    delivery.handle(in_flight, results(&["{\"message_id\":\"1\"}"]), now(0));
+    assert_eq!(settled(&mut delivery, now(0)).position.get(), 1);
+    let (_, tokens) = sent(&mut delivery, now(0));
+    assert_eq!(tokens, ["C"]);
+    let (_, tokens) = sent(&mut delivery, now(2));
+    assert_eq!(tokens, ["A"], "tried again as after a 5xx");
+    // Whoever is given back meanwhile is told to send again: the project is known to work.
+    delivery.cancel();
+    let failure = settled(&mut delivery, now(2)).outcome.failure().unwrap().clone();
+    assert!(matches!(failure.advice(), Advice::Retry(_)), "{failure:?}");
 }
 
 #[test]
@@ -206,18 +259,26 @@ fn a_message_that_was_accepted_once_is_not_blamed_again() {
 }
 
 #[test]
-fn five_strangers_in_a_row_halt() {
+fn five_strangers_in_a_row_halt_where_nothing_has_worked() {
+    let stranger = || Ok(Response::new("<html>Welcome to our hotel</html>"));
     let mut delivery = deliver(&gateway().with_batch(1), &["A", "B", "C", "D", "E", "F"]);
     for _ in 0..5 {
         let (ticket, _) = sent(&mut delivery, now(0));
-        delivery.handle(ticket, Ok(Response::new("<html>Welcome to our hotel</html>")), now(0));
-        let outcome = settled(&mut delivery, now(0)).outcome;
-        assert_eq!(outcome.advice(), Advice::Keep);
-        assert_eq!(outcome.failure().unwrap().sent(), Sent::MaybeSent);
+        delivery.handle(ticket, stranger(), now(0));
     }
-    assert_eq!(
-        settled(&mut delivery, now(0)).outcome.failure().unwrap().cause(),
-        Some(&Code::Unreadable)
+    for position in 0..5 {
+        let done = settled(&mut delivery, now(0));
+        assert_eq!(
+            (done.position.get(), done.outcome.failure().unwrap().sent()),
+            (position, Sent::MaybeSent)
+        );
+        assert!(matches!(done.outcome.advice(), Advice::Retry(_)));
+    }
+    let untried = settled(&mut delivery, now(0)).outcome;
+    assert_eq!(untried.failure().unwrap().cause(), Some(&Code::Unreadable));
+    assert!(
+        matches!(untried.advice(), Advice::Retry(_)),
+        "never keep: nothing was sent"
     );
 }
 
@@ -300,22 +361,21 @@ fn a_reply_that_comes_after_the_messages_time_sends_nobody_again() {
 }
 
 #[test]
-fn a_hold_that_outlasts_a_recipient_hands_it_back_at_once() {
+fn trial_w17_a_delay_longer_than_the_patience_hands_back_whom_it_concerns() {
     let gateway = gateway().with_batch(1);
-    let mut first = deliver(&gateway, &["A"]);
-    let mut second = deliver(&gateway, &["B"]);
-    let (ticket, _) = sent(&mut first, now(0));
+    let mut delivery = deliver(&gateway, &["A", "B"]);
+    let (ticket, _) = sent(&mut delivery, now(0));
     let reply = Response::builder()
         .status(503)
-        .header("retry-after", "3000")
+        .header("retry-after", "601")
         .body("")
         .unwrap();
-    first.handle(ticket, Ok(reply), now(0));
-    for (delivery, code) in [(&mut first, Code::Unavailable), (&mut second, Code::NotAttempted)] {
-        let done = settled(delivery, now(0));
-        assert_eq!(done.outcome.failure().unwrap().code(), &code);
-        assert_eq!(done.outcome.advice(), Advice::Retry(Some(3000 * SECOND)));
-    }
+    delivery.handle(ticket, Ok(reply), now(0));
+    let done = settled(&mut delivery, now(0));
+    assert_eq!(done.outcome.failure().unwrap().code(), &Code::Unavailable);
+    assert_eq!(done.outcome.advice(), Advice::Retry(Some(601 * SECOND)));
+    let (_, tokens) = sent(&mut delivery, now(0));
+    assert_eq!(tokens, ["B"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use super::log::shortened;
 /// | `"unavailable"` | the error `Unavailable`; on the plaintext wire, which has no such code, status 503 |
 /// | `{"unavailable": 2}` | the same twice, then accepted |
 /// | `{"error": "<code>"}` | any other error |
+/// | `"refuses_payload"` | `InvalidRegistration` for whatever says anything, accepted without: as devices that live were seen to be answered for what was wrong with the message (firebase/firebase-ios-sdk#4605; devices only) |
 /// | `{"package": "<name>"}` | accepted, but `InvalidPackageName` if the message is restricted to another package (devices only) |
 ///
 /// On the v1 wire a legacy code stands for the status and FCM code it has there (`NotRegistered` for 404 `UNREGISTERED`,
@@ -43,6 +44,7 @@ pub(super) enum Act {
     Replace(String),
     Fail(String),
     Package(String),
+    RefusePayload,
 }
 
 impl Behaviour {
@@ -81,6 +83,12 @@ impl Behaviour {
         Self::from(Act::Package(name.into()))
     }
 
+    /// The error `InvalidRegistration` for a message that says anything, and accepted for one that does not: on the v1 wire a 400
+    /// that names `message.token`, although the device lives.
+    pub fn refuses_payload() -> Self {
+        Self::from(Act::RefusePayload)
+    }
+
     /// Limits the behaviour to `attempts`; after them the next one of the list applies, or it is accepted.
     pub fn times(mut self, attempts: u32) -> Self {
         self.times = Some(attempts);
@@ -93,8 +101,10 @@ impl Behaviour {
             "unregistered" => Ok(Self::unregistered()),
             "invalid" => Ok(Self::invalid()),
             "unavailable" => Ok(Self::unavailable()),
+            "refuses_payload" => Ok(Self::refuses_payload()),
             other => Err(E::custom(format_args!(
-                "unknown behaviour \"{}\", expected one of \"accept\", \"unregistered\", \"invalid\", \"unavailable\" or an object",
+                "unknown behaviour \"{}\", expected one of \"accept\", \"unregistered\", \"invalid\", \"unavailable\", \
+                 \"refuses_payload\" or an object",
                 shortened(other)
             ))),
         }
@@ -114,6 +124,7 @@ impl fmt::Debug for Behaviour {
             Act::Replace(token) => write!(f, "replace({})", shortened(token))?,
             Act::Fail(code) => write!(f, "error({code})")?,
             Act::Package(name) => write!(f, "package({name})")?,
+            Act::RefusePayload => f.write_str("refuses_payload")?,
         }
         match self.times {
             Some(times) => write!(f, " x{times}"),
@@ -164,7 +175,7 @@ impl Plan {
                 code.as_str(),
                 "NotRegistered" | "InvalidRegistration" | "UNREGISTERED" | "Unregistered"
             ),
-            Act::Replace(_) | Act::Package(_) => false,
+            Act::Replace(_) | Act::Package(_) | Act::RefusePayload => false,
         })
     }
 }

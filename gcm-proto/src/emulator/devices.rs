@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::behaviour::{Act, Plan};
 use super::script::Rules;
+use super::token::is_garbage;
 
 /// What the service says of one recipient.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +16,15 @@ pub(super) enum Verdict {
     Failed(String),
 }
 
+/// What of a message matters to a device.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent<'a> {
+    /// The only package that it may reach.
+    pub(super) package: Option<&'a str>,
+    /// Whether it says anything.
+    pub(super) payload: bool,
+}
+
 /// The attempts made so far, for the recipients to which the number matters.
 #[derive(Debug, Default)]
 pub(super) struct Devices {
@@ -24,8 +34,9 @@ pub(super) struct Devices {
 
 impl Devices {
     /// Judges one more attempt to reach a device.
-    pub(super) fn device(&mut self, rules: &Rules, token: &str, package: Option<&str>) -> Verdict {
+    pub(super) fn device(&mut self, rules: &Rules, token: &str, sent: Sent<'_>) -> Verdict {
         let plan = match rules.devices.get(token) {
+            // A device that the script names is one whatever its token.
             Some(plan) => plan,
             // No token of the service holds a slash; what does is mostly a misspelt topic (google/gcm#231).
             None if is_garbage(token) || token.contains('/') => {
@@ -37,7 +48,9 @@ impl Devices {
             Act::Accept => Verdict::Accepted,
             Act::Replace(canonical) => Verdict::Replaced(canonical.clone()),
             Act::Fail(code) => Verdict::Failed(code.clone()),
-            Act::Package(own) => match package {
+            Act::RefusePayload if sent.payload => Verdict::Failed("InvalidRegistration".into()),
+            Act::RefusePayload => Verdict::Accepted,
+            Act::Package(own) => match sent.package {
                 Some(wanted) if wanted != own => Verdict::Failed("InvalidPackageName".into()),
                 _ => Verdict::Accepted,
             },
@@ -48,7 +61,7 @@ impl Devices {
     pub(super) fn topic(&mut self, rules: &Rules, name: &str) -> Verdict {
         match rules.topics.get(name).map(|plan| next(plan, &mut self.topics, name)) {
             Some(Act::Fail(code)) => Verdict::Failed(code.clone()),
-            Some(Act::Accept | Act::Replace(_) | Act::Package(_)) | None => Verdict::Accepted,
+            Some(Act::Accept | Act::Replace(_) | Act::Package(_) | Act::RefusePayload) | None => Verdict::Accepted,
         }
     }
 
@@ -60,11 +73,6 @@ impl Devices {
             .find(|verdict| *verdict != Verdict::Accepted)
             .unwrap_or(Verdict::Accepted)
     }
-}
-
-/// Whether no service would take this for a token. A device that the script names is one whatever its token.
-pub(super) fn is_garbage(token: &str) -> bool {
-    token.is_empty() || token.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// What this attempt meets; counts it only where the next one could meet something else.

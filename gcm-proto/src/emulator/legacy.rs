@@ -24,7 +24,7 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 
 use super::behaviour::Standing;
-use super::devices::{Devices, Verdict};
+use super::devices::{Devices, Sent, Verdict};
 use super::door::{self, Call, Refusal, respond};
 use super::ids::{Ids, REHEARSED, REHEARSED_NUMBER};
 use super::log::{Addressee, Counters, Wire};
@@ -56,6 +56,8 @@ pub(super) struct Order {
     pub(super) to: Addressee,
     pub(super) dry_run: bool,
     package: Option<String>,
+    /// Bytes of data and notification.
+    payload: usize,
     /// The code that every recipient is answered, whatever the script says of it.
     fault: Option<&'static str>,
 }
@@ -125,12 +127,15 @@ pub(super) fn serve(
         counters.recipient(&verdict, order.dry_run);
         verdict
     };
-    let package = order.package.as_deref();
+    let sent = Sent {
+        package: order.package.as_deref(),
+        payload: order.payload > 0,
+    };
     let answer = match &order.to {
         Addressee::Devices(tokens) => Answer::Devices(
             tokens
                 .iter()
-                .map(|token| judge(&mut || devices.device(rules, token, package)))
+                .map(|token| judge(&mut || devices.device(rules, token, sent)))
                 .collect(),
         ),
         Addressee::Topic(name) => Answer::Topic(judge(&mut || devices.topic(rules, name))),

@@ -25,10 +25,12 @@ pub(super) fn topics(condition: &str, most: usize) -> Result<Vec<String>, String
     Ok(reader.topics)
 }
 
-/// Whether this can be the name of a topic, without its prefix. Firebase's own `private/` topics are topics too.
+/// Bytes of a topic's name at most (Firebase, "Topic messaging").
+const MAX_NAME: usize = 900;
+
+/// Whether this can be the name of a topic, without its prefix (REST reference of `projects.messages`, `topic`).
 pub(super) fn is_topic_name(name: &str) -> bool {
-    let name = name.strip_prefix("private/").unwrap_or(name);
-    !name.is_empty()
+    (1..=MAX_NAME).contains(&name.len())
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte))

@@ -11,10 +11,12 @@
 //! reserved data key, two targets, a scope too small and everything else that the documentation forbids the service's words are
 //! not known in full; the envelope is the service's, the words are ours or those that other Google services use.
 
+mod apple;
 mod fault;
 mod message;
 mod schema;
 mod time;
+mod web;
 
 use std::time::SystemTime;
 
@@ -24,7 +26,7 @@ use serde::Serialize;
 
 use super::access::{Api, Permission, Standing, Tokens};
 use super::behaviour::Standing as GroupStanding;
-use super::devices::{Devices, Verdict};
+use super::devices::{Devices, Sent, Verdict};
 use super::door::{self, Call, Refusal, respond};
 use super::ids::{Ids, REHEARSED};
 use super::log::{Addressee, Counters};
@@ -40,6 +42,8 @@ pub(super) struct Order {
     pub(super) to: Addressee,
     pub(super) dry_run: bool,
     package: Option<String>,
+    /// Whether it says anything beside its target.
+    payload: bool,
 }
 
 /// The project of a path that leads here.
@@ -122,7 +126,11 @@ pub(super) fn serve(
     let (verdict, name) = match &order.to {
         Addressee::Devices(tokens) => {
             let token = tokens.first().map(String::as_str).unwrap_or_default();
-            let verdict = devices.device(rules, token, order.package.as_deref());
+            let sent = Sent {
+                package: order.package.as_deref(),
+                payload: order.payload,
+            };
+            let verdict = devices.device(rules, token, sent);
             let name = if order.dry_run {
                 REHEARSED.to_owned()
             } else {

@@ -5,8 +5,8 @@
 use super::legacy::{Addressee, Answer, Reading};
 use super::route::Template;
 use super::{Exchange, MulticastId, Receipt, Refusal, RetryAfter, Route, Undeliverable, Wire};
-use crate::message::{Fields, Message, Notification, Priority};
-use crate::names::{Token, is_plain_json};
+use crate::message::{Fields, Message, Notification, PayloadTooLarge, Priority};
+use crate::names::Token;
 use crate::outcome::{Accepted, Advice, Failure, Outcome};
 use crate::target::Target;
 use http::Request;
@@ -38,7 +38,7 @@ struct EncodedOnce {
     template: Template,
     /// All that follows the target, from `,` or `}` on.
     tail: Vec<u8>,
-    message: Message,
+    payload: usize,
 }
 
 /// One request to many registration tokens, and its reply: one result each, by position.
@@ -89,16 +89,19 @@ impl Encoded {
     ///
     /// # Errors
     ///
-    /// [`Undeliverable`] when the wire cannot carry it, or the route's limits forbid it to tokens.
+    /// [`Undeliverable`] when the wire cannot carry it, or the route's limits forbid it to every target.
     pub fn new(route: &Route, message: &Message) -> Result<Self, Undeliverable> {
         route.check(message, Wire::Json)?;
+        let limits = route.limits();
+        let most = limits.payload_to_tokens.max(limits.payload_to_topics);
+        PayloadTooLarge::check(message.legacy_payload_len(), most)?;
         Ok(Self(Arc::new(EncodedOnce {
             template: Template {
                 route: route.clone(),
                 headers: route.headers("application/json"),
             },
             tail: tail(message.fields()),
-            message: message.clone(),
+            payload: message.legacy_payload_len(),
         })))
     }
 
@@ -119,7 +122,7 @@ impl Encoded {
                 limit: limits.ids_per_request,
             });
         }
-        self.0.message.payload_room(limits.payload_to_tokens)?;
+        PayloadTooLarge::check(self.payload_len(), limits.payload_to_tokens)?;
         Ok(Multicast {
             encoded: self.clone(),
             tokens,
@@ -150,11 +153,17 @@ impl Encoded {
                 });
             }
         };
-        self.0.message.payload_room(limit)?;
+        PayloadTooLarge::check(self.payload_len(), limit)?;
         Ok(Single {
             encoded: self.clone(),
             target,
         })
+    }
+
+    /// The bytes that count against the payload limits of the route: the names and the values, in UTF-8, of data and
+    /// notification together.
+    pub fn payload_len(&self) -> usize {
+        self.0.payload
     }
 
     fn route(&self) -> &Route {
@@ -206,10 +215,11 @@ impl Exchange for Multicast {
             route: self.encoded.route(),
             head,
             body,
+            to: Addressee::Multicast(self.tokens.len()),
             secrets: self.tokens.iter().map(Token::as_str),
         };
         Ok(Results {
-            answer: reading.multicast(self.tokens.len())?,
+            answer: reading.multicast()?,
             tokens: Arc::clone(&self.tokens),
         })
     }
@@ -230,14 +240,14 @@ impl Single {
         &self.target
     }
 
-    /// The field, and its value in two parts.
-    fn field(&self) -> (&'static str, &'static str, &str) {
+    /// The field, its value in two parts, and whether JSON takes that as it is.
+    fn field(&self) -> (&'static str, &'static str, &str, bool) {
         match &self.target {
-            Target::Token(token) => ("to", "", token.as_str()),
-            Target::Topic(topic) => ("to", "/topics/", topic.as_str()),
-            Target::Condition(condition) => ("condition", "", condition.as_str()),
-            Target::Group(key) => ("to", "", key.as_str()),
-            Target::Fid(fid) => ("to", "", fid.as_str()),
+            Target::Token(token) => ("to", "", token.as_str(), token.is_plain()),
+            Target::Topic(topic) => ("to", "/topics/", topic.as_str(), true),
+            Target::Condition(condition) => ("condition", "", condition.as_str(), true),
+            Target::Group(key) => ("to", "", key.as_str(), key.is_plain()),
+            Target::Fid(fid) => ("to", "", fid.as_str(), fid.is_plain()),
         }
     }
 
@@ -255,14 +265,14 @@ impl Exchange for Single {
     type Reply = Receipt;
 
     fn request(&self) -> Request<Vec<u8>> {
-        let (field, prefix, name) = self.field();
+        let (field, prefix, name, plain) = self.field();
         let length = field.len() + prefix.len() + name.len() + self.encoded.0.tail.len() + 8;
         let mut body = Vec::with_capacity(length);
         body.push(b'{');
         string(&mut body, field, true);
         body.push(b':');
         if prefix.is_empty() {
-            string(&mut body, name, is_plain_json(name.as_bytes()));
+            string(&mut body, name, plain);
         } else {
             string(&mut body, &format!("{prefix}{name}"), true);
         }
@@ -270,18 +280,18 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        let addressee = match &self.target {
-            Target::Token(_) | Target::Fid(_) => Addressee::Token,
-            Target::Topic(_) | Target::Condition(_) => Addressee::Topic,
-            Target::Group(_) => Addressee::Group,
-        };
         let reading = Reading {
             route: self.encoded.route(),
             head,
             body,
+            to: match &self.target {
+                Target::Token(_) | Target::Fid(_) => Addressee::Token,
+                Target::Topic(_) | Target::Condition(_) => Addressee::Topic,
+                Target::Group(_) => Addressee::Group,
+            },
             secrets: self.secret().into_iter(),
         };
-        reading.single(addressee)
+        reading.single()
     }
 }
 

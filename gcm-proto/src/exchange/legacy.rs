@@ -1,16 +1,17 @@
-//! What a reply of the legacy wires means is decided here: by its status, then by its body.
+//! What a reply of the legacy wires means: by its status, then by its body.
 //!
 //! Both legacy exchanges read with it, since either may be answered in the other's form.
 
 mod body;
 
+use super::readable;
 use super::refusal::of_status;
 use super::retry_after::sent_at;
 use super::route::Route;
-use super::scrub;
 use super::{Refusal, Refused, RetryAfter, Scope, Unreadable};
 use crate::names::Token;
 use crate::outcome::{Accepted, Advice, Code, Failure, Outcome, Reach};
+use crate::text;
 use body::{Misshapen, Shape};
 use http::StatusCode;
 use http::response::Parts;
@@ -88,10 +89,13 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<RetryAfter>,
 }
 
-/// Whom a single request was for, as far as that shapes the reply.
+/// Whom a request was for, as far as that shapes the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Addressee {
+    /// So many tokens.
+    Multicast(usize),
     Token,
+    /// One topic, or a condition of several.
     Topic,
     Group,
 }
@@ -101,13 +105,15 @@ pub(super) struct Reading<'a, I> {
     pub(super) route: &'a Route,
     pub(super) head: &'a Parts,
     pub(super) body: &'a [u8],
+    pub(super) to: Addressee,
     pub(super) secrets: I,
 }
 
 impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
-    /// The reply to a multicast of `recipients`.
-    pub(super) fn multicast(&self, recipients: usize) -> Result<Answer, Refusal> {
-        let answer = match self.shape(recipients)? {
+    /// The reply to a multicast.
+    pub(super) fn multicast(&self) -> Result<Answer, Refusal> {
+        let recipients = self.recipients();
+        let answer = match self.shape()? {
             Shape::Results(results) if results.length == recipients => Answer {
                 outcomes: results.outcomes,
                 multicast_id: results.multicast_id.map(|id| MulticastId(id.into())),
@@ -120,7 +126,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
                 counters: None,
                 retry_after: self.retry_after(),
             },
-            Shape::Error(code) => return Err(self.verdict(&code, recipients)),
+            Shape::Error(code) => return Err(self.verdict(&code)),
             Shape::Results(_) => return Err(self.unreadable("one result for each registration token", None)),
             _ => return Err(self.unreadable("the results of a multicast", None)),
         };
@@ -128,13 +134,13 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
     }
 
     /// The reply to a request for one target.
-    pub(super) fn single(&self, addressee: Addressee) -> Result<Receipt, Refusal> {
+    pub(super) fn single(&self) -> Result<Receipt, Refusal> {
         let receipt = |accepted, multicast_id| Receipt {
             accepted,
             multicast_id,
             retry_after: self.retry_after(),
         };
-        match (self.shape(1)?, addressee) {
+        match (self.shape()?, self.to) {
             (Shape::Results(results), _) if results.length == 1 => {
                 let id = results.multicast_id.map(|id| MulticastId(id.into()));
                 match results.outcomes.into_iter().next() {
@@ -147,42 +153,73 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
             (Shape::Topic { id }, Addressee::Topic) => Ok(receipt(self.tidied(Accepted::new(Some(id))), None)),
             (Shape::Group { reached, unreached }, Addressee::Group) => {
                 let reach = Reach { reached, unreached };
+                if reached == 0 {
+                    return Err(self.unreached(reach));
+                }
                 Ok(receipt(Accepted::new(None::<&str>).with_reach(reach), None))
             }
             // Confirmed by Google in google/gcm issue 179: a group without usable members, or a stale key.
             (Shape::Empty, Addressee::Group) => Err(self.refused(Code::GroupGone, Scope::Recipient)),
-            (Shape::Error(code), _) => Err(self.verdict(&code, 1)),
+            (Shape::Error(code), _) => Err(self.verdict(&code)),
             (Shape::Results(_), _) => Err(self.unreadable("one result", None)),
-            (_, Addressee::Token) => Err(self.unreadable("the result of one registration token", None)),
+            (_, Addressee::Token | Addressee::Multicast(_)) => {
+                Err(self.unreadable("the result of one registration token", None))
+            }
             (_, Addressee::Topic) => Err(self.unreadable("a message_id or an error", None)),
             (_, Addressee::Group) => Err(self.unreadable("success and failure", None)),
         }
     }
 
+    fn recipients(&self) -> usize {
+        match self.to {
+            Addressee::Multicast(recipients) => recipients,
+            Addressee::Token | Addressee::Topic | Addressee::Group => 1,
+        }
+    }
+
     /// The body's shape, where the status lets it speak.
-    fn shape(&self, most: usize) -> Result<Shape<'a>, Refusal> {
+    fn shape(&self) -> Result<Shape<'a>, Refusal> {
         let status = self.head.status;
-        let shape = Shape::read(self.body, most);
-        match (status.as_u16(), shape) {
+        let text = readable::text(&self.head.headers, self.body).map_err(|expected| self.unreadable(expected, None))?;
+        match (status.as_u16(), Shape::read(text, self.recipients())) {
             (200, Ok(shape)) => Ok(shape),
             (200, Err(Misshapen { expected, at })) => Err(self.unreadable(expected, at)),
-            // 500 and 504 were seen with a full multicast reply: it is used first.
-            (500..=599, Ok(Shape::Results(results))) if results.length == most => Ok(Shape::Results(results)),
-            (400, Ok(Shape::Error(code))) => Err(self.verdict(&code, most)),
-            (400, _) => Err(self.sentence(most)),
+            // JSON that breaks off, or says a thing twice, says nothing with any status.
+            (_, Err(Misshapen { expected, at: Some(at) })) => Err(self.unreadable(expected, Some(at))),
+            // 500 and 504 were seen with a full multicast reply: what is said there of each comes first.
+            (_, Ok(shape)) if self.is_passing() && self.is_fit(&shape) => Ok(shape),
+            (400, Ok(Shape::Error(code))) => Err(self.verdict(&code)),
+            (400, _) => Err(self.sentence(text)),
             _ => Err(self.by_status()),
         }
     }
 
+    /// Whether the status alone would have all of it sent again.
+    fn is_passing(&self) -> bool {
+        let status = self.head.status;
+        status.is_server_error() || of_status(status).is_some_and(|(code, _)| code.is_retriable())
+    }
+
+    /// Whether a body is the reply to such a request, each recipient's part in it.
+    fn is_fit(&self, shape: &Shape<'_>) -> bool {
+        match shape {
+            Shape::Results(results) => results.length == self.recipients(),
+            Shape::Id { .. } => self.recipients() == 1,
+            Shape::Topic { .. } => self.to == Addressee::Topic,
+            Shape::Group { .. } => self.to == Addressee::Group,
+            Shape::Empty | Shape::Error(_) => false,
+        }
+    }
+
     /// A whole request answered by one code.
-    fn verdict(&self, text: &str, recipients: usize) -> Refusal {
+    fn verdict(&self, text: &str) -> Refusal {
         let code = self.scrubbed(Code::from_wire(text));
         let scope = match &code {
             // Whatever it means, it was said of the request.
             Code::Other(_) if self.head.status == StatusCode::BAD_REQUEST => Scope::Message,
             code => scope(code),
         };
-        if scope != Scope::Recipient || recipients == 1 {
+        if scope != Scope::Recipient || self.recipients() == 1 {
             return self.refused(code, scope);
         }
         match code.advice(None) {
@@ -194,11 +231,10 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
     }
 
     /// A 400 in English. The sentence is kept for the reader; its code is for sorting only.
-    fn sentence(&self, recipients: usize) -> Refusal {
-        let text = String::from_utf8_lossy(self.body);
+    fn sentence(&self, text: &str) -> Refusal {
         let text = text.trim();
-        if text == "INVALID_REGISTRATION" {
-            return self.verdict(text, recipients);
+        if text.trim_end_matches('.') == "INVALID_REGISTRATION" {
+            return self.verdict("INVALID_REGISTRATION");
         }
         if text.contains("UnauthorizedRegistration") {
             return self.refused(Code::Unauthorized, Scope::Project);
@@ -223,6 +259,11 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
     fn by_status(&self) -> Refusal {
         match of_status(self.head.status) {
             Some((code, scope)) => self.refused(code, scope),
+            // A proxy in between, which no message gets past.
+            None if self.head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                self.refused(Code::Unreachable, Scope::Project)
+            }
+            None if self.head.status.is_client_error() => self.refused(Code::BadRequest, Scope::Message),
             None => self.unreadable("a reply with a status of this protocol", None),
         }
     }
@@ -240,15 +281,27 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
     }
 
     fn refused(&self, code: Code, scope: Scope) -> Refusal {
+        let code = match code.advice(None) {
+            // A topic has no registration that could be dead.
+            Advice::Remove if self.to == Addressee::Topic => Code::BadRequest,
+            _ => code,
+        };
         Refusal::Refused(Refused {
-            status: self.head.status,
-            code,
-            scope,
             excerpt: self.excerpt(),
             retry_after: self.retry_after(),
-            details: None,
-            hint: "",
             date: sent_at(&self.head.headers),
+            ..Refused::new(self.head.status, code, scope)
+        })
+    }
+
+    /// A group of which nobody was reached. The body is not shown: it lists the members' tokens.
+    fn unreached(&self, reach: Reach) -> Refusal {
+        Refusal::Refused(Refused {
+            retry_after: self.retry_after(),
+            hint: "send to its members as tokens".into(),
+            date: sent_at(&self.head.headers),
+            reach: Some(Box::new(reach)),
+            ..Refused::new(self.head.status, Code::GroupUnreached, Scope::Recipient)
         })
     }
 
@@ -263,7 +316,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
     }
 
     fn excerpt(&self) -> Box<str> {
-        scrub::excerpt(self.body, self.route.key().into_iter().chain(self.secrets.clone()))
+        text::excerpt(self.body, self.route.key().into_iter().chain(self.secrets.clone()))
     }
 
     fn retry_after(&self) -> Option<RetryAfter> {
@@ -281,7 +334,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
                     // each token would take a peer's thousand results a second.
                     let known = unlike.get_or_insert_with(|| {
                         let tokens = self.secrets.clone();
-                        tokens.filter(|token| !scrub::is_token_like(token)).collect::<Vec<_>>()
+                        tokens.filter(|token| !text::is_token_like(token)).collect::<Vec<_>>()
                     });
                     let code = self.masked(failure.code().clone(), known.iter().copied());
                     *failure = Failure::new(code, failure.sent()).with_status(self.head.status);
@@ -299,10 +352,10 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         if accepted.canonical().map(Token::as_str) == Some(token) {
             *accepted = Accepted::new(accepted.id());
         }
-        let repeats = |secret: &str| secret.len() >= scrub::WORTH_MASKING && accepted.id_contains(secret);
+        let repeats = |secret: &str| secret.len() >= text::WORTH_MASKING && accepted.id_contains(secret);
         if self.route.key().is_some_and(repeats) || repeats(token) {
             let id = accepted.id().unwrap_or_default();
-            let masked = scrub::code(id, self.route.key().into_iter().chain(std::iter::once(token)));
+            let masked = text::code(id, self.route.key().into_iter().chain(std::iter::once(token)));
             *accepted = std::mem::take(accepted).with_id(&masked);
         }
     }
@@ -321,7 +374,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         'a: 's,
     {
         match code {
-            Code::Other(text) => Code::Other(scrub::code(&text, self.route.key().into_iter().chain(secrets))),
+            Code::Other(text) => Code::Other(text::code(&text, self.route.key().into_iter().chain(secrets))),
             known => known,
         }
     }

@@ -1,4 +1,4 @@
-//! One request for an access token and what its reply means: `Mint` decides both, for each way to ask.
+//! One request for an access token and what its reply means, for each way to ask.
 //!
 //! When to ask, and what to do with the token, is the gateway's affair.
 

@@ -5,7 +5,7 @@
 use super::legacy::{Addressee, Reading};
 use super::route::Template;
 use super::{Exchange, Receipt, Refusal, Route, Undeliverable, Wire};
-use crate::message::{Message, Priority};
+use crate::message::{Message, PayloadTooLarge, Priority};
 use crate::names::Token;
 use crate::target::Target;
 use form_urlencoded::Serializer;
@@ -55,7 +55,7 @@ impl Encoded {
                 return Err(Undeliverable::Field { field, wire });
             }
         }
-        message.payload_room(route.limits().payload_to_tokens)?;
+        PayloadTooLarge::check(message.legacy_payload_len(), route.limits().payload_to_tokens)?;
         Ok(Self(Arc::new(EncodedOnce {
             template: Template {
                 route: route.clone(),
@@ -117,9 +117,10 @@ impl Exchange for Single {
             route: &self.encoded.0.template.route,
             head,
             body,
+            to: Addressee::Token,
             secrets: std::iter::once(self.token.as_str()),
         };
-        reading.single(Addressee::Token)
+        reading.single()
     }
 }
 

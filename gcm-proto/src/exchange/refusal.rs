@@ -1,8 +1,9 @@
 //! Why an exchange brought no good reply, and whom that concerns, is decided here: they refused, or it cannot be read.
 
 use super::RetryAfter;
-use crate::outcome::{Advice, Code, Details, Failure, Sent};
+use crate::outcome::{Advice, Code, Details, Failure, Reach, Sent};
 use http::StatusCode;
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 /// An exchange without a good reply.
@@ -14,7 +15,8 @@ pub enum Refusal {
     /// The service refused the request.
     #[error(transparent)]
     Refused(Refused),
-    /// The reply is not one this exchange can have: whether the message was taken is not known.
+    /// The reply is not one this exchange can have, or it cannot be read for certain: whether the message was taken is not
+    /// known. It says nothing of any token, and sending again can help.
     #[error(transparent)]
     Unreadable(Unreadable),
 }
@@ -43,16 +45,52 @@ pub struct Refused {
     pub code: Code,
     /// Whom that concerns.
     pub scope: Scope,
-    /// The service's sentence, where the wire has one, else the beginning of the reply's body.
+    /// The service's sentence, where the wire has one, else the title of a web page or the beginning of another body.
     pub excerpt: Box<str>,
     /// When it may be sent again, if the service said so.
     pub retry_after: Option<RetryAfter>,
     /// What else an FCM v1 reply said.
     pub details: Option<Box<Details>>,
     /// What to do about it, where that is known; else empty.
-    pub hint: &'static str,
+    pub hint: Cow<'static, str>,
     /// When the reply was sent, by the clock of who sent it (its `Date` header).
     pub date: Option<SystemTime>,
+    /// The members of a device group, where the service said of each that it was not reached.
+    pub reach: Option<Box<Reach>>,
+    /// The verdict on the registration that a failure of the service carried: see [`Failure::doubted`].
+    pub(crate) doubted: Option<Code>,
+    /// What a 429 is counted for: see [`Refusal::quota`].
+    pub(crate) quota: Option<Quota>,
+}
+
+/// What a limit on the rate of messages is counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quota {
+    /// The device or the topic that the request was for.
+    Recipient,
+    /// The project, and so everybody.
+    Project,
+    /// The reply does not say.
+    Unnamed,
+}
+
+impl Refused {
+    /// A refusal without anything else said.
+    pub(super) fn new(status: StatusCode, code: Code, scope: Scope) -> Self {
+        Self {
+            status,
+            code,
+            scope,
+            excerpt: "".into(),
+            retry_after: None,
+            details: None,
+            hint: "".into(),
+            date: None,
+            reach: None,
+            doubted: None,
+            quota: None,
+        }
+    }
 }
 
 /// The reply is not one this exchange can have.
@@ -75,16 +113,7 @@ pub struct Unreadable {
 impl Refusal {
     /// A refusal for an exchange of one's own: a [`Credential`](crate::Credential)'s, for instance.
     pub fn refused(status: StatusCode, code: Code, scope: Scope) -> Self {
-        Self::Refused(Refused {
-            status,
-            code,
-            scope,
-            excerpt: "".into(),
-            retry_after: None,
-            details: None,
-            hint: "",
-            date: None,
-        })
+        Self::Refused(Refused::new(status, code, scope))
     }
 
     /// A reply that an exchange of one's own cannot read.
@@ -130,7 +159,8 @@ impl Refusal {
         }
     }
 
-    /// What the service said in words: its sentence, or the beginning of the reply's body. Masked.
+    /// What the service said in words, on one line: its sentence, the title of a web page, or the beginning of another body.
+    /// Masked.
     pub fn excerpt(&self) -> &str {
         match self {
             Self::Refused(refused) => &refused.excerpt,
@@ -147,9 +177,9 @@ impl Refusal {
     }
 
     /// What to do about it, where that is known; else empty.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &str {
         match self {
-            Self::Refused(refused) => refused.hint,
+            Self::Refused(refused) => &refused.hint,
             Self::Unreadable(_) => "",
         }
     }
@@ -160,6 +190,19 @@ impl Refusal {
             Self::Refused(refused) => refused.date,
             Self::Unreadable(_) => None,
         }
+    }
+
+    /// What a limit on the rate is counted for; none for a refusal that is not about one. The legacy wires know the project's
+    /// alone, but for the two codes that name a device and a topic.
+    pub(crate) fn quota(&self) -> Option<Quota> {
+        let Self::Refused(refused) = self else {
+            return None;
+        };
+        let by_scope = match refused.scope {
+            Scope::Recipient => Quota::Recipient,
+            Scope::Message | Scope::Project => Quota::Project,
+        };
+        refused.code.is_rate_limit().then(|| refused.quota.unwrap_or(by_scope))
     }
 
     /// Whether sending the same request again later can help.
@@ -195,6 +238,14 @@ impl Refusal {
         if let Some(details) = self.details() {
             failure = failure.with_details(details.clone());
         }
+        if let Self::Refused(refused) = self {
+            if let Some(reach) = &refused.reach {
+                failure = failure.with_reach((**reach).clone());
+            }
+            if let Some(doubted) = &refused.doubted {
+                failure = failure.with_doubted(doubted.clone());
+            }
+        }
         failure
     }
 
@@ -204,7 +255,7 @@ impl Refusal {
                 // RFC 9110 section 15.5.20: it came to a server that answers for another name.
                 421 => Sent::NotSent,
                 // Whatever stands in between gave up on the request, or holds it back: how much went on, it does not say.
-                408 | 425 => Sent::MaybeSent,
+                408 | 425 | 499 => Sent::MaybeSent,
                 _ => Sent::Answered,
             },
             Self::Unreadable(_) => Sent::MaybeSent,
@@ -221,7 +272,8 @@ pub(super) fn of_status(status: StatusCode) -> Option<(Code, Scope)> {
         405 | 411 | 413 => (Code::BadRequest, Scope::Message),
         429 => (Code::QuotaExceeded, Scope::Project),
         500 => (Code::InternalServerError, Scope::Project),
-        408 | 421 | 425 | 502..=599 => (Code::Unavailable, Scope::Project),
+        // 499 is nginx's, and gRPC's `CANCELLED` in HTTP (google.rpc.Code).
+        408 | 421 | 425 | 499 | 502..=599 => (Code::Unavailable, Scope::Project),
         _ => return None,
     })
 }

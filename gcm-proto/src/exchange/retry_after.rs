@@ -1,14 +1,14 @@
-//! When a `Retry-After` header lets a request be sent again is decided here, as far as that needs no clock.
+//! The `Retry-After` header, as far as it needs no clock.
 
 use http::HeaderMap;
-use http::header::{DATE, HeaderValue, RETRY_AFTER};
+use http::header::{DATE, RETRY_AFTER};
 use std::time::{Duration, SystemTime};
 
 /// What a `Retry-After` header says (RFC 9110 section 10.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum RetryAfter {
-    /// After this time. More seconds than fit are as many as fit.
+    /// After this time, [`MOST`](Self::MOST) at most.
     In(Duration),
     /// At a date.
     At {
@@ -20,8 +20,14 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// Reads the header; of several, the one that waits longest. What is neither whole seconds nor a date is ignored: it
-    /// must not turn a passing failure into a final one.
+    /// The longest delay there is: a hundred years. A header may say any number, and this one is still finite for whoever
+    /// adds it to an [`Instant`](std::time::Instant). How long a delivery waits at most is its
+    /// [policy's](crate::RetryPolicy::retry_after_cap) affair.
+    pub const MOST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+    /// Reads the header; of several, in one line or in many, the one that waits longest. What is neither whole seconds nor a
+    /// date is ignored: it must not turn a passing failure into a final one. Of a date with a wrong day of the week, the date
+    /// counts.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
         // Most replies have none, and need no date read.
         if !headers.contains_key(RETRY_AFTER) {
@@ -30,22 +36,21 @@ impl RetryAfter {
         let sent = sent_at(headers);
         let mut longest: Option<Self> = None;
         for value in headers.get_all(RETRY_AFTER) {
-            let one = match (seconds(value), date(value)) {
-                (Some(wait), _) => Self::In(wait),
-                (None, Some(date)) => Self::At { date, sent },
-                (None, None) => continue,
-            };
-            longest = Some(longest.map_or(one, |other| other.longer(one)));
+            for one in values(value.as_bytes(), sent) {
+                longest = Some(longest.map_or(one, |other| other.longer(one)));
+            }
         }
         longest
     }
 
-    /// The time to wait; a date is measured against the answer's own, else against `wall`. A date that is past is zero.
+    /// The time to wait, [`MOST`](Self::MOST) at most; a date is measured against the answer's own, else against `wall`. A
+    /// date that is past is zero.
     pub fn delay(&self, wall: SystemTime) -> Duration {
-        match *self {
+        let delay = match *self {
             Self::In(wait) => wait,
             Self::At { date, sent } => date.duration_since(sent.unwrap_or(wall)).unwrap_or(Duration::ZERO),
-        }
+        };
+        delay.min(Self::MOST)
     }
 
     /// Seconds and a date can only be compared when the answer is dated; else the seconds stand, which need no clock.
@@ -61,21 +66,112 @@ impl RetryAfter {
 
 /// The answer's own `Date`.
 pub(crate) fn sent_at(headers: &HeaderMap) -> Option<SystemTime> {
-    headers.get(DATE).and_then(date)
+    date(headers.get(DATE)?.as_bytes())
+}
+
+/// All that one line says. Some proxies join two headers with a comma, which dates have one of themselves.
+fn values(line: &[u8], sent: Option<SystemTime>) -> impl Iterator<Item = RetryAfter> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let mut commas = rest.iter().enumerate().filter(|(_, c)| **c == b',').map(|(at, _)| at);
+            let ends = [commas.next(), commas.next()].map(|end| end.unwrap_or(rest.len()));
+            let mut pieces = ends.map(|end| rest.split_at(end)).into_iter();
+            let (first, after) = pieces.next()?;
+            let both = pieces.next().and_then(|(both, after)| Some((date(both)?, after)));
+            let (found, after) = match (seconds(first), both, date(first)) {
+                (Some(wait), ..) => (Some(RetryAfter::In(wait)), after),
+                (None, Some((date, after)), _) => (Some(RetryAfter::At { date, sent }), after),
+                (None, None, Some(date)) => (Some(RetryAfter::At { date, sent }), after),
+                (None, None, None) => (None, after),
+            };
+            rest = after.get(1..).unwrap_or_default();
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    })
 }
 
 /// Digits only: Rust's own parser would take a plus sign.
-fn seconds(value: &HeaderValue) -> Option<Duration> {
-    let digits = value.to_str().ok()?.trim_matches([' ', '\t']);
-    if digits.is_empty() || !digits.bytes().all(|c| c.is_ascii_digit()) {
+fn seconds(value: &[u8]) -> Option<Duration> {
+    let digits = trimmed(value);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(Duration::from_secs(digits.parse().unwrap_or(u64::MAX)))
+    let seconds = std::str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX);
+    Some(Duration::from_secs(seconds).min(RetryAfter::MOST))
 }
 
-/// IMF-fixdate and the two obsolete forms of RFC 9110 section 5.6.7.
-fn date(value: &HeaderValue) -> Option<SystemTime> {
-    httpdate::parse_http_date(value.to_str().ok()?.trim_matches([' ', '\t'])).ok()
+/// IMF-fixdate and the two obsolete forms of RFC 9110 section 5.6.7, whatever the day of the week, the case of the letters and
+/// the number of blanks.
+fn date(value: &[u8]) -> Option<SystemTime> {
+    /// The longest is `Wednesday, 06-Nov-94 08:49:37 GMT`; the rest is for blanks.
+    const LONGEST: usize = 64;
+    let text = std::str::from_utf8(trimmed(value)).ok()?;
+    if text.len() > LONGEST {
+        return None;
+    }
+    if let Ok(date) = httpdate::parse_http_date(text) {
+        return Some(date);
+    }
+    let mut words = text.split([' ', '\t', ',', '-']).filter(|word| !word.is_empty());
+    let mut word = || words.next();
+    let parts = [word(), word(), word(), word(), word(), word(), word()];
+    let [weekday, day, month, year, time] = match parts {
+        [
+            Some(weekday),
+            Some(day),
+            Some(month),
+            Some(year),
+            Some(time),
+            Some(zone),
+            None,
+        ] if zone.eq_ignore_ascii_case("GMT") => [weekday, day, month, year, time],
+        [
+            Some(weekday),
+            Some(month),
+            Some(day),
+            Some(time),
+            Some(year),
+            None,
+            None,
+        ] => [weekday, day, month, year, time],
+        _ => return None,
+    };
+    if !weekday.bytes().all(|c| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    // Two digits of a year are of the century that the reader of the obsolete form takes them for.
+    let century = match year.len() {
+        2 if year < "70" => "20",
+        2 => "19",
+        _ => "",
+    };
+    let month: String = match month.split_at_checked(1)? {
+        (first, rest) => first.to_ascii_uppercase() + &rest.to_ascii_lowercase(),
+    };
+    ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+        .iter()
+        .find_map(|weekday| {
+            httpdate::parse_http_date(&format!("{weekday}, {day:0>2} {month} {century}{year} {time} GMT")).ok()
+        })
+}
+
+/// Without the blanks around it; a no-break space is one, in Latin-1 and in UTF-8.
+fn trimmed(mut value: &[u8]) -> &[u8] {
+    loop {
+        let before = value.len();
+        value = value.trim_ascii();
+        for blank in [&b"\xc2\xa0"[..], b"\xa0"] {
+            value = value.strip_prefix(blank).unwrap_or(value);
+            value = value.strip_suffix(blank).unwrap_or(value);
+        }
+        if value.len() == before {
+            return value;
+        }
+    }
 }
 
 #[cfg(test)]

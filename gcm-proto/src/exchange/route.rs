@@ -62,6 +62,20 @@ pub enum Undeliverable {
         /// Topics the gateway takes.
         limit: usize,
     },
+    /// The token of a Live Activity stands beside a device's own, and this target is none ("Send a live activity", Firebase).
+    #[error("a live_activity_token goes with a registration token or an installation id, and not to a {target}")]
+    LiveActivity {
+        /// The kind of target.
+        target: &'static str,
+    },
+    /// A data key that the legacy services keep for themselves (`InvalidDataKey`), and FCM HTTP v1 takes.
+    #[error("the {wire} wire cannot carry the data key {key:?}: what begins with google or gcm is reserved there")]
+    ReservedKey {
+        /// The key.
+        key: String,
+        /// The wire.
+        wire: Wire,
+    },
     /// A multicast to nobody.
     #[error("a multicast needs at least one registration token")]
     NoRecipients,
@@ -129,6 +143,16 @@ impl Route {
             if set {
                 return Err(Undeliverable::Field { field, wire });
             }
+        }
+        // Google's reference of the legacy HTTP protocol, `data`.
+        let is_reserved = |key: &&String| key.starts_with("google") || key.starts_with("gcm");
+        if let Some(key) = fields
+            .data
+            .keys()
+            .find(is_reserved)
+            .filter(|_| !fields.allow_reserved_keys)
+        {
+            return Err(Undeliverable::ReservedKey { key: key.clone(), wire });
         }
         if fields.time_to_live.is_some_and(|time| time.subsec_nanos() != 0) {
             return Err(Undeliverable::Field {

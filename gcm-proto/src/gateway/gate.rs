@@ -1,231 +1,354 @@
-//! What all deliveries through one gateway know together is decided here: the hold, the pace, the retry budget and the
-//! access token with its one mint at a time.
+//! What all deliveries through one gateway know together: the service's health, the retry budget, the pace, the quota and the
+//! access token, each in a part of its own, and what they mean for one another.
 //!
 //! It knows no recipients. Times are on the monotonic clock.
 
 use super::Settings;
+use super::budget::Budget;
+use super::health::{Bad, Departed, Health, Leave};
+use super::pace::Paced;
+use super::proof::Proof;
+use super::quota::Quota;
+use super::standing_clock::StandingClock;
+use super::tokens::{Refused, TokenStep, Tokens};
+use super::visit::{Visit, Waiters};
 use crate::credentials::{AccessToken, Grant};
-use crate::outcome::{Code, Failure};
-use crate::policy::{Pace, RetryBudget, RetryPolicy};
+use crate::outcome::Failure;
+use crate::policy::RetryPolicy;
+use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 /// The state that a gateway's clones share.
 pub(crate) struct Gate {
+    health: Health,
+    budget: Budget,
     pace: Option<Paced>,
-    hold: Option<Hold>,
-    budget: RetryBudget,
-    credits: f64,
-    token: Option<Live>,
-    generations: u64,
-    /// The youngest generation that the service refused, and the youngest that it accepted something with.
-    refused: Option<u64>,
-    accepted: u64,
-    lease: Option<Lease>,
-    sessions: u64,
-    /// How the last mint failed for good: for those who waited for it, and nobody after them.
-    failed: Option<(u64, Failure)>,
-    /// How far the token endpoint's clock is from the one here, when that mattered.
-    skew: Skew,
-    /// A mint is not begun before: after a refresh that failed while the old token lives.
-    quiet_until: Duration,
+    quota: Quota,
+    pub(super) tokens: Tokens,
+    proof: Proof,
+    clock: StandingClock,
+    trouble: Option<Trouble>,
+    waiters: Waiters,
+    visits: u64,
+    /// How long recipients are tried, which is how long a delivery is patient.
+    give_up_after: Duration,
+    /// The hold after a 429 that names no delay, and the longest there is.
+    rate_limited: Duration,
+    cap: Duration,
 }
 
-/// Nothing is sent before `until`.
-#[derive(Clone, Debug)]
-pub(crate) struct Hold {
-    pub(crate) until: Duration,
-    pub(crate) cause: Code,
+/// What has gone wrong since something went well.
+#[derive(Debug)]
+struct Trouble {
+    first: Duration,
+    last: Duration,
+    cause: Failure,
 }
 
-struct Paced {
-    pace: Pace,
-    /// When the next recipient's turn is.
-    next: Duration,
-    ramp_from: Option<Duration>,
-    ramp: Duration,
+/// What a reply, or its absence, says of the service.
+#[derive(Debug)]
+pub(crate) enum Sign {
+    /// Only a working service says it. `proves`: it has accepted or judged a recipient, with the token of this generation.
+    Good {
+        proves: bool,
+        generation: Option<u64>,
+    },
+    Bad(Bad),
+    /// A verdict on the project, its endpoint or credentials.
+    Verdict(Failure, Option<Duration>),
+    /// A 429.
+    Limited {
+        cause: Failure,
+        asked: Option<Duration>,
+        of: Limit,
+    },
+    /// A peer gave the request back.
+    GivenBack(Failure),
+    /// A 401 about the access token.
+    Refused,
+    /// Nothing: nobody waits for the reply any more.
+    Nothing,
 }
 
-struct Live {
-    token: AccessToken,
-    generation: u64,
-    refresh_at: Option<Duration>,
-    dies_at: Option<Duration>,
+/// Whose limit a 429 says is reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    Project,
+    /// The recipient's: a device or a topic.
+    Recipient,
+    /// It does not say. The recipient who met it, by a number.
+    Unnamed(u64),
 }
 
-/// The right to mint, lent to one delivery.
-struct Lease {
-    session: u64,
-    until: Duration,
-    /// Tries made in this session, and when the next may start.
-    tries: u32,
-    due: Duration,
-    flying: bool,
-    /// The clock was corrected in this session: that is done once.
-    corrected: bool,
+/// Who may leave.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools)]
+pub(crate) struct Leaving {
+    /// One recipient alone.
+    pub(crate) probe: bool,
+    /// Whose turn it is, tried or not, where it is somebody's.
+    pub(crate) tried: Option<bool>,
+    /// When retries that cost may go, if not now. `Some(None)`: never.
+    pub(crate) retries_at: Option<Option<Duration>>,
 }
 
-/// What another's clock shows, by the one here.
-#[derive(Clone, Copy)]
-enum Skew {
-    Ahead(Duration),
-    Behind(Duration),
-}
-
-/// Whether recipients may be sent now.
+/// Whether requests may leave.
 pub(crate) enum Admission {
-    Go,
-    Held(Hold),
-    Paced(Duration),
+    Go(Leaving),
+    /// Not before.
+    Wait(Duration),
 }
 
-/// What a delivery that needs a token is to do.
-pub(crate) enum MintStep {
-    /// Use this token.
-    Use(AccessToken, u64),
-    /// Mint one, because there is none or its end is near: the session to answer for.
-    Mint(u64),
-    /// Somebody mints, or a try is not due yet: the session waited for, and how long at most.
-    Wait(u64, Duration),
+/// Whether a delivery goes on.
+pub(crate) enum Checked {
+    /// Its patience ends then, unless something goes well.
+    Goes(Option<Duration>),
+    /// The project was judged.
+    Halted(Failure),
+    /// Nothing went well for too long: what went wrong, and the delay that was asked.
+    GivenUp(Failure, Option<Duration>),
 }
 
-/// What a 401 about an access token means.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refused401 {
-    /// The token is forgotten; send again with another.
-    Again,
-    /// It was minted after another had been refused, and nothing was accepted in between.
-    Final,
+/// What everybody at a gateway waits for.
+///
+/// It is part of a delivery's [`Progress`](crate::Progress).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Service {
+    /// Nothing: requests may leave.
+    #[default]
+    Up,
+    /// The project's quota is used up: nothing is sent until then, on the clock of [`Now::mono`](crate::Now::mono).
+    Held {
+        /// The end of the time that was asked for.
+        until: Duration,
+        /// What the service said.
+        cause: Failure,
+    },
+    /// The service fails: one request at a time goes out to see whether it is well again.
+    Down {
+        /// Since when.
+        since: Duration,
+        /// How the last request failed.
+        cause: Failure,
+        /// When the next one goes out.
+        next_probe: Duration,
+    },
+    /// It answers again, and is sent more with each good reply.
+    Recovering,
+    /// The pace that was set: the next recipient's turn comes then.
+    Paced {
+        /// When.
+        until: Duration,
+    },
+    /// There is no access token.
+    WithoutToken {
+        /// Since when.
+        since: Duration,
+        /// Why none came, where a request for one has failed.
+        cause: Option<Failure>,
+    },
 }
 
 impl Gate {
-    /// A lease is taken over after this: its holder is gone.
-    const LEASE: Duration = Duration::from_secs(30);
-    /// How long a delivery waits before it looks again whether another has minted.
-    const LOOK: Duration = Duration::from_millis(50);
-    /// Remaining life below which a token is refreshed (google-auth-library-python, `REFRESH_THRESHOLD`, 3 min 45 s).
-    const MARGIN: Duration = Duration::from_secs(225);
-    /// A refresh that failed is tried again after this, while the old token lives.
-    const QUIET: Duration = Duration::from_secs(10);
-    /// Tries of one mint, and the wait before the second; google-auth-library-python, `_exponential_backoff`.
-    const TRIES: u32 = 3;
-    const TRY_AFTER: Duration = Duration::from_secs(1);
-    /// What a pace lets pass at once, because timers are coarse.
-    const BURST: Duration = Duration::from_millis(20);
-    /// A token is used for so long, however short its life is said to be: one that is dead on arrival would be minted
-    /// again and again, and never used.
-    const SHORTEST_LIFE: Duration = Duration::from_secs(1);
-    /// Longest life a token is believed to have: a day.
-    const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
-
     pub(super) fn new(settings: &Settings) -> Self {
+        let policy: &RetryPolicy = &settings.policy;
         Self {
-            pace: settings.pace.map(|pace| Paced {
-                pace,
-                next: Duration::ZERO,
-                ramp_from: None,
-                ramp: pace.ramp(),
-            }),
-            hold: None,
-            budget: settings.policy.budget,
-            credits: settings.policy.budget.start,
-            token: None,
-            generations: 0,
-            refused: None,
-            accepted: 0,
-            lease: None,
-            sessions: 0,
-            failed: None,
-            skew: Skew::Ahead(Duration::ZERO),
-            quiet_until: Duration::ZERO,
+            health: Health::new(),
+            budget: Budget::new(policy.budget),
+            pace: settings.pace.map(Paced::new),
+            quota: Quota::default(),
+            tokens: Tokens::default(),
+            proof: Proof::default(),
+            clock: StandingClock::default(),
+            trouble: None,
+            waiters: Waiters::default(),
+            visits: 0,
+            give_up_after: policy.give_up_after,
+            rate_limited: policy.backoff(1, true),
+            cap: policy.retry_after_cap,
         }
     }
 
-    /// Sends nothing before `until`. A shorter hold does not shorten a longer one.
-    pub(crate) fn hold(&mut self, until: Duration, cause: Code) {
-        if self.hold.as_ref().is_none_or(|hold| hold.until < until) {
-            self.hold = Some(Hold { until, cause });
+    /// A delivery begins.
+    pub(crate) fn enter(&mut self, now: Duration) -> Visit {
+        self.visits += 1;
+        Visit::new(self.visits, now, self.proof.halts())
+    }
+
+    /// A delivery is over.
+    pub(crate) fn leave(&mut self, visit: &mut Visit) {
+        if let Some(session) = visit.session.take() {
+            self.tokens.give_back(session);
+        }
+        if self.waiters.forget(visit) {
+            self.waiters.wake(1);
         }
     }
 
-    /// The hold in force. One that is over stays, for whoever's clock is behind.
-    pub(crate) fn held(&self, now: Duration) -> Option<Hold> {
-        self.hold.as_ref().filter(|hold| hold.until > now).cloned()
+    /// The lease of a mint is free: its reply is lost.
+    pub(crate) fn give_lease_back(&mut self, session: u64) {
+        self.tokens.give_back(session);
+        self.waiters.wake(1);
     }
 
-    /// Whether recipients may be sent now; [`spend`](Self::spend) says that they are.
-    pub(crate) fn admit(&self, now: Duration) -> Admission {
-        if let Some(hold) = self.held(now) {
-            return Admission::Held(hold);
-        }
-        match &self.pace {
-            Some(paced) if paced.next > now => Admission::Paced(paced.next),
-            _ => Admission::Go,
-        }
+    /// How much of the time has passed that counts for recipients: it stands still in an outage, in a hold, and while nobody
+    /// has an access token.
+    pub(crate) fn counted(&self, now: Duration) -> Duration {
+        self.clock.read(now)
     }
 
-    /// A request leaves with so many recipients; `first` when it is a first attempt for any of them.
-    pub(crate) fn spend(&mut self, now: Duration, recipients: usize, first: bool) {
-        if first {
-            self.credits = (self.credits + self.budget.earn).min(self.budget.most);
-        }
-        if let Some(paced) = &mut self.pace {
-            let mut from = *paced.ramp_from.get_or_insert(now);
-            if let Some(hold) = self.hold.as_ref().filter(|hold| hold.until > from && hold.until <= now) {
-                from = hold.until;
-                paced.ramp_from = Some(from);
-                paced.ramp = Pace::RAMP_AFTER_HOLD.max(paced.pace.ramp());
-            }
-            let cost = paced.pace.cost(recipients, now.saturating_sub(from), paced.ramp);
-            paced.next = paced.next.max(now.saturating_sub(Self::BURST)).saturating_add(cost);
-        }
+    pub(crate) fn stands_still(&self) -> bool {
+        self.clock.stands_still()
     }
 
-    /// Takes one retried request from the budget, if it has one.
-    pub(crate) fn afford_retry(&mut self) -> bool {
-        let affordable = self.credits >= 1.0;
-        if affordable {
-            self.credits -= 1.0;
-        }
-        affordable
+    /// Whether the service has accepted or judged anybody.
+    pub(crate) fn has_worked(&self) -> bool {
+        self.proof.has_worked()
     }
 
-    /// The token to send with, or how to come by one. `session` is the one this delivery holds, if any.
-    pub(crate) fn token(&mut self, now: Duration, session: Option<u64>) -> MintStep {
-        if self
-            .token
-            .as_ref()
-            .is_some_and(|live| live.dies_at.is_some_and(|at| at <= now))
-        {
-            self.token = None;
+    /// Whether this delivery goes on.
+    pub(crate) fn check(&mut self, visit: &mut Visit, now: Duration) -> Checked {
+        if let Some(cause) = self.proof.halted_since(visit.halts) {
+            return Checked::Halted(cause);
         }
-        let (token, generation, due) = match &self.token {
-            Some(live) => (
-                Some(live.token.clone()),
-                live.generation,
-                live.refresh_at.is_some_and(|at| at <= now) && self.quiet_until <= now,
-            ),
-            None => (None, 0, true),
+        let Some(trouble) = &self.trouble else {
+            visit.impatient_since = None;
+            return Checked::Goes(None);
         };
-        if !due {
-            if let Some(token) = token {
-                return MintStep::Use(token, generation);
+        visit.impatient_since = if trouble.first >= visit.began {
+            Some(trouble.first)
+        } else if trouble.last >= visit.began {
+            visit.impatient_since.or(Some(trouble.last))
+        } else {
+            None
+        };
+        let Some(until) = visit
+            .impatient_since
+            .map(|since| since.saturating_add(self.give_up_after))
+        else {
+            return Checked::Goes(None);
+        };
+        let held = self.health.shut().and_then(|shut| shut.held_until);
+        if let Some(held) = held.filter(|held| *held > until && self.quota.is_confirmed()) {
+            return Checked::GivenUp(trouble.cause.clone(), Some(held.saturating_sub(now)));
+        }
+        if visit.late.is_over(until <= now, now) {
+            return Checked::GivenUp(trouble.cause.clone(), None);
+        }
+        Checked::Goes(Some(visit.late.ends(until)))
+    }
+
+    /// Whether requests with a message may leave now; [`depart`](Self::depart) says that one does.
+    pub(crate) fn admit(&mut self, now: Duration) -> Admission {
+        if self.proof.is_questioned() && self.health.in_flight() > 0 {
+            let at = self.health.trickle();
+            if at > now {
+                return Admission::Wait(at);
             }
         }
-        match (token, self.lease(now, session)) {
-            (_, Ok(session)) => MintStep::Mint(session),
-            (Some(token), Err(_)) => MintStep::Use(token, generation),
-            (None, Err((session, until))) => MintStep::Wait(
-                session,
-                until.saturating_sub(now).clamp(Duration::from_millis(1), Self::LOOK),
-            ),
+        let mut leaving = Leaving {
+            probe: false,
+            tried: None,
+            retries_at: None,
+        };
+        match self.health.admit(now) {
+            Leave::Wait(at) => return Admission::Wait(at),
+            Leave::Go => {}
+            Leave::Turn { tried } => leaving.tried = Some(tried),
+            Leave::Probe => leaving.probe = true,
         }
+        if let Some(at) = self.pace.as_ref().and_then(|pace| pace.waits(now)) {
+            return Admission::Wait(at);
+        }
+        if !leaving.probe {
+            leaving.retries_at = self.budget.allows(now, self.health.in_flight()).err();
+        }
+        Admission::Go(leaving)
+    }
+
+    /// A request leaves with so many recipients; `paid` when it is a retry of what was or may have been sent.
+    pub(crate) fn depart(&mut self, visit: &mut Visit, now: Duration, recipients: usize, paid: bool) -> Departed {
+        if paid {
+            self.budget.spend();
+        }
+        if let Some(pace) = &mut self.pace {
+            pace.spend(now, recipients);
+        }
+        visit.in_flight += 1;
+        let departed = self.health.depart(now, paid);
+        if !self.waiters.is_empty() {
+            // Who waits for a turn finds out when the next one is.
+            self.waiters.wake(1);
+        }
+        departed
+    }
+
+    /// A request is over: its reply came, or none will.
+    pub(crate) fn land(&mut self, visit: &mut Visit, departed: Departed, sign: Sign, now: Duration, draw: u64) {
+        visit.in_flight = visit.in_flight.saturating_sub(1);
+        self.health.arrive(departed);
+        match sign {
+            Sign::Good { proves, generation } => self.good(departed, proves, generation, now),
+            Sign::Bad(bad) => self.bad(departed, bad, now, draw),
+            Sign::Verdict(failure, asked) if self.proof.has_worked() => {
+                let bad = Bad {
+                    cause: failure,
+                    asked,
+                    verdict: true,
+                };
+                self.bad(departed, bad, now, draw);
+            }
+            Sign::Verdict(failure, _) => {
+                self.health.untold(departed, now, false);
+                self.proof.question(failure, departed.at, now);
+            }
+            Sign::Limited { cause, asked, of } => self.limited(departed, cause, asked, of, now, draw),
+            Sign::GivenBack(cause) => {
+                self.health.untold(departed, now, false);
+                self.note_trouble(&cause, now);
+            }
+            Sign::Refused => self.health.untold(departed, now, false),
+            Sign::Nothing => self.health.untold(departed, now, true),
+        }
+        if self.proof.judge(self.health.in_flight()) {
+            self.tokens.begin_anew();
+        }
+        self.stir(now);
+    }
+
+    /// A 401 about the token of this generation. True when no token will do.
+    pub(crate) fn token_refused(&mut self, generation: u64, now: Duration) -> bool {
+        let worked = self.proof.has_worked();
+        let in_flight = self.health.in_flight();
+        let verdict = self.tokens.refused(generation, worked, in_flight, now) == Refused::Verdict;
+        self.stir(now);
+        verdict
+    }
+
+    /// Two generations were refused for everybody: no token will do.
+    pub(crate) fn halt(&mut self, cause: Failure, now: Duration) {
+        self.proof.halt(cause);
+        self.tokens.begin_anew();
+        self.stir(now);
+        self.waiters.wake(usize::MAX);
+    }
+
+    /// The token to send with, or how to come by one.
+    pub(crate) fn token(&mut self, now: Duration) -> TokenStep {
+        let step = self.tokens.step(now);
+        self.set_clock(now);
+        step
     }
 
     /// The token there is, for a gateway that can ask for none.
     pub(crate) fn live(&self, now: Duration) -> Option<(AccessToken, u64)> {
-        let live = self.token.as_ref()?;
-        let lives = live.dies_at.is_none_or(|at| at > now);
-        lives.then(|| (live.token.clone(), live.generation))
+        self.tokens.live(now)
+    }
+
+    /// The youngest generation of tokens there was.
+    pub(crate) fn generation(&self) -> u64 {
+        self.tokens.generation()
     }
 
     /// A token came, from the mint of a session or from elsewhere. It was asked for at `asked`, from where its life counts.
@@ -236,155 +359,186 @@ impl Gate {
         asked: Duration,
         now: Duration,
     ) -> (AccessToken, u64) {
-        self.generations += 1;
-        let life = grant.lifetime.map(|life| life.min(Self::LONGEST_LIFE));
-        let after = |span: Duration| asked.saturating_add(span);
-        let least = now.saturating_add(Self::SHORTEST_LIFE);
-        self.token = Some(Live {
-            token: grant.token.clone(),
-            generation: self.generations,
-            refresh_at: life.map(|life| after(life.saturating_sub(Self::MARGIN.min(life / 2)))),
-            dies_at: life.map(|life| after(life).max(least)),
-        });
-        self.quiet_until = if life.is_some_and(|life| after(life) <= least) {
-            least
-        } else {
-            Duration::ZERO
-        };
-        if let Some(session) = session {
-            self.give_back(session);
-        }
-        self.failed = None;
-        (grant.token, self.generations)
+        let granted = self.tokens.granted(grant, session, asked, now);
+        self.stir(now);
+        self.waiters.wake(self.health.free(now));
+        granted
     }
 
-    /// The token endpoint found the times of an assertion too far from its own, `sent` when it was `wall` here. True when the
-    /// mint may be tried again at once, with the clock corrected.
-    pub(crate) fn correct_clock(&mut self, session: u64, sent: SystemTime, wall: SystemTime, now: Duration) -> bool {
-        let Some(lease) = self.lease.as_mut().filter(|lease| lease.session == session) else {
-            return false;
-        };
-        if std::mem::replace(&mut lease.corrected, true) {
-            return false;
+    /// A mint failed in passing.
+    pub(crate) fn mint_failed(&mut self, session: u64, asked: Duration, failure: Failure, now: Duration, draw: u64) {
+        self.note_trouble(&failure, now);
+        self.tokens.failed(session, asked.min(self.cap), failure, now, draw);
+        self.stir(now);
+        self.waiters.wake(1);
+    }
+
+    /// A mint failed for good: who waits for a token is halted, unless one lives.
+    pub(crate) fn mint_failed_for_good(&mut self, session: u64, failure: Failure, now: Duration) {
+        if self.tokens.failed_for_good(session, failure.clone(), now) {
+            self.halt(failure, now);
+        } else {
+            self.waiters.wake(1);
         }
-        lease.flying = false;
-        lease.due = now;
-        lease.until = now.saturating_add(Self::LEASE);
-        self.skew = match sent.duration_since(wall) {
-            Ok(ahead) => Skew::Ahead(ahead),
-            Err(error) => Skew::Behind(error.duration()),
-        };
-        true
+    }
+
+    /// The token endpoint found the times of an assertion too far from its own. True when the mint may be tried again at once.
+    pub(crate) fn correct_clock(&mut self, session: u64, sent: SystemTime, wall: SystemTime) -> bool {
+        let corrected = self.tokens.correct_clock(session, sent, wall);
+        self.waiters.wake(1);
+        corrected
     }
 
     /// The wall clock as the token endpoint has it.
     pub(crate) fn wall(&self, wall: SystemTime) -> SystemTime {
-        match self.skew {
-            Skew::Ahead(by) => wall.checked_add(by),
-            Skew::Behind(by) => wall.checked_sub(by),
-        }
-        .unwrap_or(wall)
+        self.tokens.wall(wall)
     }
 
-    /// A mint failed. True when that is final for those who need it.
-    pub(crate) fn mint_failed(
+    /// A delivery that may not leave before `at` waits: until when, at most. Its waker is kept until then.
+    pub(crate) fn wait(&mut self, visit: &mut Visit, at: Duration, now: Duration) -> Duration {
+        let alone =
+            self.health.in_flight() <= visit.in_flight && (visit.session.is_some() || !self.tokens.is_lent(now));
+        self.waiters.wait(visit, at, now, alone)
+    }
+
+    /// A delivery is polled: it waits no more. If it was woken, it takes its turn, or [passes it on](Self::pass_on).
+    pub(crate) fn arrive(&mut self, visit: &mut Visit) {
+        self.waiters.arrive(visit);
+    }
+
+    /// What it was woken for it does not need.
+    pub(crate) fn pass_on(&mut self, visit: &mut Visit) {
+        if std::mem::take(&mut visit.woken) {
+            self.waiters.wake(1);
+        }
+    }
+
+    /// What everybody waits for.
+    pub(crate) fn service(&self, now: Duration) -> Service {
+        if let Some((since, cause)) = self.tokens.missing() {
+            return Service::WithoutToken {
+                since,
+                cause: cause.cloned(),
+            };
+        }
+        if let Some(shut) = self.health.shut() {
+            let cause = shut.cause.clone();
+            return match shut.held_until {
+                Some(until) => Service::Held { until, cause },
+                None => Service::Down {
+                    since: shut.since,
+                    cause,
+                    next_probe: shut.probe_at,
+                },
+            };
+        }
+        if self.health.is_recovering() {
+            return Service::Recovering;
+        }
+        match self.pace.as_ref().and_then(|pace| pace.waits(now)) {
+            Some(until) => Service::Paced { until },
+            None => Service::Up,
+        }
+    }
+
+    /// Whole retries left in the budget.
+    pub(crate) fn retries_left(&self) -> u64 {
+        self.budget.left()
+    }
+
+    /// What has gone wrong since something went well.
+    pub(crate) fn trouble(&self) -> Option<&Failure> {
+        self.trouble.as_ref().map(|trouble| &trouble.cause)
+    }
+
+    /// The wakers of those who may now pass, to be woken when the gate is left.
+    pub(super) fn take_woken(&mut self) -> Vec<Waker> {
+        self.waiters.take_woken()
+    }
+
+    fn good(&mut self, departed: Departed, proves: bool, generation: Option<u64>, now: Duration) {
+        self.trouble = None;
+        self.quota.reply(now);
+        self.quota.good();
+        self.budget.earn(departed.paid, now, self.health.in_flight());
+        let was_held = self.health.shut().is_some_and(|shut| shut.held_until.is_some());
+        self.health.good(departed, now);
+        if let Some(pace) = self.pace.as_mut().filter(|_| was_held && self.health.shut().is_none()) {
+            pace.ramp_again(now);
+        }
+        self.proof.good(proves);
+        if let Some(generation) = generation.filter(|_| proves) {
+            self.tokens.accepted(generation);
+        }
+    }
+
+    fn bad(&mut self, departed: Departed, bad: Bad, now: Duration, draw: u64) {
+        self.quota.reply(now);
+        self.note_trouble(&bad.cause, now);
+        let cause = bad.verdict.then(|| bad.cause.clone());
+        let asked = bad.asked.map(|asked| asked.min(self.cap));
+        let believed = self.health.bad(departed, Bad { asked, ..bad }, now, draw);
+        if let Some(cause) = cause.filter(|_| believed) {
+            self.halt(cause, now);
+        }
+    }
+
+    fn limited(
         &mut self,
-        session: u64,
-        passing: Option<Duration>,
-        failure: Failure,
+        departed: Departed,
+        cause: Failure,
+        asked: Option<Duration>,
+        of: Limit,
         now: Duration,
-    ) -> bool {
-        let Some(lease) = self.lease.as_mut().filter(|lease| lease.session == session) else {
-            return false;
+        draw: u64,
+    ) {
+        self.quota.reply(now);
+        self.note_trouble(&cause, now);
+        self.health.untold(departed, now, false);
+        let holds = match of {
+            Limit::Project => true,
+            Limit::Recipient => false,
+            Limit::Unnamed(who) => self.quota.unnamed(who, now),
         };
-        lease.flying = false;
-        lease.tries += 1;
-        if let Some(asked) = passing.filter(|_| lease.tries < Self::TRIES) {
-            let wait = asked.max(Self::TRY_AFTER.saturating_mul(1 << (lease.tries - 1)));
-            lease.due = now.saturating_add(wait);
-            lease.until = lease.due.saturating_add(Self::LEASE);
-            return false;
-        }
-        self.lease = None;
-        if self
-            .token
-            .as_ref()
-            .is_some_and(|live| live.dies_at.is_none_or(|at| at > now))
-        {
-            self.quiet_until = now.saturating_add(Self::QUIET);
-            return false;
-        }
-        self.failed = Some((session, failure));
-        true
-    }
-
-    /// How the mint ended that was waited for, when it failed for good.
-    pub(crate) fn mint_failure(&self, session: u64) -> Option<Failure> {
-        let (failed, failure) = self.failed.as_ref()?;
-        (*failed == session).then(|| failure.clone())
-    }
-
-    /// A delivery ends or its reply was lost: its lease is free.
-    pub(crate) fn give_back(&mut self, session: u64) {
-        if self.lease.as_ref().is_some_and(|lease| lease.session == session) {
-            self.lease = None;
+        let recent = self.health.is_recent(departed);
+        // What was in flight when a hold began says the same again, unless it asks for more.
+        if holds && (recent || asked.is_some()) {
+            let asked = asked.map(|asked| asked.min(self.cap));
+            let length = self.quota.length(asked, self.rate_limited.min(self.cap), recent, now);
+            self.health.hold(cause, length, now, draw);
         }
     }
 
-    /// The service refused the token of this generation.
-    pub(crate) fn refused(&mut self, generation: u64) -> Refused401 {
-        if self.token.as_ref().is_some_and(|live| live.generation == generation) {
-            self.token = None;
-            self.quiet_until = Duration::ZERO;
-        }
-        match self.refused {
-            Some(refused) if generation <= refused => Refused401::Again,
-            before => {
-                self.refused = Some(generation);
-                match before {
-                    Some(refused) if self.accepted <= refused => Refused401::Final,
-                    _ => Refused401::Again,
-                }
+    fn note_trouble(&mut self, cause: &Failure, now: Duration) {
+        match &mut self.trouble {
+            Some(trouble) => {
+                trouble.last = trouble.last.max(now);
+                trouble.cause = cause.clone();
+            }
+            None => {
+                self.trouble = Some(Trouble {
+                    first: now,
+                    last: now,
+                    cause: cause.clone(),
+                });
             }
         }
     }
 
-    /// The service accepted something sent with the token of this generation.
-    pub(crate) fn accepted(&mut self, generation: u64) {
-        self.accepted = self.accepted.max(generation);
+    fn set_clock(&mut self, now: Duration) {
+        let stands = self.health.shut().is_some() || self.tokens.missing().is_some();
+        self.clock.set(stands, now);
     }
 
-    /// Takes or keeps the lease: the session to mint in, or whom to wait for and until when.
-    fn lease(&mut self, now: Duration, session: Option<u64>) -> Result<u64, (u64, Duration)> {
-        if let Some(lease) = &mut self.lease {
-            let mine = session == Some(lease.session);
-            if mine && !lease.flying && lease.due <= now {
-                lease.flying = true;
-                lease.until = now.saturating_add(Self::LEASE);
-                return Ok(lease.session);
-            }
-            if lease.until > now {
-                let until = if lease.flying { lease.until } else { lease.due };
-                return Err((lease.session, until));
-            }
+    /// Something has changed: the clock runs or stands, and some who wait may pass.
+    fn stir(&mut self, now: Duration) {
+        self.set_clock(now);
+        if !self.waiters.is_empty() {
+            // One at least, to see what time it is to wait for now.
+            self.waiters.wake(self.health.free(now).max(1));
         }
-        if self.quiet_until > now {
-            return Err((self.sessions, self.quiet_until));
-        }
-        self.sessions += 1;
-        self.lease = Some(Lease {
-            session: self.sessions,
-            until: now.saturating_add(Self::LEASE),
-            tries: 0,
-            due: now,
-            flying: true,
-            corrected: false,
-        });
-        Ok(self.sessions)
     }
 }
 
-/// The cap on a hold: an absurd `Retry-After` must not stop a process for ever.
-pub(crate) fn capped(asked: Duration, policy: &RetryPolicy) -> Duration {
-    asked.min(policy.retry_after_cap)
-}
+#[cfg(test)]
+mod tests;

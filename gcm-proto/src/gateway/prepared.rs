@@ -8,9 +8,9 @@ use crate::message::Message;
 use crate::names::Token;
 use crate::now::Now;
 use crate::target::Target;
-use http::Request;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::response::Parts;
+use http::{Request, StatusCode};
 use std::time::{Duration, SystemTime};
 
 /// A message that a gateway has checked and encoded. Cheap to clone, to start any number of deliveries.
@@ -46,13 +46,11 @@ pub(crate) enum Returned {
 impl Prepared {
     pub(super) fn new(gateway: Gateway, message: &Message) -> Result<Self, Undeliverable> {
         let way = &gateway.settings().way;
-        let limits = way.limits();
         let encoded = match way {
             Way::Plaintext(route) => Encoded::Plaintext(plaintext::Encoded::new(route, message)?),
             Way::Json(route) => Encoded::Json(json::Encoded::new(route, message)?),
             Way::V1(route) => Encoded::V1(v1::Encoded::new(route, message)?),
         };
-        message.payload_room(limits.payload_to_tokens.max(limits.payload_to_topics))?;
         Ok(Self {
             gateway,
             encoded,
@@ -93,6 +91,14 @@ impl Prepared {
     /// Whether this target travels in a batch.
     pub(crate) fn batches(&self, target: &Target) -> bool {
         matches!((&self.encoded, target), (Encoded::Json(_), Target::Token(_)))
+    }
+
+    /// The exchange that has the service check this target, and delivers nothing. Only v1 has one.
+    pub(crate) fn check_of(&self, target: Target) -> Option<Flying> {
+        match &self.encoded {
+            Encoded::V1(encoded) => Some(Flying::V1(encoded.check_of(target))),
+            Encoded::Json(_) | Encoded::Plaintext(_) => None,
+        }
     }
 
     pub(crate) fn multicast(&self, tokens: Vec<Token>) -> Result<Flying, Undeliverable> {
@@ -150,14 +156,19 @@ impl Flying {
         }
     }
 
-    /// Reads a reply whose body was lost. On the legacy wires only a refusal can be told by the status (an empty 200 would
-    /// mean something); on v1 a good status accepts, whatever the body was.
-    pub(crate) fn read_head(&self, head: &Parts) -> Result<Returned, Refusal> {
-        let by_status = matches!(self, Self::V1(_)) || !head.status.is_success();
-        if by_status {
-            self.read(head, b"")
-        } else {
-            Err(Refusal::unreadable(head.status, "a whole body"))
+    /// Whether the status alone tells what a reply means whose body was lost. That of most refusals does not: on v1 it may be
+    /// about this recipient, the message or the project; and a good reply of a legacy wire has its verdicts in the body.
+    pub(crate) fn is_told_by(&self, status: StatusCode) -> bool {
+        match status.as_u16() {
+            200..=299 => matches!(self, Self::V1(_)),
+            408 | 421 | 425 | 429 => true,
+            400..=499 => false,
+            _ => true,
         }
+    }
+
+    /// Reads a reply whose body was lost, by its status.
+    pub(crate) fn read_head(&self, head: &Parts) -> Result<Returned, Refusal> {
+        self.read(head, b"")
     }
 }

@@ -7,6 +7,7 @@ pub use notification::{AndroidNotification, LightSettings, NotificationPriority,
 use super::check::{self, Checked};
 use super::duration::Time;
 use super::part::{part, spelled};
+use super::reading::{Names, json_form};
 use super::{FcmOptions, MessageError, Priority};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ part! {
     /// # Ok::<(), gcm_proto::MessageError>(())
     /// ```
     #[serde(deny_unknown_fields)]
-    pub struct Android {
+    pub struct Android (Names::Snake) {
         text {
             /// Lets later messages with the same key replace this one while it waits. Four keys at most live in an app on a
             /// device at a time.
@@ -99,7 +100,7 @@ part! {
     ///
     /// In a message with this part, the message's own priority is for iOS and the web only.
     #[serde(deny_unknown_fields)]
-    pub struct AndroidV2 {
+    pub struct AndroidV2 (Names::Snake) {
         text {
             /// Lets later messages with the same key replace this one while it waits. Four keys at most live in an app on a
             /// device at a time.
@@ -178,7 +179,7 @@ impl AndroidV2 {
 part! {
     /// What makes an [`AndroidV2`] message a notification.
     #[serde(deny_unknown_fields)]
-    pub struct RemoteNotification {
+    pub struct RemoteNotification (Names::Snake) {
         flag {
             /// Lets the app edit it before it is shown.
             mutable_content,
@@ -212,8 +213,10 @@ impl From<Priority> for Urgency {
 
 /// An object whose presence is all it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct Nothing {}
+
+json_form!(Nothing: Names::Snake);
 
 /// What both forms check.
 struct Options<'a> {

@@ -6,8 +6,11 @@ mod sound;
 pub use alert::{Alert, ApsAlert};
 pub use sound::{CriticalSound, Sound};
 
-use super::check::{self, Checked, refuse};
+use super::check::{self, Checked, Header, is_seconds, refuse};
 use super::part::{Flag, part};
+use super::platforms::{EXPIRATION, is_collapse_id};
+use super::reading::{Names, json_form};
+use crate::names::opaque;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -26,7 +29,7 @@ part! {
     /// # Ok::<(), gcm_proto::MessageError>(())
     /// ```
     #[serde(deny_unknown_fields)]
-    pub struct Apns {
+    pub struct Apns (Names::Snake) {
         pairs {
             /// Sets a header of the request to APNs, such as `apns-push-type`. Apple's documentation: "Sending notification
             /// requests to APNs".
@@ -42,6 +45,25 @@ part! {
         }
     }
 }
+
+/// Apple's "Sending notification requests to APNs". What kinds of push there are is not asked: each year brings one.
+const HEADERS: [Header; 3] = [
+    Header {
+        name: "apns-priority",
+        expected: "10, 5 or 1",
+        is_value: |value| matches!(value, "10" | "5" | "1"),
+    },
+    Header {
+        name: EXPIRATION,
+        expected: "a whole number of seconds from 1970, or 0",
+        is_value: |value| is_seconds(value, u64::MAX),
+    },
+    Header {
+        name: "apns-collapse-id",
+        expected: "at most 64 bytes of ASCII",
+        is_value: is_collapse_id,
+    },
+];
 
 impl Apns {
     /// Sets what Apple defines of the payload.
@@ -82,12 +104,10 @@ impl Apns {
     }
 
     pub(super) fn check(&self) -> Checked {
-        if self
-            .live_activity_token
-            .as_ref()
-            .is_some_and(|token| token.0.is_empty())
-        {
-            return refuse("live_activity_token", "a text that is not empty");
+        check::headers(&self.headers, &HEADERS)?;
+        if self.activity().is_some_and(|token| opaque(token).is_err()) {
+            let expected = "a token: not empty, and without white space, quotes and invisible characters";
+            return refuse("live_activity_token", expected);
         }
         if let Some(options) = &self.fcm_options {
             check::label("fcm_options.analytics_label", options.analytics_label.as_deref())?;
@@ -106,7 +126,7 @@ impl Apns {
 part! {
     /// What Apple defines of a notification's payload. Keys without a method here go through [`custom`](Self::custom).
     #[serde(rename_all = "kebab-case")]
-    pub struct Aps {
+    pub struct Aps (Names::Standard(&Self::STANDARD)) {
         text {
             /// The category, whose actions the app has declared.
             category,
@@ -115,7 +135,7 @@ part! {
         }
         value {
             /// The number on the app's icon; zero clears it.
-            badge: u32,
+            badge: u64,
         }
         plain {
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -183,7 +203,7 @@ impl Aps {
 
 /// `aps` and what the app adds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub(crate) struct Payload {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) aps: Option<Aps>,
@@ -192,13 +212,15 @@ pub(crate) struct Payload {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 pub(crate) struct ApnsOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     analytics_label: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
 }
+
+json_form!(Payload: Names::Standard(&["aps"]), ApnsOptions: Names::Snake);
 
 /// A token of a device, as secret as that of a target.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

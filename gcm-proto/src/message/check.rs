@@ -23,7 +23,8 @@ pub(super) fn not_empty(field: &str, text: Option<&str>) -> Checked {
 
 pub(super) fn time_to_live(field: &str, time: Option<Duration>) -> Checked {
     match time {
-        Some(given) if given > Message::MAX_TIME_TO_LIVE => Err(MessageError::TimeToLive {
+        // A fraction is rounded down by the service.
+        Some(given) if given.as_secs() > Message::MAX_TIME_TO_LIVE.as_secs() => Err(MessageError::TimeToLive {
             field: field.to_owned(),
             given,
         }),
@@ -76,7 +77,7 @@ pub(super) fn picture(field: &str, url: Option<&str>) -> Checked {
 
 pub(super) fn link(field: &str, url: Option<&str>) -> Checked {
     match url {
-        Some(url) if !is_https(url) => refuse(field, "a whole URL, https"),
+        Some(url) if !is_https(url) => refuse(field, "a whole URL, https in small letters"),
         _ => Ok(()),
     }
 }
@@ -103,8 +104,9 @@ pub(super) fn custom(field: &str, custom: &Map<String, Value>, standard: &[&str]
     }
 }
 
+/// In lower case: Google's SDKs take no other (`^https://` in that for Python), and so it is sent.
 pub(crate) fn is_https(url: &str) -> bool {
-    is_url(url, &["https"])
+    url.starts_with("https://") && is_url(url, &["https"])
 }
 
 pub(super) fn base64(field: &str, text: Option<&str>) -> Checked {
@@ -124,10 +126,33 @@ fn is_base64(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/'))
 }
 
-/// Google's reference of the legacy HTTP protocol, `data`: `from`, `message_type`, or beginning with `google` or `gcm`.
-/// That of FCM v1 words it more narrowly; its page of error codes does not.
+/// FCM v1 reference, `Message.data`: `from`, `message_type`, or beginning with `google.` or `gcm.notification.`; and `gcm` by the
+/// page "FCM error codes". The legacy wires reserve more, which they check themselves.
 fn is_reserved(key: &str) -> bool {
-    matches!(key, "from" | "message_type") || key.starts_with("google") || key.starts_with("gcm")
+    matches!(key, "from" | "message_type" | "gcm") || key.starts_with("google.") || key.starts_with("gcm.notification.")
+}
+
+/// Every name and value of these headers that is known to be refused by whom they are for; names in any case.
+pub(super) fn headers(headers: &BTreeMap<String, String>, known: &[Header]) -> Checked {
+    for (given, value) in headers {
+        let header = known.iter().find(|header| header.name.eq_ignore_ascii_case(given));
+        if let Some(header) = header.filter(|header| !(header.is_value)(value)) {
+            return refuse(&format!("headers.{}", header.name), header.expected);
+        }
+    }
+    Ok(())
+}
+
+/// A header whose values are known.
+pub(super) struct Header {
+    pub(super) name: &'static str,
+    pub(super) expected: &'static str,
+    pub(super) is_value: fn(&str) -> bool,
+}
+
+/// A whole number of seconds from 0, at most so many.
+pub(super) fn is_seconds(text: &str, most: u64) -> bool {
+    text.bytes().all(|c| c.is_ascii_digit()) && text.parse::<u64>().is_ok_and(|seconds| seconds <= most)
 }
 
 /// A scheme of these and something like a host: whether it leads anywhere is the device's affair.

@@ -2,6 +2,7 @@
 
 use super::MessageError;
 use super::check::{Checked, refuse};
+use super::reading::{Names, json_form};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -16,13 +17,15 @@ use std::str::FromStr;
 /// # Ok::<(), gcm_proto::MessageError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 pub struct Color {
     red: f32,
     green: f32,
     blue: f32,
     alpha: f32,
 }
+
+json_form!(Color: Names::Snake);
 
 impl Color {
     /// An opaque colour. Parts outside of 0 to 1 are an error when the message is built.

@@ -28,9 +28,19 @@ pub(crate) fn parts(text: &str) -> Option<(&str, u32)> {
     Some((seconds, format!("{fraction:0<9}").parse().ok()?))
 }
 
+/// The longest that protocol buffers have: 10,000 years (`google/protobuf/duration.proto`).
+const LONGEST: Duration = Duration::from_secs(315_576_000_000);
+
+impl Time {
+    /// Whether it can be written.
+    pub(super) fn is_writable(self) -> bool {
+        self.0 <= LONGEST
+    }
+}
+
 fn parse(text: &str) -> Option<Duration> {
     let (seconds, nanos) = parts(text)?;
-    Some(Duration::new(seconds.parse().ok()?, nanos))
+    Some(Duration::new(seconds.parse().ok()?, nanos)).filter(|time| *time <= LONGEST)
 }
 
 impl Serialize for Time {

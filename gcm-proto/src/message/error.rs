@@ -8,7 +8,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum MessageError {
     /// A time to live is longer than the services keep a message.
-    #[error("{field} is {} seconds, {} at most are allowed", seconds(*given), Message::MAX_TIME_TO_LIVE.as_secs())]
+    #[error("{field} is {} seconds, {} at most are allowed", given.as_secs(), Message::MAX_TIME_TO_LIVE.as_secs())]
     TimeToLive {
         /// The field.
         field: String,
@@ -16,7 +16,9 @@ pub enum MessageError {
         given: Duration,
     },
     /// A data key that the services keep for themselves (`InvalidDataKey`).
-    #[error("{field} key {key:?} is reserved: from, message_type and all that begins with google or gcm")]
+    #[error(
+        "{field} key {key:?} is reserved: from, message_type, gcm and all that begins with google. or gcm.notification."
+    )]
     ReservedKey {
         /// The map: `data`, or that of a part.
         field: String,
@@ -98,9 +100,4 @@ impl MessageError {
             },
         }
     }
-}
-
-/// Rounded up, so that a time over the limit by less than a second does not read as the limit.
-fn seconds(time: Duration) -> u64 {
-    time.as_secs().saturating_add(u64::from(time.subsec_nanos() != 0))
 }

@@ -1,6 +1,7 @@
 //! What a device shows by itself is decided here.
 
 use super::check::{self, Checked};
+use super::reading::{Names, json_form};
 use serde::{Deserialize, Serialize};
 
 /// The visible part of a message. Which platform shows which field is the platform's affair; each method names them.
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(notification.text_len(), "Goal!3:1ball3".len());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[must_use = "a notification does nothing until it is put into a message"]
 pub struct Notification {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,7 +31,7 @@ pub struct Notification {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sound: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) badge: Option<u32>,
+    pub(crate) badge: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +47,8 @@ pub struct Notification {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) title_loc_args: Vec<String>,
 }
+
+json_form!(Notification: Names::Snake);
 
 macro_rules! texts {
     ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
@@ -101,7 +104,7 @@ impl Notification {
     }
 
     /// The number on the app's icon; zero clears it. iOS.
-    pub fn badge(mut self, number: u32) -> Self {
+    pub fn badge(mut self, number: u64) -> Self {
         self.badge = Some(number);
         self
     }

@@ -4,12 +4,12 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// Declares a part. All fields may be left out. `plain` fields get no method; `free` is where the keys go that are not
-/// declared.
+/// Declares a part, and in parentheses how its JSON spells the names. All fields may be left out. `plain` fields get no method;
+/// `free` is where the keys go that are not declared.
 macro_rules! part {
     (
         $(#[$outer:meta])*
-        $vis:vis struct $name:ident {
+        $vis:vis struct $name:ident ($names:expr) {
             $(text { $($(#[$text_doc:meta])* $text:ident,)+ })?
             $(flag { $($(#[$flag_doc:meta])* $flag:ident,)+ })?
             $(time { $($(#[$time_doc:meta])* $time:ident,)+ })?
@@ -21,7 +21,7 @@ macro_rules! part {
         }
     ) => {
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(default)]
+        #[serde(default, remote = "Self")]
         $(#[$outer])*
         #[must_use = "a part does nothing until it is put into a message"]
         $vis struct $name {
@@ -40,6 +40,8 @@ macro_rules! part {
             $($($(#[$plain_meta])* pub(crate) $plain: $plain_type,)+)?
             $(#[serde(flatten)] pub(crate) $free: serde_json::Map<String, serde_json::Value>,)?
         }
+
+        crate::message::reading::json_form!($name: $names);
 
         impl $name {
             /// A part that says nothing yet.

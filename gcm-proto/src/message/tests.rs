@@ -147,6 +147,11 @@ fn a_time_to_live_has_two_forms() {
         (r#""1.5s""#, Duration::from_millis(1500)),
         (r#""0.000000001s""#, Duration::from_nanos(1)),
         (r#""2419200s""#, Message::MAX_TIME_TO_LIVE),
+        // The service rounds down to whole seconds (FCM v1 reference, `AndroidConfig.ttl`).
+        (
+            r#""2419200.999s""#,
+            Message::MAX_TIME_TO_LIVE + Duration::from_millis(999),
+        ),
     ] {
         let stored = format!(r#"{{"time_to_live": {text}}}"#);
         let message: Message = serde_json::from_str(&stored).unwrap();
@@ -174,7 +179,6 @@ fn a_time_to_live_has_two_forms() {
         r#""1 s""#,
         r#""1.0000000001s""#,
         r#""1e3s""#,
-        r#""2419200.000000001s""#,
         r#""99999999999999999999s""#,
     ] {
         let stored = format!(r#"{{"time_to_live": {text}}}"#);
@@ -190,7 +194,7 @@ fn a_time_to_live_is_at_most_four_weeks() {
     }
     for given in [
         Duration::from_secs(2_419_201),
-        Message::MAX_TIME_TO_LIVE + Duration::from_nanos(1),
+        Message::MAX_TIME_TO_LIVE + Duration::from_secs(1),
         Duration::MAX,
     ] {
         let error = refused(Message::builder().time_to_live(given));
@@ -209,12 +213,11 @@ fn reserved_data_keys_are_refused_by_name() {
     for key in [
         "from",
         "message_type",
-        "google",
+        "google.",
         "google.foo",
-        "googley",
         "gcm",
-        "gcm.bar",
-        "gcm_x",
+        "gcm.notification.",
+        "gcm.notification.title",
     ] {
         let error = refused(Message::builder().data("ok", "1").data(key, "x"));
         let expected = MessageError::ReservedKey {
@@ -234,7 +237,14 @@ fn reserved_data_keys_are_refused_by_name() {
         "message_types",
         "a.google",
         "Google",
+        "Google.x",
         "goo",
+        "google",
+        "googley",
+        "googleId",
+        "gcm_x",
+        "gcm.bar",
+        "gcm.notification",
         "gc",
         "data.from",
     ] {
@@ -375,10 +385,79 @@ fn the_payload_is_counted_in_bytes_of_utf_8() {
         )
         .build()
         .unwrap();
-    assert_eq!(message.payload_len(), 2 + 2 + 2 + 2 + 3);
-    assert_eq!(message.payload_room(11).unwrap(), 0);
-    assert_eq!(message.payload_room(4096).unwrap(), 4085);
+    // Apple's part has an alert of title, key and arguments, the badge, and is the largest.
+    let alert = "title".len() + 2 + "loc-key".len() + 2 + "loc-args".len() + 3;
+    let apple = "aps".len() + "alert".len() + alert + "badge".len() + 2;
+    assert_eq!(message.payload_len(), apple);
+    assert_eq!(message.payload_room(apple).unwrap(), 0);
+    assert_eq!(message.payload_room(4096).unwrap(), 4096 - apple);
     let error = message.payload_room(10).unwrap_err();
-    assert_eq!((error.length, error.limit), (11, 10));
-    assert_eq!(error.to_string(), "the payload is 11 bytes, 1 over the limit of 10");
+    assert_eq!((error.length, error.limit), (apple, 10));
+    let said = format!("the payload is {apple} bytes, {} over the limit of 10", apple - 10);
+    assert_eq!(error.to_string(), said);
+    // The legacy wires have data and notification together, the keys of both with them.
+    let shown = "title".len() + 2 + "badge".len() + 2 + "body_loc_key".len() + 2 + "body_loc_args".len() + 3;
+    assert_eq!(message.legacy_payload_len(), 2 + shown);
+}
+
+/// What was counted as nothing, or without its keys, and refused by the service.
+#[test]
+fn trial_v12_names_and_values_count_wherever_they_stand() {
+    use crate::message::{Android, AndroidNotification, Apns, Aps, WebNotification, Webpush};
+    let long = || "x".repeat(5000);
+    let builder = Message::builder;
+    for (message, expected) in [
+        (
+            builder().notification(Notification::new().title("t".repeat(4096))),
+            4096 + 5,
+        ),
+        (
+            builder().android(Android::new().notification(AndroidNotification::new().body(long()))),
+            5000 + 4,
+        ),
+        (
+            builder().android(
+                Android::new().notification(AndroidNotification::new().title_loc_key("k").title_loc_args([long()])),
+            ),
+            13 + 1 + 14 + 5000,
+        ),
+        (builder().apns(Apns::new().aps(Aps::new().alert(long()))), 3 + 5 + 5000),
+        (
+            builder().apns(Apns::new().custom("k", json!({"a": [1, true, null, long()]}))),
+            3 + "content-available".len() + 1 + 1 + 1 + 1 + 4 + 4 + 5000,
+        ),
+        (
+            builder().webpush(Webpush::new().notification(WebNotification::new().body(long()).vibrate([100, 5]))),
+            4 + 5000 + 7 + 4,
+        ),
+        (
+            builder().webpush(
+                Webpush::new()
+                    .data("k", "v")
+                    .notification(WebNotification::new().title("t")),
+            ),
+            1 + 1 + 5 + 1,
+        ),
+        (builder().data("k", "\"\n\u{1}é"), 1 + 1 + 1 + 1 + 2),
+        // The larger of both.
+        (
+            builder().data("k", "v").android(Android::new().data("long", "value")),
+            9,
+        ),
+        (
+            builder().data("long", "value").android(Android::new().data("k", "v")),
+            9,
+        ),
+        // What counts against no limit of the payload.
+        (
+            builder()
+                .collapse_key("ck")
+                .priority(Priority::High)
+                .apns(Apns::new().analytics_label("l").live_activity_token("token"))
+                .webpush(Webpush::new().header("Topic", "t").link("https://example.org")),
+            0,
+        ),
+    ] {
+        assert_eq!(message.clone().build().unwrap().payload_len(), expected, "{message:?}");
+    }
 }

@@ -4,8 +4,11 @@ mod notification;
 
 pub use notification::{TextDirection, WebAction, WebNotification};
 
-use super::check::{self, Checked, refuse};
+use super::Message;
+use super::check::{self, Checked, Header, is_seconds};
 use super::part::part;
+use super::platforms::is_web_topic;
+use super::reading::{Names, json_form};
 use serde::{Deserialize, Serialize};
 
 part! {
@@ -22,7 +25,7 @@ part! {
     /// # Ok::<(), gcm_proto::MessageError>(())
     /// ```
     #[serde(deny_unknown_fields)]
-    pub struct Webpush {
+    pub struct Webpush (Names::Snake) {
         value {
             /// What is shown, and how.
             notification: WebNotification,
@@ -41,8 +44,27 @@ part! {
     }
 }
 
+/// RFC 8030 sections 5.2 to 5.4; the service keeps no message longer than four weeks.
+const HEADERS: [Header; 3] = [
+    Header {
+        name: "TTL",
+        expected: "a whole number of seconds from 0 to 2419200",
+        is_value: |value| is_seconds(value, Message::MAX_TIME_TO_LIVE.as_secs()),
+    },
+    Header {
+        name: "Urgency",
+        expected: "very-low, low, normal or high",
+        is_value: |value| matches!(value, "very-low" | "low" | "normal" | "high"),
+    },
+    Header {
+        name: "Topic",
+        expected: "1 to 32 of the characters a-z A-Z 0-9 - _",
+        is_value: is_web_topic,
+    },
+];
+
 impl Webpush {
-    /// What a tap opens: a whole URL, https.
+    /// What a tap opens: a whole URL that begins with `https://`.
     pub fn link(mut self, url: impl Into<String>) -> Self {
         self.fcm_options.get_or_insert_default().link = Some(url.into());
         self
@@ -56,12 +78,7 @@ impl Webpush {
 
     pub(super) fn check(&self, allow_reserved: bool) -> Checked {
         check::data("data", &self.data, allow_reserved)?;
-        for (name, value) in &self.headers {
-            let is_ttl = name.eq_ignore_ascii_case("ttl");
-            if is_ttl && (value.is_empty() || !value.bytes().all(|c| c.is_ascii_digit())) {
-                return refuse("headers.TTL", "a whole number of seconds from 0");
-            }
-        }
+        check::headers(&self.headers, &HEADERS)?;
         if let Some(options) = &self.fcm_options {
             check::link("fcm_options.link", options.link.as_deref())?;
             check::label("fcm_options.analytics_label", options.analytics_label.as_deref())?;
@@ -74,10 +91,12 @@ impl Webpush {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 pub(crate) struct WebpushOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) link: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     analytics_label: Option<String>,
 }
+
+json_form!(WebpushOptions: Names::Snake);

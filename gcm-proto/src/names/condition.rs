@@ -201,9 +201,17 @@ impl<'a> Reader<'a> {
         self.word("topics")
     }
 
+    /// In upper or lower case, as Google's legacy reference has it.
     fn word(&mut self, word: &'static str) -> Result<(), ConditionError> {
-        if self.take(word) && !self.rest().starts_with(char::is_alphanumeric) {
-            return Ok(());
+        self.peek(word);
+        let rest = self.rest();
+        if let Some((found, after)) = rest.split_at_checked(word.len()) {
+            if found.eq_ignore_ascii_case(word) {
+                self.index += word.len();
+                if !after.starts_with(char::is_alphanumeric) {
+                    return Ok(());
+                }
+            }
         }
         self.expected("\"in topics\"")
     }

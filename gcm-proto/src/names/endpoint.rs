@@ -33,6 +33,9 @@ pub enum EndpointError {
     /// Plain http to another machine would show the credential to the network.
     #[error("an endpoint over plain http must be a loopback address, or be allowed by name as insecure")]
     PlainHttp,
+    /// The port is none: 0, over 65535, or no number. Without this an HTTP client would take the scheme's own.
+    #[error("an endpoint's port must be a number from 1 to 65535")]
+    Port,
     /// A user name or password stands before the host.
     #[error("an endpoint must not hold a user name or password")]
     UserInfo,
@@ -94,14 +97,20 @@ impl Endpoint {
         url.parse().map_or_else(|_| self.clone(), Self)
     }
 
-    /// Whether it is Google's, or on this machine.
-    pub(crate) fn is_trusted(&self) -> bool {
-        const GOOGLE: &str = "googleapis.com";
+    /// Whether Google's access tokens are asked for there.
+    ///
+    /// Google has had these addresses: the first is in key files today ("Using OAuth 2.0 for Server to Server Applications"),
+    /// the others were in older ones (google-auth-library-java and googleapis/google-auth-library-python name them).
+    pub(crate) fn is_googles_token_endpoint(&self) -> bool {
         let host = self.0.host().unwrap_or_default().to_ascii_lowercase();
-        let is_google = host
-            .strip_suffix(GOOGLE)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        is_loopback(&host) || (is_google && self.0.scheme_str() == Some("https"))
+        let is_known = matches!(
+            (host.as_str(), self.0.path()),
+            ("oauth2.googleapis.com", "/token")
+                | ("www.googleapis.com", "/oauth2/v3/token" | "/oauth2/v4/token")
+                | ("accounts.google.com", "/o/oauth2/token")
+        );
+        let is_usual = matches!(self.0.port_u16(), None | Some(443)) && self.0.query().is_none();
+        is_known && is_usual && self.0.scheme_str() == Some("https")
     }
 
     fn check(url: &str, plain: bool) -> Result<Self, EndpointError> {
@@ -111,6 +120,11 @@ impl Endpoint {
         let host = host.ok_or(EndpointError::NotAUrl)?;
         if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
             return Err(EndpointError::UserInfo);
+        }
+        let authority = uri.authority().map_or("", |a| a.as_str());
+        let port = authority.strip_prefix(host).unwrap_or_default();
+        if !port.is_empty() && !port.strip_prefix(':').is_some_and(is_port) {
+            return Err(EndpointError::Port);
         }
         match scheme {
             "https" => {}
@@ -162,6 +176,10 @@ impl TryFrom<String> for Endpoint {
     fn try_from(url: String) -> Result<Self, EndpointError> {
         url.parse()
     }
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|c| c.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 /// By the exact host: `localhost`, 127.0.0.0/8 or `[::1]`.

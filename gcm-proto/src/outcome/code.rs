@@ -1,7 +1,7 @@
 //! The vocabulary of failures, and what each means for the recipient, is decided here.
 
 use super::Advice;
-use super::one_line::OneLine;
+use crate::text::{self, OneLine};
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::fmt;
@@ -82,7 +82,11 @@ pub enum Code {
     TooManyRegistrations,
     /// The device group has no usable member, or its key is stale.
     GroupGone,
-    /// The answer could not be read, so what happened is not known.
+    /// The device group has members, and none of them was reached: see [`Failure::reach`].
+    ///
+    /// [`Failure::reach`]: super::Failure::reach
+    GroupUnreached,
+    /// The answer could not be read for certain, so what happened is not known.
     Unreadable,
     /// The connection failed, or no answer came in time.
     Connection,
@@ -145,6 +149,8 @@ impl Code {
             | Self::TopicsMessageRateExceeded
             | Self::QuotaExceeded
             | Self::DeviceQuotaExceeded
+            | Self::GroupUnreached
+            | Self::Unreadable
             | Self::Connection
             | Self::NotAttempted
             | Self::Cancelled => Advice::Retry(delay),
@@ -167,7 +173,7 @@ impl Code {
             | Self::NoAccessToken
             | Self::Unreachable => Advice::FixCredentials,
             Self::DeprecatedApi | Self::EndpointGone => Advice::ServiceGone,
-            Self::Unreadable | Self::Expired | Self::Other(_) => Advice::Keep,
+            Self::Expired | Self::Other(_) => Advice::Keep,
         }
     }
 }
@@ -205,6 +211,7 @@ const OWN: &[(Code, &str)] = &[
     (Code::MalformedJson, "MalformedJson"),
     (Code::TooManyRegistrations, "TooManyRegistrations"),
     (Code::GroupGone, "GroupGone"),
+    (Code::GroupUnreached, "GroupUnreached"),
     (Code::Unreadable, "Unreadable"),
     (Code::Connection, "Connection"),
     (Code::Unreachable, "Unreachable"),
@@ -236,9 +243,6 @@ const ALIASES: &[(&str, Code)] = &[
 const DEPRECATED: &str = "Deprecated endpoint";
 
 impl Code {
-    /// Bytes that are kept of a code that is not known.
-    pub(crate) const KEPT: usize = 256;
-
     /// Reads a code off a wire; what it does not know is [`Other`](Self::Other), whole: whoever keeps it masks and cuts it.
     pub(crate) fn from_wire(text: &str) -> Self {
         if let Some((code, _)) = WIRE.iter().find(|(_, name)| *name == text) {
@@ -255,8 +259,8 @@ impl Code {
 
     fn cut(self) -> Self {
         match self {
-            Self::Other(text) if text.len() > Self::KEPT => {
-                let end = (0..=Self::KEPT).rev().find(|&end| text.is_char_boundary(end));
+            Self::Other(text) if text.len() > text::CODE => {
+                let end = (0..=text::CODE).rev().find(|&end| text.is_char_boundary(end));
                 Self::Other(text.get(..end.unwrap_or(0)).unwrap_or_default().into())
             }
             kept => kept,

@@ -2,6 +2,7 @@
 //!
 //! It draws no conclusion: the reader of the reply does.
 
+use crate::text::OneLine;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -104,7 +105,7 @@ impl fmt::Display for Details {
         let parts = [self.fcm_code.as_deref(), apns.as_deref(), self.reason()];
         for (index, part) in parts.into_iter().flatten().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{}", super::OneLine(part))?;
+            write!(f, "{separator}{}", OneLine(part))?;
         }
         Ok(())
     }
@@ -116,7 +117,7 @@ impl fmt::Display for ApnsError {
         if let Some(status) = self.status {
             write!(f, " {status}")?;
         }
-        write!(f, " {}", super::OneLine(&self.reason))
+        write!(f, " {}", OneLine(&self.reason))
     }
 }
 

@@ -1,14 +1,21 @@
 //! The laws of the delivery machine, held over any list of operations: several deliveries on one gate, replies of every
-//! kind, lost, late and foreign tickets, a clock that goes back, `stop` and `cancel` anywhere.
+//! kind, lost, late and foreign tickets, a clock that goes back, `stop`, `cancel` and drop anywhere; and then a service that
+//! is well again, or one that says nothing any more.
 //!
 //! An operation is four bytes, so that a property test and a fuzzer run the same. [`run`] panics where a law breaks.
+//! [`storm`] holds the same laws over whole campaigns, where time is what the machine asks for.
 
+mod answers;
+mod storm;
+
+pub use storm::storm;
+
+use answers::{Answer, MadeUp, RATE_LIMITED, status};
 use gcm_proto::{
-    AccessToken, Code, Credential, CredentialError, Delivery, Duplicates, Endpoint, Exchange, Failure, Gateway, Grant,
-    Message, Minting, Now, Outcome, Pace, Refusal, RetryPolicy, Route, Sent, Step, Target, Ticket, Token,
-    TransportError, Wire, v1,
+    AccessToken, Advice, Delivery, Duplicates, Endpoint, Failure, Gateway, Grant, Message, Now, Outcome, Pace,
+    RetryPolicy, Route, Step, Target, Ticket, Token, TransportError, Wire, v1,
 };
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
@@ -30,6 +37,10 @@ pub struct Setting {
     pub careful: bool,
     /// The recipients are given as a list at the start, three times what the window holds, rather than pushed.
     pub listed: bool,
+    /// No reply is about the project, the message or the key: nothing but its time may end a recipient.
+    pub mild: bool,
+    /// In the end the service accepts everything, rather than say nothing any more.
+    pub recovers: bool,
     /// Deliveries on one gate, from 1.
     pub deliveries: u8,
     /// Recipients in a window, from 1.
@@ -49,7 +60,7 @@ pub struct Setting {
 impl Setting {
     /// A setting from eight bytes.
     pub fn from_bytes(bytes: [u8; 8]) -> Self {
-        let [flags, deliveries, window, batch, attempts, expires, weather, _] = bytes;
+        let [flags, deliveries, window, batch, attempts, expires, weather, temper] = bytes;
         Self {
             wire: match (flags & 32 != 0, flags & 1 != 0) {
                 (true, _) => Wire::V1,
@@ -60,6 +71,8 @@ impl Setting {
             paced: flags & 4 != 0,
             careful: flags & 8 != 0,
             listed: flags & 16 != 0,
+            mild: temper & 1 != 0,
+            recovers: temper & 2 != 0,
             deliveries: deliveries % 3 + 1,
             window: [1, 2, 3, 5, 8, 24].get(usize::from(window % 6)).copied().unwrap_or(1),
             batch: batch % 7 + 1,
@@ -107,10 +120,21 @@ impl Setting {
     }
 }
 
-const GIVE_UP: Duration = Duration::from_secs(10);
-const RATE_LIMITED: Duration = Duration::from_secs(3);
-/// Free replays of what was not sent; the policy's default.
-const REPLAYS: u32 = 3;
+/// The presets' own.
+const GIVE_UP: Duration = Duration::from_secs(600);
+
+/// A lease on the one mint at a time may be taken over after this.
+const LEASE: Duration = Duration::from_secs(10);
+
+/// A service that has become well has accepted everybody after this time, whose own is not over by then: the longest pause
+/// between probes with its jitter is 22.5 s, a probe's turn is taken over after 60 s when its call never comes back, a mint
+/// is tried again after 45 s and taken over after 10 s, a hold is 15 s here and a ramp after it 60 s, a backoff at most 15 s;
+/// the pace takes 22 s for all there are.
+const WELL_AFTER: Duration = Duration::from_secs(300);
+
+/// A retry that would be due after somebody's time is not waited for, and the advice leaves out by how much it was spread:
+/// half of the longest backoff here, or of a replay's delay.
+const SPREAD: Duration = Duration::from_secs(10);
 
 /// Runs the operations and holds the laws to them. What happened comes back as text: the same for the same input.
 ///
@@ -136,6 +160,8 @@ struct World {
     flights: Vec<InAir>,
     /// The end of the hold that the replies so far have brought.
     held_until: Duration,
+    /// The last acceptance at the gate.
+    good_at: Duration,
     /// Mints without a reply, by delivery: one that ends returns its lease.
     mints: Vec<(usize, Duration)>,
     granted: u32,
@@ -143,21 +169,30 @@ struct World {
 }
 
 struct Driven {
-    delivery: Delivery,
+    /// `None` once it was dropped.
+    delivery: Option<Delivery>,
     /// Its clock, which never goes back.
     now: Duration,
-    /// When each recipient came in, by position.
-    pushed: Vec<Duration>,
+    pushed: u64,
     settled: BTreeMap<u64, Outcome>,
     sends: BTreeMap<u64, u32>,
     free: BTreeMap<u64, u32>,
-    replays: BTreeMap<u64, u32>,
+    /// When each was first sent to.
+    tried: BTreeMap<u64, Duration>,
+    /// What it was asked to wait for.
+    asked_until: BTreeMap<u64, Duration>,
+    /// Sent to, and no reply will come.
+    lost: BTreeSet<u64>,
     /// A reply accepted it while it was waited for.
     accepted: BTreeSet<u64>,
-    /// A reply accepted it, and it may have been settled before, unseen.
+    /// A reply may have accepted it, or did after it was settled, unseen.
     perhaps_accepted: BTreeSet<u64>,
     finished: bool,
+    /// No more are pushed: it was closed, stopped or cancelled.
     shut: bool,
+    closed: bool,
+    /// Stopped or cancelled.
+    ended: bool,
 }
 
 struct InAir {
@@ -183,7 +218,7 @@ impl World {
             .map(|n| {
                 let seed = setting.seed ^ u64::from(n);
                 let listed = if setting.listed {
-                    usize::from(setting.window) * 3
+                    u64::from(setting.window) * 3
                 } else {
                     0
                 };
@@ -196,17 +231,21 @@ impl World {
                 (delivery, listed)
             })
             .map(|(delivery, listed)| Driven {
-                delivery,
+                delivery: Some(delivery),
                 now: now.mono,
-                pushed: vec![now.mono; listed],
+                pushed: listed,
                 settled: BTreeMap::new(),
                 sends: BTreeMap::new(),
                 free: BTreeMap::new(),
-                replays: BTreeMap::new(),
+                tried: BTreeMap::new(),
+                asked_until: BTreeMap::new(),
+                lost: BTreeSet::new(),
                 accepted: BTreeSet::new(),
                 perhaps_accepted: BTreeSet::new(),
                 finished: false,
                 shut: setting.listed,
+                closed: setting.listed,
+                ended: false,
             })
             .collect();
         Self {
@@ -217,6 +256,7 @@ impl World {
             deliveries,
             flights: Vec::new(),
             held_until: Duration::ZERO,
+            good_at: now.mono,
             mints: Vec::new(),
             granted: 0,
             trace: String::new(),
@@ -242,8 +282,11 @@ impl World {
             12 => self.odd_clock_or_token(a, b),
             13 => self.lose_or_misdirect(usize::from(a), b),
             14 => {
-                self.deliveries[of].delivery.close();
-                self.deliveries[of].shut = true;
+                let driven = &mut self.deliveries[of];
+                if let Some(delivery) = &mut driven.delivery {
+                    delivery.close();
+                }
+                (driven.shut, driven.closed) = (true, true);
             }
             _ => self.end(of, b),
         }
@@ -252,16 +295,18 @@ impl World {
     fn push(&mut self, of: usize) {
         let now = self.now;
         let driven = &mut self.deliveries[of];
-        let position = driven.pushed.len();
-        let room = driven.delivery.room();
-        let token = token(of, position);
-        match driven.delivery.push(token.clone(), now) {
+        let Some(delivery) = &mut driven.delivery else { return };
+        let room = delivery.room();
+        let token = token(of, driven.pushed);
+        match delivery.push(token.clone(), now) {
             Ok(at) => {
-                assert!(room > 0, "pushed without room");
-                assert!(!driven.shut, "pushed into a closed delivery");
-                assert_eq!(at.get(), position as u64, "positions count up");
+                // After its end it settles whoever comes, and needs no room for that.
+                assert!(room > 0 || driven.ended, "pushed without room");
+                assert!(!driven.closed, "pushed into a closed delivery");
+                assert_eq!(at.get(), driven.pushed, "positions count up");
                 driven.now = driven.now.max(now.mono);
-                driven.pushed.push(driven.now);
+                driven.pushed += 1;
+                driven.finished = false;
             }
             Err(back) => {
                 assert_eq!(back, Target::Token(token), "the target comes back");
@@ -270,13 +315,36 @@ impl World {
         }
     }
 
-    /// Takes one step; true when that is to wait.
-    fn poll(&mut self, of: usize) -> bool {
+    /// Takes one step; how long it says to wait, where it does.
+    fn poll(&mut self, of: usize) -> Option<Option<Duration>> {
+        let now = self.now;
+        let step = self.deliveries[of].delivery.as_mut()?.poll(now);
+        self.take(of, step)
+    }
+
+    /// Takes the outcomes that are there to be handed out.
+    fn hand_out(&mut self, of: usize) {
+        let now = self.now;
+        for _ in 0..10_000 {
+            let Some(delivery) = &mut self.deliveries[of].delivery else {
+                return;
+            };
+            match delivery.poll_settled(now) {
+                Step::Send(_) => panic!("sent without room"),
+                // It waits for room, too.
+                Step::Wait(_) => return,
+                step @ (Step::Settle(_) | Step::Finish) => self.take(of, step),
+            };
+            if self.deliveries[of].finished {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, of: usize, step: Step) -> Option<Option<Duration>> {
         let now = self.now;
         let driven = &mut self.deliveries[of];
         driven.now = driven.now.max(now.mono);
-        let step = driven.delivery.poll(now);
-        let waits = matches!(step, Step::Wait(_));
         match step {
             Step::Send(call) => {
                 assert!(!driven.finished, "sent after the end");
@@ -286,10 +354,7 @@ impl World {
                 if mint {
                     assert!(self.setting.minted, "a mint without a credential");
                     if !self.went_back {
-                        let fresh = self
-                            .mints
-                            .iter()
-                            .any(|(_, at)| *at + Duration::from_secs(30) > now.mono);
+                        let fresh = self.mints.iter().any(|(_, at)| *at + LEASE > now.mono);
                         assert!(!fresh, "two mints at a time");
                     }
                     self.mints.push((of, now.mono));
@@ -302,6 +367,7 @@ impl World {
                     positions,
                     mint,
                 });
+                None
             }
             Step::Settle(done) => {
                 let position = done.position.get();
@@ -310,7 +376,7 @@ impl World {
                     done.target.as_token().map(Token::as_str),
                     Some(format!("d{of}-p{position}").as_str())
                 );
-                assert!(position < driven.pushed.len() as u64, "an outcome for nobody");
+                assert!(position < driven.pushed, "an outcome for nobody");
                 if let Outcome::Accepted(_) = &done.outcome {
                     let said = driven.accepted.contains(&position) || driven.perhaps_accepted.contains(&position);
                     assert!(said, "accepted, though no reply said so");
@@ -319,36 +385,42 @@ impl World {
                 }
                 if let Some(failure) = done.outcome.failure() {
                     check_failure(failure);
+                    check_time(self.setting, driven, position, failure, self.good_at);
                 }
                 assert!(
                     driven.settled.insert(position, done.outcome).is_none(),
                     "two outcomes for {position}"
                 );
+                None
             }
             Step::Wait(delay) => {
                 writeln!(self.trace, "{of} wait {delay:?}").expect("text");
-                let open = (0..driven.pushed.len()).filter(|n| !driven.settled.contains_key(&(*n as u64)));
-                let oldest = open.map(|n| driven.pushed[n] + GIVE_UP).min();
                 match delay {
-                    Some(delay) => {
-                        assert!(delay > Duration::ZERO, "a wait of nothing");
-                        // Those of a list come in as there is room: their time runs from there.
-                        if let Some(oldest) = oldest.filter(|_| !self.setting.listed) {
-                            assert!(driven.now + delay <= oldest, "a wait past the oldest deadline");
-                        }
+                    Some(delay) => assert!(delay > Duration::ZERO, "a wait of nothing"),
+                    None => {
+                        let flying = driven
+                            .delivery
+                            .as_ref()
+                            .map_or(0, |delivery| delivery.progress().flying);
+                        let empty = driven.settled.len() as u64 == driven.pushed && !driven.shut;
+                        assert!(flying > 0 || empty, "a wait without an end");
                     }
-                    None => assert!(oldest.is_none() && !driven.shut, "a wait without an end"),
                 }
+                Some(delay)
             }
             Step::Finish => {
                 writeln!(self.trace, "{of} finish").expect("text");
                 assert!(driven.shut, "an open delivery finished");
-                assert_eq!(driven.settled.len(), driven.pushed.len(), "not everyone has an outcome");
+                assert_eq!(
+                    driven.settled.len() as u64,
+                    driven.pushed,
+                    "not everyone has an outcome"
+                );
                 driven.finished = true;
                 self.mints.retain(|(minting, _)| *minting != of);
+                None
             }
         }
-        waits
     }
 
     fn check_send(&mut self, of: usize, request: &Request<Vec<u8>>, positions: &[u64]) {
@@ -368,6 +440,12 @@ impl World {
         );
         for position in positions {
             assert!(!driven.settled.contains_key(position), "sent for a settled one");
+            driven.tried.entry(*position).or_insert(driven.now);
+            let asked = driven.asked_until.get(position);
+            assert!(
+                asked.is_none_or(|until| *until <= driven.now),
+                "sent before the time that was asked for"
+            );
             let sends = driven.sends.entry(*position).or_default();
             *sends += 1;
             let free = driven.free.get(position).copied().unwrap_or(0);
@@ -387,9 +465,20 @@ impl World {
         if flight.mint {
             return self.reply_to_mint(flight, kind, c);
         }
+        let kind = if self.setting.weather < 128 || kind % 4 == 0 {
+            kind
+        } else {
+            self.setting.weather
+        };
+        let answer = Answer::new(kind, c, flight.positions.len(), self.setting.wire, self.setting.mild);
+        self.answer(flight, answer);
+    }
+
+    fn answer(&mut self, flight: InAir, answer: Answer) {
         let now = self.now;
         let driven = &mut self.deliveries[flight.of];
-        let before = driven.delivery.progress();
+        let Some(delivery) = &mut driven.delivery else { return };
+        let before = delivery.progress();
         let hidden = before.settled() != driven.settled.len() as u64;
         let open: Vec<u64> = flight
             .positions
@@ -397,12 +486,6 @@ impl World {
             .copied()
             .filter(|p| !driven.settled.contains_key(p))
             .collect();
-        let kind = if self.setting.weather < 128 || kind % 4 == 0 {
-            kind
-        } else {
-            self.setting.weather
-        };
-        let answer = Answer::new(kind, c, flight.positions.len(), self.setting.wire);
         writeln!(
             self.trace,
             "{} answer {:?} {}",
@@ -410,22 +493,29 @@ impl World {
         )
         .expect("text");
         driven.now = driven.now.max(now.mono);
-        driven.delivery.handle(flight.ticket, answer.result, now);
-        let after = driven.delivery.progress();
+        delivery.handle(flight.ticket, answer.result.expect("a result"), now);
+        let after = delivery.progress();
         let live = after.flying < before.flying;
         if !live {
-            assert_eq!(after, before, "a stale reply changed something");
+            assert_eq!(
+                (after.flying, after.settled(), after.attempts),
+                (before.flying, before.settled(), before.attempts),
+                "a stale reply changed something"
+            );
             return;
         }
         if let Some(asked) = answer.holds {
             self.held_until = self.held_until.max(driven.now + asked);
         }
+        if answer.accepts.contains(&true) {
+            self.good_at = self.good_at.max(driven.now);
+        }
         for position in open {
-            let accepted = answer
-                .accepts
-                .get(flight.positions.iter().position(|p| *p == position).expect("its place"));
+            let place = flight.positions.iter().position(|p| *p == position).expect("its place");
             // What settled before the reply came, unseen so far, keeps its outcome.
-            if accepted == Some(&true) {
+            if answer.perhaps {
+                driven.perhaps_accepted.insert(position);
+            } else if answer.accepts.get(place) == Some(&true) {
                 let place = if hidden {
                     &mut driven.perhaps_accepted
                 } else {
@@ -433,31 +523,35 @@ impl World {
                 };
                 place.insert(position);
             }
-            let replays = driven.replays.entry(position).or_default();
-            if answer.not_sent && *replays < REPLAYS {
-                *replays += 1;
+            if answer.free || (answer.unauthorized && self.setting.minted) {
                 *driven.free.entry(position).or_default() += 1;
             }
-            if answer.unauthorized && self.setting.minted {
-                *driven.free.entry(position).or_default() += 1;
+            if let Some(asked) = answer.asks {
+                driven.asked_until.insert(position, driven.now + asked);
             }
         }
     }
 
     fn reply_to_mint(&mut self, flight: InAir, kind: u8, c: u8) {
-        self.mints.clear();
         self.granted += 1;
         let reply = match kind % 6 {
             0 | 1 => Ok(Response::new(format!("{} {}", self.granted, u32::from(c) * 20))),
-            2 => Ok(status(503, "")),
-            3 => Ok(status(400, "")),
+            3 if !self.setting.mild => Ok(status(400, "")),
+            2 | 3 => Ok(status(503, "")),
             4 => Err(TransportError::maybe_sent("cut")),
+            _ if self.setting.mild => Err(TransportError::not_sent("refused")),
             _ => Err(TransportError::not_sent("a certificate").hopeless()),
         };
         writeln!(self.trace, "{} answer a mint {}", flight.of, kind % 6).expect("text");
+        self.take_mint(flight, reply);
+    }
+
+    fn take_mint(&mut self, flight: InAir, reply: Result<Response<String>, TransportError>) {
+        self.mints.clear();
         let driven = &mut self.deliveries[flight.of];
+        let Some(delivery) = &mut driven.delivery else { return };
         driven.now = driven.now.max(self.now.mono);
-        driven.delivery.handle(flight.ticket, reply, self.now);
+        delivery.handle(flight.ticket, reply, self.now);
     }
 
     fn odd_clock_or_token(&mut self, a: u8, b: u8) {
@@ -481,15 +575,20 @@ impl World {
             // Lost: its lease ends by itself. Only then may there be another.
             return;
         }
+        self.deliveries[flight.of].lost.extend(&flight.positions);
         let other = (flight.of + 1) % self.deliveries.len();
         if b % 2 == 0 && other != flight.of {
             let driven = &mut self.deliveries[other];
-            let before = driven.delivery.progress();
+            let Some(delivery) = &mut driven.delivery else { return };
+            let before = delivery.progress();
             driven.now = driven.now.max(self.now.mono);
-            driven
-                .delivery
-                .handle(flight.ticket, Ok(Response::new("id=1:08\n")), self.now);
-            assert_eq!(driven.delivery.progress(), before, "a foreign ticket changed something");
+            delivery.handle(flight.ticket, Ok(Response::new("id=1:08\n")), self.now);
+            let after = delivery.progress();
+            assert_eq!(
+                (after.flying, after.settled(), after.attempts),
+                (before.flying, before.settled(), before.attempts),
+                "a foreign ticket changed something"
+            );
         }
     }
 
@@ -500,12 +599,13 @@ impl World {
             return;
         }
         let driven = &mut self.deliveries[of];
-        driven.shut = true;
+        let Some(delivery) = &mut driven.delivery else { return };
+        (driven.shut, driven.ended) = (true, true);
         if b % 8 == 0 {
-            driven.delivery.stop();
-        } else {
-            driven.delivery.cancel();
-            let progress = driven.delivery.progress();
+            delivery.stop();
+        } else if b % 16 == 4 {
+            delivery.cancel();
+            let progress = delivery.progress();
             // A list's end is handed out as the window has it.
             let ready = if self.setting.listed { 0 } else { progress.ready };
             assert_eq!(
@@ -513,244 +613,166 @@ impl World {
                 0,
                 "cancelled, and somebody is left"
             );
+        } else {
+            writeln!(self.trace, "{of} dropped").expect("text");
+            (driven.delivery, driven.finished) = (None, true);
+            self.mints.retain(|(minting, _)| *minting != of);
         }
     }
 
     fn check_windows(&self) {
         for driven in &self.deliveries {
-            let progress = driven.delivery.progress();
+            let Some(delivery) = &driven.delivery else { continue };
+            let progress = delivery.progress();
             let unseen = progress.settled() - driven.settled.len() as u64;
             let inside = progress.ready + progress.flying + progress.waiting;
             // What waits outside the window counts as ready.
             let outside = if self.setting.listed { progress.ready } else { 0 };
             let window = u64::from(self.setting.window);
-            assert!((inside - outside) as u64 + unseen <= window, "over the window");
-            assert_eq!(
-                inside as u64 + progress.settled(),
-                driven.pushed.len() as u64,
-                "somebody was lost"
+            let late = if driven.ended { unseen } else { 0 };
+            assert!((inside - outside) as u64 + unseen <= window + late, "over the window");
+            assert_eq!(inside as u64 + progress.settled(), driven.pushed, "somebody was lost");
+        }
+    }
+
+    /// Nobody meddles any more: every delivery ends by itself, and whoever can be reached is.
+    fn drain(&mut self) {
+        for driven in &mut self.deliveries {
+            if let Some(delivery) = &mut driven.delivery {
+                delivery.close();
+            }
+            (driven.shut, driven.closed) = (true, true);
+        }
+        let reachable = self.reachable();
+        let since = self.now.mono;
+        let mut rounds = 0;
+        while self.deliveries.iter().any(|driven| !driven.finished) {
+            rounds += 1;
+            assert!(rounds < 20_000, "it does not end");
+            let mut next: Option<Duration> = None;
+            for of in 0..self.deliveries.len() {
+                // What it does until it waits.
+                for _ in 0..10_000 {
+                    if self.deliveries[of].finished {
+                        break;
+                    }
+                    if let Some(delay) = self.poll(of) {
+                        next = next.into_iter().chain(delay).min();
+                        break;
+                    }
+                }
+            }
+            let replies = std::mem::take(&mut self.flights);
+            let answered = self.setting.recovers && !replies.is_empty();
+            for flight in replies {
+                if !self.setting.recovers {
+                    self.deliveries[flight.of].lost.extend(&flight.positions);
+                } else if flight.mint {
+                    self.granted += 1;
+                    let reply = Ok(Response::new(format!("{} 3600", self.granted)));
+                    self.take_mint(flight, reply);
+                } else {
+                    let answer = Answer::good(flight.positions.len(), self.setting.wire);
+                    self.answer(flight, answer);
+                }
+            }
+            if !answered {
+                // Those that finished in this round have nobody wait for them.
+                let Some(delay) = next else { continue };
+                self.now = self.now.after(delay);
+                let after = self.now.mono.saturating_sub(since);
+                assert!(after < 20 * GIVE_UP, "it goes on for ever");
+                if after >= WELL_AFTER {
+                    self.check_reached(&reachable);
+                }
+            }
+        }
+        self.check_reached(&reachable);
+    }
+
+    /// Who is to be accepted by a service that is well from now on, by delivery and position: whose time is not over before
+    /// that shows, and who does not fly with a call that was lost.
+    fn reachable(&mut self) -> Vec<(usize, u64)> {
+        let Setting {
+            mild,
+            recovers,
+            expires,
+            ..
+        } = self.setting;
+        // A clock that goes back has no spans.
+        if !mild || !recovers || expires > 0 || self.went_back {
+            return Vec::new();
+        }
+        for of in 0..self.deliveries.len() {
+            self.hand_out(of);
+        }
+        let in_time = |since: Duration| self.now.mono.saturating_sub(since) + WELL_AFTER < GIVE_UP;
+        if !in_time(self.good_at) {
+            return Vec::new();
+        }
+        let mut reachable = Vec::new();
+        for (of, driven) in self.deliveries.iter().enumerate().filter(|(_, driven)| !driven.ended) {
+            // Calls that never come back keep their places in the window.
+            let lost = driven
+                .lost
+                .iter()
+                .filter(|position| !driven.settled.contains_key(position));
+            if lost.count() >= usize::from(self.setting.window) {
+                continue;
+            }
+            let open = (0..driven.pushed).filter(|position| !driven.settled.contains_key(position));
+            let in_time = open.filter(|position| driven.tried.get(position).copied().is_none_or(in_time));
+            let awaited = in_time.filter(|position| !driven.lost.contains(position));
+            reachable.extend(awaited.map(|position| (of, position)));
+        }
+        reachable
+    }
+
+    fn check_reached(&self, reachable: &[(usize, u64)]) {
+        for (of, position) in reachable {
+            let outcome = self.deliveries[*of].settled.get(position);
+            assert!(
+                matches!(outcome, Some(Outcome::Accepted(_))),
+                "d{of}-p{position} could have been reached, and came to {outcome:?}"
             );
         }
     }
-
-    /// Nothing more comes: every delivery ends by itself.
-    fn drain(&mut self) {
-        self.flights.clear();
-        for of in 0..self.deliveries.len() {
-            self.deliveries[of].delivery.close();
-            self.deliveries[of].shut = true;
-            for _ in 0..20_000 {
-                if self.deliveries[of].finished {
-                    break;
-                }
-                let waits = self.poll(of);
-                self.flights.clear();
-                // The gates of a mint and of a pace ask to look again soon: virtual time makes that cheap.
-                if waits {
-                    self.now = self.now.after(Duration::from_millis(50));
-                }
-            }
-            assert!(self.deliveries[of].finished, "it does not end");
-        }
-    }
 }
 
-/// A reply, and what it is expected to do.
-struct Answer {
-    name: &'static str,
-    result: Result<Response<String>, TransportError>,
-    accepts: Vec<bool>,
-    holds: Option<Duration>,
-    not_sent: bool,
-    unauthorized: bool,
-}
-
-impl Answer {
-    fn new(kind: u8, c: u8, recipients: usize, wire: Wire) -> Self {
-        let none = |name, result| Self {
-            name,
-            result,
-            accepts: Vec::new(),
-            holds: None,
-            not_sent: false,
-            unauthorized: false,
-        };
-        let asked = u64::from(c % 16);
-        // Today's wire accepts with the status alone.
-        let any_2xx = wire == Wire::V1;
-        match kind % 20 {
-            0..=4 => Self::results(u8::MAX, recipients, wire),
-            5..=7 => Self::results(c, recipients, wire),
-            8 => Self {
-                holds: Some(Duration::from_secs(asked)),
-                ..none("503 with a delay", Ok(with_retry_after(503, &asked.to_string())))
-            },
-            9 => none("503", Ok(status(503, ""))),
-            10 => Self {
-                holds: Some(if c % 2 == 0 {
-                    Duration::from_secs(asked)
-                } else {
-                    RATE_LIMITED
-                }),
-                ..if c % 2 == 0 {
-                    none("429 with a delay", Ok(with_retry_after(429, &asked.to_string())))
-                } else {
-                    none("429", Ok(status(429, "")))
-                }
-            },
-            11 => Self {
-                unauthorized: true,
-                ..none("401", Ok(status(401, "<HTML>Unauthorized</HTML>")))
-            },
-            12 => none("400", Ok(status(400, "Missing \"registration_ids\" field\n"))),
-            13 => Self {
-                accepts: vec![any_2xx; recipients],
-                ..none("garbage", Ok(status(200, "\u{0}<html a=\"1\">")))
-            },
-            14 => Self {
-                not_sent: true,
-                ..none("not sent", Err(TransportError::not_sent("refused")))
-            },
-            15 => none("maybe sent", Err(TransportError::maybe_sent("cut"))),
-            16 => {
-                let (head, ()) = status(if c % 2 == 0 { 200 } else { 503 }, ()).into_parts();
-                Self {
-                    accepts: vec![any_2xx && c % 2 == 0; recipients],
-                    ..none("body lost", Err(TransportError::body_lost(head, "cut")))
-                }
-            }
-            17 => Self {
-                not_sent: true,
-                ..none("421", Ok(status(421, "")))
-            },
-            18 => Self {
-                accepts: vec![any_2xx; recipients],
-                ..none("too few results", Ok(status(200, "{\"results\":[]}")))
-            },
-            _ if c % 4 == 0 => none("404", Ok(status(404, "<HTML>Not Found</HTML>"))),
-            _ if c % 4 == 1 => none("hopeless", Err(TransportError::not_sent("a certificate").hopeless())),
-            _ => Self {
-                not_sent: true,
-                holds: Some(Duration::from_secs(asked)),
-                ..none(
-                    "asked to pause",
-                    Err(TransportError::not_sent("calm").pause(Duration::from_secs(asked))),
-                )
-            },
-        }
-    }
-
-    /// A good reply; a bit of `pattern` that is not set fails its recipient in one of many ways.
-    fn results(pattern: u8, recipients: usize, wire: Wire) -> Self {
-        if wire == Wire::V1 {
-            return Self::v1(pattern);
-        }
-        let plaintext = wire == Wire::Plaintext;
-        let errors = ["Unavailable", "NotRegistered", "DeviceMessageRateExceeded", "DOH!"];
-        let (mut parts, mut accepts) = (Vec::new(), Vec::new());
-        for n in 0..recipients {
-            let accepted = pattern & (1 << (n % 8)) != 0;
-            let error = errors[(n + usize::from(pattern)) % errors.len()];
-            accepts.push(accepted);
-            parts.push(match (plaintext, accepted) {
-                (true, true) => "id=1:08\n".to_owned(),
-                (true, false) => format!("Error={error}\n"),
-                (false, true) => format!("{{\"message_id\":\"1:{n}\"}}"),
-                (false, false) => format!("{{\"error\":\"{error}\"}}"),
-            });
-        }
-        let body = if plaintext {
-            parts.concat()
-        } else {
-            format!("{{\"multicast_id\":{pattern},\"results\":[{}]}}", parts.join(","))
-        };
-        Self {
-            name: "results",
-            result: Ok(status(200, &body)),
-            accepts,
-            holds: None,
-            not_sent: false,
-            unauthorized: false,
-        }
-    }
-
-    /// The reply to the one recipient of a request over v1.
-    fn v1(pattern: u8) -> Self {
-        let errors = [
-            (503, "UNAVAILABLE"),
-            (404, "UNREGISTERED"),
-            (403, "SENDER_ID_MISMATCH"),
-            (500, "DOH!"),
-        ];
-        let accepted = pattern & 1 != 0;
-        let (code, error) = errors[usize::from(pattern >> 1) % errors.len()];
-        let kind = "type.googleapis.com/google.firebase.fcm.v1.FcmError";
-        let result = if accepted {
-            status(200, r#"{"name":"projects/demo-project/messages/0:1"}"#)
-        } else {
-            let body = format!(r#"{{"error":{{"details":[{{"@type":"{kind}","errorCode":"{error}"}}]}}}}"#);
-            status(code, &*body)
-        };
-        Self {
-            name: "a verdict",
-            result: Ok(result),
-            accepts: vec![accepted],
-            holds: None,
-            not_sent: false,
-            unauthorized: false,
-        }
-    }
-}
-
-/// A credential whose token is its number, and whose reply is `number lifetime`.
-struct MadeUp;
-
-struct MadeUpMint;
-
-impl Credential for MadeUp {
-    fn mint(&self, _: SystemTime) -> Result<Minting, CredentialError> {
-        Ok(Minting::exchange(MadeUpMint))
-    }
-}
-
-impl Exchange for MadeUpMint {
-    type Reply = Grant;
-
-    fn request(&self) -> Request<Vec<u8>> {
-        Request::post("https://accounts.example.org/token")
-            .body(Vec::new())
-            .expect("a request")
-    }
-
-    fn read(&self, head: &http::response::Parts, body: &[u8]) -> Result<Grant, Refusal> {
-        let text = std::str::from_utf8(body).unwrap_or_default();
-        match (head.status, text.split_once(' ')) {
-            (StatusCode::OK, Some((number, lifetime))) => {
-                let token = AccessToken::try_from(format!("minted-{number}")).expect("a token");
-                Ok(Grant::new(token, lifetime.parse().ok().map(Duration::from_secs)))
-            }
-            (status, _) => Err(Refusal::refused(
-                status,
-                if status.is_server_error() {
-                    Code::Unavailable
-                } else {
-                    Code::Unauthorized
-                },
-                gcm_proto::Scope::Project,
-            )),
-        }
-    }
-}
-
-fn token(of: usize, position: usize) -> Token {
+fn token(of: usize, position: u64) -> Token {
     Token::try_from(format!("d{of}-p{position}")).expect("a token")
 }
 
 fn check_failure(failure: &Failure) {
     if failure.attempts() == 0 {
-        assert_ne!(failure.sent(), Sent::Answered, "answered without an attempt: {failure}");
+        assert_ne!(
+            failure.sent(),
+            gcm_proto::Sent::Answered,
+            "answered without an attempt: {failure}"
+        );
     }
     assert!(!failure.to_string().chars().any(char::is_control));
+}
+
+/// Nobody is handed back before his time: ten minutes from his first try, or ten since anybody was accepted; or by then a
+/// delay that was asked for is not over.
+fn check_time(setting: Setting, driven: &Driven, position: u64, failure: &Failure, good_at: Duration) {
+    // Verdicts, endings, and those who want no duplicates have reasons of their own.
+    if !setting.mild || setting.careful || driven.ended || setting.expires > 0 {
+        return;
+    }
+    let Advice::Retry(delay) = failure.advice() else { return };
+    if failure.attempts() >= u32::from(setting.attempts) {
+        return;
+    }
+    let tried = driven.tried.get(&position).copied().unwrap_or(Duration::MAX);
+    let until = driven.now + delay.unwrap_or_default();
+    let over = tried.min(good_at).saturating_add(GIVE_UP).saturating_sub(SPREAD);
+    assert!(
+        until >= over,
+        "d{position} is handed back {:?} before his time: {failure}",
+        over - until
+    );
 }
 
 /// The positions of a request's recipients, read off its body by other means than the encoder's.
@@ -779,17 +801,4 @@ fn recipients(request: &Request<Vec<u8>>, of: usize, wire: Wire) -> Vec<u64> {
     }
     let ids = json["registration_ids"].as_array().expect("an array");
     ids.iter().map(|id| number(id.as_str().expect("text"))).collect()
-}
-
-fn status<B: Into<C>, C>(code: u16, body: B) -> Response<C> {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = StatusCode::from_u16(code).expect("a status");
-    response
-}
-
-fn with_retry_after(code: u16, value: &str) -> Response<String> {
-    let mut response = status(code, "");
-    let value = value.parse().expect("a header's value");
-    response.headers_mut().insert("retry-after", value);
-    response
 }

@@ -3,7 +3,7 @@
 //! A [`Scenario`] says how the service behaves, to whom a message goes, and what must come of it. [`run`] plays it without
 //! any I/O, with the real delays; an adapter plays the same one over sockets, scaled down, and both are compared with
 //! what was expected by [`assert_expected`]. [`Driver`] is the loop itself, for tests that need more than a table can say.
-//! And [`example`] finds the programs that tests run.
+//! And [`example`] finds the programs that tests run. [`sim`] plays whole campaigns against a simulated service.
 
 mod credential;
 mod driver;
@@ -12,9 +12,11 @@ pub mod laws;
 mod policy;
 mod program;
 pub mod proxies;
+pub mod removal;
 pub mod replies;
 mod scenario;
 mod script_server;
+pub mod sim;
 mod virtual_run;
 
 pub use credential::{PROJECT, account, introduce};

@@ -50,9 +50,9 @@ enum Twice {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Budget {
-    start: f64,
-    earn: f64,
     most: f64,
+    earn: f64,
+    per_second: f64,
 }
 
 impl Policy {
@@ -86,7 +86,7 @@ impl Policy {
             None => policy.duplicates,
         };
         if let Some(budget) = self.budget {
-            policy.budget.start = budget.start;
+            policy.budget.per_second = budget.per_second;
             policy.budget.earn = budget.earn;
             policy.budget.most = budget.most;
         }

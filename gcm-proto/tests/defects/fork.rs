@@ -194,15 +194,15 @@ fn seed_c1_17_one_result_for_two_tokens_is_an_error() {
     let refusal = refusal(multicast(&["A", "B"]).read_response(ok(body)));
     assert!(is_unreadable(&refusal));
     assert_eq!(refusal.to_failure(SystemTime::UNIX_EPOCH).sent(), Sent::MaybeSent);
-    assert_eq!(refusal.advice(), Advice::Keep);
+    assert_eq!(refusal.advice(), Advice::Retry(None));
 }
 
 #[test]
 fn seed_c1_18_html_in_place_of_json_is_a_typed_error_with_status_and_body() {
-    let refusal = refusal(multicast(&["A"]).read_response(ok("<html>")));
+    let refusal = refusal(multicast(&["A"]).read_response(ok("<html>Log in")));
     assert!(is_unreadable(&refusal));
     assert_eq!(refusal.status(), 200);
-    assert_eq!(refusal.excerpt(), "<html>");
+    assert_eq!(refusal.excerpt(), "Log in");
 }
 
 #[test]

@@ -188,10 +188,9 @@ fn fault_g6_when_the_one_that_mints_goes_away_another_mints_at_once() {
 }
 
 #[test]
-fn fault_g8_a_token_endpoint_that_answers_nonsense_ends_the_delivery_with_a_failure() {
+fn fault_g8_a_token_endpoint_that_is_final_ends_the_delivery_with_a_failure() {
     for (answer, cause) in [
-        (reply(200, &[], "<html></html>"), Code::Unreadable),
-        (reply(200, &[], ""), Code::Unreadable),
+        (reply(400, &[], r#"{"error":"invalid_grant"}"#), Code::Unauthorized),
         (reply(429, &[("retry-after", "7200")], ""), Code::QuotaExceeded),
     ] {
         let mut answer = Some(answer);

@@ -9,7 +9,7 @@ fn every_documented_field_is_accepted() {
         "dry_run":false,"data":{"score":"4x8","n":3},"direct_boot_ok":true,"fcm_options":{"analytics_label":"x"},
         "notification":{"title":"t","body":"b","subtitle":"s","icon":"i","android_channel_id":"c","sound":"default",
         "badge":"0","tag":"t","color":"#aaBB00","click_action":"a","body_loc_key":"k","body_loc_args":["a","b"],
-        "title_loc_key":"k","title_loc_args":[],"image":"u"}}"##;
+        "title_loc_key":"k","title_loc_args":[],"image":"https://u"}}"##;
     let mut emulator = lenient();
     assert_eq!(reply(&mut emulator, body)["success"], 1);
     assert_eq!(emulator.log()[0].json().unwrap()["notification"]["badge"], "0");

@@ -399,3 +399,28 @@ fn a_wrong_notification_is_refused() {
         refused(&format!(r#"{{"to":"4","notification":{notification}}}"#), sentence);
     }
 }
+
+/// What Google's tables of the legacy wire and of FCM v1 rule out, and another program may send.
+#[test]
+fn trial_v14_what_no_device_can_show_is_refused() {
+    for notification in [
+        r#"{"title_loc_args":["a"]}"#,
+        r#"{"body_loc_args":["a"],"title_loc_key":"k"}"#,
+        r#"{"body_loc_args":["a"],"body_loc_key":""}"#,
+        r#"{"image":"ball.png"}"#,
+        r#"{"badge":"99999999999999999999"}"#,
+    ] {
+        let body = format!(r#"{{"to":"4","notification":{notification}}}"#);
+        let response = send(&mut lenient(), &json_post(&body));
+        assert_eq!(response.status(), 400, "{notification}");
+    }
+    for field in [
+        r#""collapse_key":"""#,
+        r#""restricted_package_name":"""#,
+        r#""raw_data":"A""#,
+        r#""fcm_options":{"analytics_label":"a b"}"#,
+    ] {
+        let response = send(&mut lenient(), &json_post(&format!(r#"{{"to":"4",{field}}}"#)));
+        assert_eq!(response.status(), 400, "{field}");
+    }
+}

@@ -13,7 +13,7 @@ fn a_bad_script_is_told_with_line_and_column() {
     assert_eq!(
         error.to_string(),
         "line 3, column 16: unknown behaviour \"ac…\", expected one of \"accept\", \"unregistered\", \"invalid\", \
-         \"unavailable\" or an object"
+         \"unavailable\", \"refuses_payload\" or an object"
     );
     let error = bad("{\r\n\"keys\": 1}");
     assert_eq!(error.line(), 2);

@@ -39,9 +39,9 @@ fn every_documented_field_is_accepted() {
         "webpush": {"headers": {"h1": "v1", "TTL": "60"}, "data": {"k": "v"}, "notification": {"requireInteraction": true,
             "vibrate": [100, 200], "actions": [{"action": "a1", "title": "t", "icon": null}], "k": {"any": 1.5}},
             "fcm_options": {"link": "https://link.com", "analytics_label": "a"}},
-        "apns": {"headers": {"apns-priority": "5"}, "payload": {"aps": {"alert": {"title-loc-args": ["a"]}, "badge": 0,
+        "apns": {"headers": {"apns-priority": "5"}, "payload": {"aps": {"alert": {"title-loc-key": "k", "title-loc-args": ["a"]}, "badge": 0,
             "sound": {"critical": 1, "name": "n", "volume": 0.7}, "content-available": 1}, "k": true},
-            "fcm_options": {"analytics_label": "a", "image": "i"}, "live_activity_token": "l"}});
+            "fcm_options": {"analytics_label": "a", "image": "https://i"}, "live_activity_token": "l"}});
     assert_eq!(
         push(&mut lenient(), &json!({"message": message, "validate_only": false})).0,
         200

@@ -35,7 +35,7 @@ fn is_unknown(item: &str) {
     );
     assert_eq!(
         (failure.advice(), failure.is_retriable()),
-        (Advice::Keep, false),
+        (Advice::Retry(None), true),
         "{item}"
     );
 }
@@ -101,15 +101,13 @@ fn fault_c12_a_result_without_fields_is_unknown() {
 fn fault_c13_a_result_with_both_id_and_error_is_unknown() {
     is_unknown(r#"{"message_id":"1","error":"NotRegistered"}"#);
     is_unknown(r#"{"error":"Unavailable","message_id":1}"#);
-    is_unknown(r#"{"error":"NotRegistered","registration_id":"new"}"#);
+    is_unknown(r#"{"error":"NotRegistered","message_id":"1","registration_id":"new"}"#);
 }
 
 #[test]
 fn fault_c14_a_canonical_id_without_a_message_id_replaces_nothing() {
     is_unknown(r#"{"registration_id":"new"}"#);
     is_unknown(r#"{"message_id":null,"registration_id":"new"}"#);
-    is_unknown(r#"{"message_id":"1","registration_id":{"new":1}}"#);
-    is_unknown(r#"{"message_id":"1","registration_id":"new\nline"}"#);
 }
 
 #[test]

@@ -57,14 +57,17 @@ fn fault_f3_a_hostile_token_stays_inside_its_field() {
         assert!(Fid::try_from(text).is_err(), "{text:?}");
         assert!(GroupKey::try_from(text).is_err(), "{text:?}");
     }
+    for text in [r#""],"to":"all"#, r#"a","data":{"x":"y"}}"#, "é\u{2028}\u{202e}☃"] {
+        assert!(Token::try_from(text).is_err(), "{text:?}");
+    }
     let long = "x".repeat(1 << 20);
     for text in [
-        r#""],"to":"all"#,
-        r#"a","data":{"x":"y"}}"#,
         r"back\slash\",
+        r"],to:all\",
+        "{data:{x:y}}",
         "a&registration_id=b",
         "a=b%26c",
-        "é\u{2028}\u{202e}☃",
+        "é☃",
         &long,
     ] {
         let single = json::Single::new(&route(), &message(), token(text)).unwrap();
@@ -180,6 +183,53 @@ fn fault_f6_plain_http_goes_to_this_machine_only() {
         "https://a b/",
     ] {
         assert_eq!(url.parse::<Endpoint>(), Err(EndpointError::NotAUrl), "{url}");
+    }
+}
+
+/// RFC 3986 section 3.2.3 allows any digits as a port; there are 65,535 (RFC 9293, 3.1). What reads the port as a `u16` takes
+/// the scheme's own for those that are none, and the key goes there.
+#[test]
+fn trial_v18_a_port_that_is_none_is_refused() {
+    for port in [
+        "0",
+        "00",
+        "65536",
+        "99999",
+        "99999999999999999999",
+        "",
+        "+80",
+        "-1",
+        "80a",
+        "8 0",
+        "0x50",
+        "８０",
+    ] {
+        for host in [
+            "http://127.0.0.1",
+            "https://push.example.org",
+            "http://[::1]",
+            "http://localhost",
+        ] {
+            let url = format!("{host}:{port}/gcm/send");
+            let (checked, insecure) = (url.parse::<Endpoint>(), Endpoint::insecure(&url));
+            // What is no number at all is no URL to some readers of URLs.
+            let is_refused = |endpoint| matches!(endpoint, Err(EndpointError::Port | EndpointError::NotAUrl));
+            assert!(is_refused(checked.clone()), "{url}: {checked:?}");
+            assert!(is_refused(insecure), "{url}");
+            if !port.is_empty() && port.bytes().all(|c| c.is_ascii_digit()) {
+                assert_eq!(checked, Err(EndpointError::Port), "{url}");
+            }
+        }
+    }
+    for url in [
+        "http://127.0.0.1:1/",
+        "http://127.0.0.1:65535/gcm/send",
+        "https://push.example.org:443/gcm/send",
+        "https://push.example.org:08443/gcm/send",
+        "https://[2001:db8::1]:8443/gcm/send",
+        "https://[2001:db8::1]/gcm/send",
+    ] {
+        assert!(url.parse::<Endpoint>().is_ok(), "{url}");
     }
 }
 

@@ -19,7 +19,6 @@ fn fault_a1_a_400_in_any_form_is_about_the_message_and_blames_no_token() {
         r#"{"unknown":1}"#,
         r#"{"multicast_id":7,"results":[{"error":"NotRegistered"},{"error":"NotRegistered"}]}"#,
         "",
-        "\u{0}",
     ] {
         for refusal in refused_by_all(&reply(400, &[], body)) {
             assert_eq!(refusal.scope(), Scope::Message, "{body}");
@@ -167,7 +166,7 @@ fn fault_a19_an_empty_200_is_unreadable_except_to_a_group() {
             assert!(is_unreadable(&refusal), "{kind}");
             assert_eq!(
                 (sent(&refusal), refusal.is_retriable()),
-                (Sent::MaybeSent, false),
+                (Sent::MaybeSent, true),
                 "{kind}"
             );
         }
@@ -210,13 +209,25 @@ fn fault_a22_every_3xx_is_about_the_endpoint() {
 }
 
 #[test]
-fn fault_a23_a_status_that_is_none_of_this_protocol_is_unreadable_and_final() {
-    for status in [100, 103, 108, 199, 402, 406, 407, 409, 412, 418, 451, 600, 999] {
-        for body in ["id=1:08\n", r#"{"results":[{"message_id":"1"},{"message_id":"2"}]}"#] {
+fn fault_a23_a_status_that_is_none_of_this_protocol_accepts_nobody() {
+    for body in ["id=1:08\n", r#"{"results":[{"message_id":"1"},{"message_id":"2"}]}"#] {
+        for status in [100, 103, 108, 199, 600, 999] {
             for refusal in refused_by_all(&reply(status, &[], body)) {
                 assert!(is_unreadable(&refusal), "{status}");
-                assert!(!refusal.is_retriable(), "{status}");
             }
+        }
+        // RFC 9110 section 15.5: the request is at fault, and will be the next time.
+        for status in [402, 406, 409, 412, 418, 451] {
+            for refusal in refused_by_all(&reply(status, &[], body)) {
+                assert_eq!(
+                    (refusal.scope(), refusal.advice()),
+                    (Scope::Message, Advice::FixRequest),
+                    "{status}"
+                );
+            }
+        }
+        for refusal in refused_by_all(&reply(407, &[], body)) {
+            assert_eq!((refusal.code(), refusal.scope()), (&Code::Unreachable, Scope::Project));
         }
     }
 }

@@ -229,7 +229,7 @@ fn aps(options: &Value) -> Built<Aps> {
         Ok(match name {
             "alert" if value.is_string() => part.alert(text(value)?),
             "alert" => part.alert(alert(value)?),
-            "badge" => part.badge(number(value)?),
+            "badge" => part.badge(value.as_u64().ok_or_else(|| no_such("a u64"))?),
             "sound" if value.is_object() => part.sound(sound(value)?),
             "sound" => part.sound(text(value)?),
             "content_available" => part.content_available(flag(value)?),

@@ -2,7 +2,9 @@
 
 use crate::FILE;
 use crate::signed::{form, request};
-use gcm_proto::{AuthorizedUser, Endpoint, KeyFileError, ServiceAccount};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use gcm_proto::{AuthorizedUser, Endpoint, Exchange, KeyFileError, Refusal, Secret, ServiceAccount, oauth};
 use serde_json::{Value, json};
 use std::error::Error;
 
@@ -77,17 +79,17 @@ fn a_file_that_cannot_be_used_is_named() {
     let locked = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
     let locked_old = PKCS1.replacen("KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\n\n", 1);
     for (key, expected) in [
-        (half, KeyFileError::DamagedKey),
+        (half, KeyFileError::CutKey),
         (key.replace("MII", "MI!"), KeyFileError::DamagedKey),
-        (key.replace("MII", "MIJ"), KeyFileError::DamagedKey),
-        (certificate, KeyFileError::NoRsaKey),
+        (key.replace("MII", "MIJ"), KeyFileError::CutKey),
+        (certificate, KeyFileError::PublicKey),
         (format!("{CERTIFICATE}{elliptic}"), KeyFileError::NoRsaKey),
         (elliptic, KeyFileError::NoRsaKey),
         (format!("{CERTIFICATE}{locked}"), KeyFileError::LockedKey),
         (locked, KeyFileError::LockedKey),
         (locked_old, KeyFileError::LockedKey),
         ("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC".to_owned(), KeyFileError::NoPem),
-        ("-----BEGIN PRIVATE KEY-----".to_owned(), KeyFileError::NoPem),
+        ("-----BEGIN PRIVATE KEY-----".to_owned(), KeyFileError::CutKey),
         (" ".to_owned(), KeyFileError::Missing { field: "private_key" }),
     ] {
         assert_eq!(refused(with("private_key", key.clone().into())), expected, "{key}");
@@ -115,12 +117,279 @@ fn a_file_that_cannot_be_used_is_named() {
     ));
 }
 
+/// How key files arrive: out of variables, secret stores, templates of deployments, other shells and other editors.
+#[test]
+fn trial_v16_what_copying_does_to_a_whole_file_is_repaired() {
+    let compact: Value = serde_json::from_str(FILE).unwrap();
+    let compact = compact.to_string();
+    let quoted = serde_json::to_string(FILE).unwrap();
+    let utf_16 = |unit: fn(u16) -> [u8; 2]| FILE.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+    let wrapped = STANDARD
+        .encode(FILE)
+        .as_bytes()
+        .chunks(76)
+        .map(|line| format!("{}\n", std::str::from_utf8(line).unwrap()))
+        .collect::<String>();
+    for file in [
+        // A key with raw line ends in the JSON, and with those of Windows.
+        FILE.replace("\\n", "\n"),
+        FILE.replace("\\n", "\r\n"),
+        FILE.replace("\\n", "\\\n"),
+        // Base64: in one line, in lines, for URLs, twice, with the byte order mark of what was encoded.
+        STANDARD.encode(FILE),
+        wrapped,
+        URL_SAFE_NO_PAD.encode(FILE),
+        STANDARD.encode(STANDARD.encode(FILE)),
+        STANDARD.encode(format!("\u{feff}{FILE}")),
+        // Quoted: as a text of JSON, twice, by a shell, with backslashes before the quotes alone.
+        quoted.clone(),
+        serde_json::to_string(&quoted).unwrap(),
+        format!("'{compact}'"),
+        format!("\"{compact}\""),
+        compact.replace('\\', "\\\\").replace('"', "\\\""),
+        STANDARD.encode(&quoted),
+        format!("\"{}\"", STANDARD.encode(FILE)),
+        format!("\n \t{FILE}\n\n"),
+    ] {
+        assert_signs(file);
+    }
+    assert_signs([&[0xff, 0xfe][..], &utf_16(u16::to_le_bytes)].concat());
+    assert_signs([&[0xfe, 0xff][..], &utf_16(u16::to_be_bytes)].concat());
+    // Without the line that ends the key, or with half of it: the key itself says how long it is.
+    let key = pem();
+    let body = key.split("-----END").next().unwrap();
+    for key in [
+        body.to_owned(),
+        body.trim().to_owned(),
+        format!("{body}-----"),
+        format!("{body}-----END"),
+        body.replace('\n', "\\n"),
+    ] {
+        assert_signs(with("private_key", key.into()));
+    }
+    // The address that old files have; today's is asked, and named in the assertion.
+    for url in [
+        "https://oauth2.googleapis.com/token",
+        "https://accounts.google.com/o/oauth2/token",
+        "https://www.googleapis.com/oauth2/v3/token",
+        "https://www.googleapis.com/oauth2/v4/token",
+        "https://oauth2.googleapis.com:443/token",
+        "HTTPS://OAUTH2.googleapis.com/token",
+    ] {
+        let account = ServiceAccount::from_json(with("token_uri", url.into())).unwrap();
+        assert_eq!(request(&account).uri(), "https://oauth2.googleapis.com/token");
+        assert_signs(with("token_uri", url.into()));
+    }
+}
+
+#[test]
+fn trial_v16_what_cannot_be_used_is_named_with_its_way_out() {
+    let key = pem();
+    let other = |found: &str, way_out: &str| (format!("this is {found}"), way_out.to_owned());
+    let said = |sentence: &str, way_out: &str| (sentence.to_owned(), way_out.to_owned());
+    let google_services =
+        r#"{"project_info": {"project_number": "1", "project_id": "p"}, "client": [], "configuration_version": "1"}"#;
+    let path = said("this is the path of a key file", "read the file");
+    for (file, (sentence, way_out)) in [
+        (String::new(), said("the key file is empty", "was it read")),
+        (" \n".to_owned(), said("the key file is empty", "is its variable set")),
+        ("/etc/keys/service-account.json".to_owned(), path.clone()),
+        ("service-account.json\n".to_owned(), path.clone()),
+        ("./keys/sa.json".to_owned(), path.clone()),
+        ("'C:\\keys\\sa.json'".to_owned(), path.clone()),
+        ("\"/run/secrets/fcm\"".to_owned(), path.clone()),
+        ("gs://bucket/sa.json".to_owned(), path.clone()),
+        ("~/.config/gcloud/application_default_credentials.json".to_owned(), path),
+        (
+            google_services.to_owned(),
+            other("the google-services.json of an Android app", "Service accounts"),
+        ),
+        (
+            STANDARD.encode(google_services),
+            other("the google-services.json of an Android app", "make one"),
+        ),
+        (
+            "<?xml version=\"1.0\"?><plist/>".to_owned(),
+            other("the GoogleService-Info.plist of an iOS app", "make one"),
+        ),
+        (
+            "<!doctype html><title>Sign in</title>".to_owned(),
+            other("a web page", "make one"),
+        ),
+        (
+            r#"{"installed": {"client_id": "x"}}"#.to_owned(),
+            other("the client secret of a desktop program", "make one"),
+        ),
+        (
+            r#"{"web": {"client_id": "x"}}"#.to_owned(),
+            other("the client secret of a web server", "make one"),
+        ),
+        (
+            r#"{"apiKey": "AIza", "projectId": "p"}"#.to_owned(),
+            other("the configuration of a web app", "make one"),
+        ),
+        (key.clone(), said("this is a private key alone", "the whole JSON file")),
+        (
+            FILE[..FILE.len() / 2].to_owned(),
+            said("the key file is cut off", "copy it whole"),
+        ),
+        (
+            with("private_key", include_str!("keys/rsa1024.pem").into()),
+            said("private_key has less than 2048 bits", "make a new key"),
+        ),
+        (
+            with("private_key", include_str!("keys/p256.pem").into()),
+            said("private_key is not an RSA private key", "download a new file"),
+        ),
+        (
+            with("private_key", include_str!("keys/p256_sec1.pem").into()),
+            said("private_key is not an RSA private key", "download a new file"),
+        ),
+        (
+            with("private_key", include_str!("keys/ed25519.pem").into()),
+            said("private_key is not an RSA private key", "download a new file"),
+        ),
+        (
+            with("private_key", key[..900].into()),
+            said("private_key is cut off", "copy it whole"),
+        ),
+        (
+            with(
+                "private_key",
+                format!("{}\n-----END PRIVATE KEY-----\n", &key[..900]).into(),
+            ),
+            said("private_key is cut off", "copy it whole"),
+        ),
+        (
+            with("private_key", "/etc/keys/key.pem".into()),
+            said("private_key is the path of a file", "put the key itself there"),
+        ),
+        (
+            with("private_key", CERTIFICATE.into()),
+            said("private_key is a certificate", "in the file that was downloaded"),
+        ),
+        (
+            with("token_uri", "https://accounts.google.com/o/oauth2/auth".into()),
+            said("token_uri is none of Google's", "from_json_at"),
+        ),
+        (
+            r#"{"type": "external_account"}"#.to_owned(),
+            said(
+                "this is a file for an external account",
+                "and not for a service account",
+            ),
+        ),
+    ] {
+        let error = refused(&file).to_string();
+        assert!(
+            error.starts_with(&sentence) && error.contains(&way_out),
+            "{file}: {error}"
+        );
+        assert!(!error.contains('\n'), "{error}");
+    }
+    // PKCS #12 begins so (RFC 7292 section 4): a sequence, and version 3 in it.
+    let error = refused(b"\x30\x82\x04\x0c\x02\x01\x03\x30\x82");
+    assert_eq!(error, KeyFileError::Pkcs12);
+}
+
+/// A file is data: whoever made it must not choose whom this program asks, and what it then shows.
+#[test]
+fn trial_v17_a_files_own_token_endpoint_is_googles() {
+    for url in [
+        "http://127.0.0.1:8080/token",
+        "http://localhost/token",
+        "https://[::1]/token",
+        "https://storage.googleapis.com/bucket/token",
+        "https://oauth2.googleapis.com:8443/token",
+        "https://oauth2.googleapis.com/token/",
+        "https://oauth2.googleapis.com/token?x=1",
+        "https://oauth2.googleapis.com/revoke",
+        "https://oauth2.googleapis.com./token",
+        "https://a.oauth2.googleapis.com/token",
+        "https://run.googleapis.com/token",
+        "https://accounts.google.com/token",
+        "https://www.googleapis.com/oauth2/v4/token/..",
+        "https://metadata.google.internal/token",
+    ] {
+        assert_eq!(
+            refused(with("token_uri", url.into())),
+            KeyFileError::ForeignTokenUri,
+            "{url}"
+        );
+        let user = format!(r#"{{"client_id": "a", "client_secret": "b", "refresh_token": "c", "token_uri": "{url}"}}"#);
+        assert_eq!(
+            AuthorizedUser::from_json(&user).unwrap_err(),
+            KeyFileError::ForeignTokenUri,
+            "{url}"
+        );
+        // Named by the program, it may be any.
+        let endpoint: Endpoint = url.parse().unwrap();
+        assert!(AuthorizedUser::from_json_at(&user, endpoint.clone()).is_ok());
+        let account = ServiceAccount::from_json_at(with("token_uri", url.into()), endpoint.clone()).unwrap();
+        assert_eq!(account.token_endpoint(), &endpoint);
+    }
+}
+
+/// What else stands in the answer may be anything that such a server can reach.
+#[test]
+fn trial_v17_of_an_answer_only_the_error_is_shown() {
+    let secret = "root:x:0:0:internal-page";
+    for ask in [
+        oauth::Mint::assertion(
+            "https://tokens.example.org/token".parse().unwrap(),
+            Secret::new("a.b.c"),
+        ),
+        oauth::Mint::metadata("http://127.0.0.1/token".parse().unwrap()),
+    ] {
+        for status in [200, 302, 400, 401, 403, 404, 418, 429, 500, 503] {
+            for body in [
+                secret.to_owned(),
+                format!("<title>{secret}</title>"),
+                json!({"message": secret}).to_string(),
+                json!({"error": {"message": secret}}).to_string(),
+                json!({"error": "invalid_grant", "more": secret}).to_string(),
+                json!({"error_description": secret}).to_string(),
+                json!([{"error": secret}]).to_string(),
+                format!("\u{feff}{secret}"),
+            ] {
+                let response = http::Response::builder().status(status).body(body.clone()).unwrap();
+                let refusal: Refusal = ask.read_response(response).unwrap_err();
+                let failure = refusal.to_failure(std::time::SystemTime::UNIX_EPOCH);
+                let shown = format!("{refusal} {refusal:?} {failure} {failure:?}");
+                assert!(!shown.contains("root:x"), "{status} {body}: {shown}");
+            }
+        }
+        let body = json!({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}).to_string();
+        let response = http::Response::builder().status(400).body(body).unwrap();
+        let shown = ask.read_response(response).unwrap_err().to_string();
+        assert!(shown.contains("invalid_grant: Invalid JWT Signature"), "{shown}");
+    }
+}
+
+/// GKE's metadata server answers so for the first seconds of a pod.
+#[test]
+fn trial_v21_a_machine_that_starts_has_no_account_yet() {
+    let mint = oauth::Mint::metadata("http://127.0.0.1/token".parse().unwrap());
+    for body in ["", "<html>404</html>", "Not Found", r#"{"error": "not_found"}"#] {
+        let response = http::Response::builder().status(404).body(body).unwrap();
+        let refusal = mint.read_response(response).unwrap_err();
+        assert!(refusal.is_retriable(), "{refusal}");
+        assert!(refusal.hint().contains("workload identity") && refusal.hint().contains("service account"));
+    }
+    // At any other endpoint it is an address where there is none.
+    let elsewhere = oauth::Mint::assertion("https://tokens.example.org/".parse().unwrap(), Secret::new("a.b.c"));
+    let response = http::Response::builder().status(404).body("").unwrap();
+    assert!(!elsewhere.read_response(response).unwrap_err().is_retriable());
+}
+
 #[test]
 fn fault_f7_an_assertion_goes_to_google_or_to_whom_the_caller_names() {
     for url in [
         "https://evil.example.org/token",
         "https://oauth2.googleapis.com.evil.example.org/token",
         "https://evilgoogleapis.com/token",
+        "http://127.0.0.1:9/token",
+        "http://localhost:9/token",
     ] {
         assert_eq!(
             refused(with("token_uri", url.into())),
@@ -136,17 +405,11 @@ fn fault_f7_an_assertion_goes_to_google_or_to_whom_the_caller_names() {
         let error = refused(with("token_uri", url.into()));
         assert!(matches!(error, KeyFileError::TokenUri(_)), "{url}: {error:?}");
     }
-    for url in [
-        "https://oauth2.googleapis.com/token",
-        "http://127.0.0.1:9/token",
-        "http://localhost:9/token",
-    ] {
-        let account = ServiceAccount::from_json(with("token_uri", url.into())).unwrap();
-        assert_eq!(request(&account).uri(), url);
+    for url in ["https://tokens.example.org/token", "http://127.0.0.1:9/token"] {
+        let file = with("token_uri", "https://evil.example.org/".into());
+        let named = ServiceAccount::from_json_at(file, url.parse().unwrap()).unwrap();
+        assert_eq!(request(&named).uri(), url);
     }
-    let endpoint: Endpoint = "https://tokens.example.org/token".parse().unwrap();
-    let named = ServiceAccount::from_json_at(with("token_uri", "https://evil.example.org/".into()), endpoint).unwrap();
-    assert_eq!(request(&named).uri(), "https://tokens.example.org/token");
 }
 
 #[test]
@@ -200,7 +463,12 @@ fn no_login_is_too_strange_to_be_refused() {
     assert!(AuthorizedUser::from_json(file).is_ok());
     for end in 0..file.len() {
         let error = AuthorizedUser::from_json(&file.as_bytes()[..end]).unwrap_err();
-        assert!(matches!(error, KeyFileError::NotJson { .. }), "{end}: {error:?}");
+        let expected = if end == 0 {
+            KeyFileError::Empty
+        } else {
+            KeyFileError::Cut
+        };
+        assert_eq!(error, expected, "{end}");
     }
     for at in 0..file.len() {
         for change in [0, b'"', b'\\', 0xff] {

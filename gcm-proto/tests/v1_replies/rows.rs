@@ -3,7 +3,7 @@
 
 use crate::ask;
 use crate::common::{advice_name, reply, scope_name};
-use gcm_proto::{Advice, Refusal, RetryPolicy};
+use gcm_proto::{Refusal, RetryPolicy};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::fmt::Debug;
@@ -101,7 +101,7 @@ impl Row {
             (Expect::Accepted(expected), Ok(receipt)) => same("the id", receipt.accepted.id(), expected.id.as_deref()),
             (Expect::Refused(expected), Err(refusal @ Refusal::Refused(_))) => expected.is(&refusal),
             (Expect::Unreadable {}, Err(refusal @ Refusal::Unreadable(_))) => {
-                same("the advice", refusal.advice(), Advice::Keep)
+                same("the advice", refusal.is_retriable(), true)
             }
             (_, said) => Err(format!("read as {said:?}")),
         }

@@ -2,7 +2,7 @@
 
 use super::gateway;
 use crate::common::token;
-use gcm_proto::{Apns, Delivery, Message, Now, Step};
+use gcm_proto::{Apns, Delivery, Message, Notification, Now, Step};
 use http::{Request, Response};
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
@@ -22,7 +22,7 @@ fn start() -> Now {
 
 fn lasting(time: Duration) -> Message {
     Message::builder()
-        .data("score", "4x8")
+        .notification(Notification::new().title("4x8"))
         .time_to_live(time)
         .build()
         .unwrap()

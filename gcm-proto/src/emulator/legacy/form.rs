@@ -36,21 +36,23 @@ pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
         },
         dry_run: false,
         package: None,
+        payload: 0,
         fault: None,
     };
-    let mut payload = 0_usize;
     let (mut has_collapse_key, mut has_time_to_live) = (false, false);
     for (name, value) in pairs {
         if let Some(key) = name.strip_prefix("data.") {
             if is_reserved(key) {
                 order.fault = order.fault.or(Some("InvalidDataKey"));
             }
-            payload = payload.saturating_add(key.len()).saturating_add(value.len());
+            order.payload = order.payload.saturating_add(key.len()).saturating_add(value.len());
             continue;
         }
         match name.as_str() {
             // `delay_while_idle` takes `1` and `true` for true and everything else for false.
             "registration_id" | "delay_while_idle" => {}
+            // An empty text is as good as none to the service; whoever sends it means something else.
+            "collapse_key" | "restricted_package_name" if value.is_empty() => return Err(invalid_parameters()),
             "collapse_key" => has_collapse_key = true,
             "time_to_live" => {
                 has_time_to_live = true;
@@ -67,7 +69,7 @@ pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
             _ => return Err(invalid_parameters()),
         }
     }
-    if payload > rules.max_payload {
+    if order.payload > rules.max_payload {
         order.fault = order.fault.or(Some("MessageTooBig"));
     }
     if rules.ttl_needs_collapse_key && has_time_to_live && !has_collapse_key {

@@ -1,11 +1,12 @@
 //! Reads the legacy JSON request, and refuses one in the words of the service.
 
-use crate::emulator::devices::is_garbage;
 use crate::emulator::door::Refusal;
 use crate::emulator::json::{self, Members, Value};
 use crate::emulator::log::Addressee;
 use crate::emulator::script::Rules;
+use crate::emulator::token::is_garbage;
 use crate::emulator::topic::{self, is_topic_name};
+use crate::emulator::url::is_picture;
 
 use super::{Form, MAX_TIME_TO_LIVE, Order, is_reserved, sentence};
 
@@ -42,10 +43,10 @@ impl Request {
             "to" => self.to = Some(text(name, value)?),
             "condition" => self.condition = Some(text(name, value)?),
             "notification_key" => self.notification_key = Some(text(name, value)?),
-            "restricted_package_name" => self.package = Some(text(name, value)?),
+            "restricted_package_name" => self.package = Some(filled(name, value)?),
             "dry_run" => self.dry_run = boolean(name, &value)?,
             "collapse_key" => {
-                text(name, value)?;
+                filled(name, value)?;
                 self.has_collapse_key = true;
             }
             "time_to_live" => {
@@ -65,11 +66,12 @@ impl Request {
                 boolean(name, &value)?;
             }
             "raw_data" => {
-                text(name, value)?;
+                let data = text(name, value)?;
+                if !is_base64(&data) {
+                    return Err(invalid(name, &data, "must be standard base64"));
+                }
             }
-            "fcm_options" => {
-                members(name, value)?;
-            }
+            "fcm_options" => options(rules, members(name, value)?)?,
             _ if rules.allow_unknown_fields => {}
             _ => return Err(sentence(format!("Unknown field \"{name}\"\n"))),
         }
@@ -119,6 +121,7 @@ impl Request {
             to,
             dry_run: self.dry_run,
             package: self.package,
+            payload: self.payload,
             fault,
         })
     }
@@ -172,6 +175,35 @@ fn text(name: &str, value: Value) -> Result<String, Refusal> {
     }
 }
 
+/// A text that says something. An empty one is as good as none to the service; whoever sends it means something else.
+fn filled(name: &str, value: Value) -> Result<String, Refusal> {
+    let text = text(name, value)?;
+    if text.is_empty() {
+        return Err(invalid(name, &text, "must not be empty"));
+    }
+    Ok(text)
+}
+
+/// The label of FCM's later years (REST reference of `projects.messages`, `FcmOptions`).
+fn options(rules: &Rules, members: Members) -> Result<(), Refusal> {
+    for (name, value) in members {
+        if name != "analytics_label" {
+            if rules.allow_unknown_fields {
+                continue;
+            }
+            return Err(sentence(format!("Unknown field \"{name}\"\n")));
+        }
+        let label = text(&name, value)?;
+        let is_plain = label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte));
+        if !is_plain || label.is_empty() || label.len() > 50 {
+            return Err(invalid(&name, &label, "must match [a-zA-Z0-9-_.~%]{1,50}"));
+        }
+    }
+    Ok(())
+}
+
 fn boolean(name: &str, value: &Value) -> Result<bool, Refusal> {
     match value {
         Value::Bool(value) => Ok(*value),
@@ -221,6 +253,11 @@ fn data(members: Members) -> Result<usize, Refusal> {
 
 /// Checks the notification and measures it.
 fn notification(rules: &Rules, members: Members) -> Result<usize, Refusal> {
+    let filled = |name: &str| members.iter().any(|(key, value)| key == name && is_filled(value));
+    let lone = ["body", "title"]
+        .map(|kind| (format!("{kind}_loc_args"), format!("{kind}_loc_key")))
+        .into_iter()
+        .find(|(arguments, key)| filled(arguments) && !filled(key));
     let mut size = 0_usize;
     for (key, value) in members {
         let length = match (key.as_str(), value) {
@@ -238,13 +275,15 @@ fn notification(rules: &Rules, members: Members) -> Result<usize, Refusal> {
             ("body_loc_args" | "title_loc_args", _) => {
                 return Err(parameter(&key, "a JSON array of strings"));
             }
-            ("badge", Value::String(text)) if is_decimal(&text) => text.len(),
+            ("badge", Value::String(text)) if is_decimal(&text) && text.parse::<u64>().is_ok() => text.len(),
             ("badge", _) => return Err(parameter(&key, "a JSON string holding a decimal number")),
             ("color", Value::String(text)) if is_color(&text) => text.len(),
             ("color", _) => return Err(parameter(&key, "a JSON string of the form #rrggbb")),
+            ("image", Value::String(url)) if is_picture(&url) => url.len(),
+            ("image", _) => return Err(parameter(&key, "a JSON string holding a whole URL")),
             (
                 "title" | "body" | "subtitle" | "icon" | "android_channel_id" | "sound" | "tag" | "click_action"
-                | "body_loc_key" | "title_loc_key" | "image",
+                | "body_loc_key" | "title_loc_key",
                 value,
             ) => match value {
                 Value::String(text) => text.len(),
@@ -259,6 +298,9 @@ fn notification(rules: &Rules, members: Members) -> Result<usize, Refusal> {
         };
         size = size.saturating_add(key.len()).saturating_add(length);
     }
+    if let Some((arguments, key)) = lone {
+        return Err(parameter(&arguments, &format!("given with \"{key}\"")));
+    }
     Ok(size)
 }
 
@@ -269,6 +311,21 @@ fn is_decimal(text: &str) -> bool {
 fn is_color(text: &str) -> bool {
     let digits = text.strip_prefix('#').unwrap_or_default();
     digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_filled(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.is_empty(),
+        Value::Array(values) => !values.is_empty(),
+        _ => false,
+    }
+}
+
+/// Of the standard alphabet, padded (RFC 4648, section 4).
+fn is_base64(text: &str) -> bool {
+    let digits = text.trim_end_matches('=');
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    text.len() % 4 == 0 && text.len() - digits.len() < 3 && digits.bytes().all(is_digit)
 }
 
 fn no_target() -> Refusal {

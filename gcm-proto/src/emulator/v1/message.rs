@@ -4,12 +4,10 @@ use crate::emulator::json::{self, Members, Value};
 use crate::emulator::log::Addressee;
 use crate::emulator::script::Rules;
 use crate::emulator::topic::{is_topic_name, topics};
+use crate::emulator::url::is_picture;
 
 use super::fault::{Detail, Fault};
-use super::{Order, schema, time};
-
-/// Bytes of a topic's name at most (Firebase, "Topic messaging").
-const MAX_TOPIC_NAME: usize = 900;
+use super::{Order, apple, schema, time, web};
 
 /// Seconds a message is kept at most: four weeks (REST reference of `projects.messages`, `AndroidConfig.ttl`).
 const MAX_TIME_TO_LIVE: i128 = 2_419_200;
@@ -44,7 +42,14 @@ pub(super) fn read(rules: &Rules, project: &str, body: &[u8]) -> Result<Order, F
         to,
         dry_run,
         package: package.map(str::to_owned),
+        payload: message.iter().any(|(name, value)| says(name, value)),
     })
+}
+
+/// Whether a field of a message says anything: not its target, and not an empty object.
+fn says(name: &str, value: &Value) -> bool {
+    let is_empty = matches!(value, Value::Object(members) if members.is_empty());
+    !matches!(name, "fid" | "token" | "topic" | "condition" | "name") && !is_empty
 }
 
 /// What a message is answered that is too large. The detail names no field, unlike all others.
@@ -76,9 +81,7 @@ fn target(message: &Members) -> Result<(&str, &str), Fault> {
 
 fn addressee(rules: &Rules, target: &str, value: &str) -> Result<Addressee, Fault> {
     match target {
-        "topic" if is_topic_name(value) && !value.contains('/') && value.len() <= MAX_TOPIC_NAME => {
-            Ok(Addressee::Topic(value.to_owned()))
-        }
+        "topic" if is_topic_name(value) => Ok(Addressee::Topic(value.to_owned())),
         "topic" => Err(Fault::argument("message", "Topic name contains invalid characters.")),
         "condition" => match topics(value, rules.max_condition_topics) {
             Ok(topics) => Ok(Addressee::Condition {
@@ -107,6 +110,9 @@ fn check<'a>(message: &'a Members, to: &Addressee) -> Result<Option<&'a str>, Fa
     }
     check_data(message, "message")?;
     check_label(message, "message")?;
+    if let Some(notification) = members(message, "notification") {
+        check_picture(notification, "message.notification")?;
+    }
     if let Some(android) = android {
         check_android(android, "message.android")?;
         if let Some(notification) = members(android, "notification") {
@@ -127,10 +133,16 @@ fn check<'a>(message: &'a Members, to: &Addressee) -> Result<Option<&'a str>, Fa
         }
     }
     if let Some(webpush) = members(message, "webpush") {
-        check_webpush(webpush)?;
+        check_data(webpush, "message.webpush")?;
+        check_label(webpush, "message.webpush")?;
+        web::check(webpush)?;
     }
     if let Some(apns) = members(message, "apns") {
         check_label(apns, "message.apns")?;
+        if let Some(options) = members(apns, "fcm_options") {
+            check_picture(options, "message.apns.fcm_options")?;
+        }
+        apple::check(apns)?;
         if text(apns, "live_activity_token").is_some() && !matches!(to, Addressee::Devices(_)) {
             return Err(Fault::argument(
                 "message.apns.live_activity_token",
@@ -145,9 +157,18 @@ fn check<'a>(message: &'a Members, to: &Addressee) -> Result<Option<&'a str>, Fa
 fn check_android(android: &Members, path: &str) -> Result<(), Fault> {
     check_data(android, path)?;
     check_label(android, path)?;
-    match text(android, "ttl").map(time::nanoseconds) {
+    // An empty text is as good as none to the service; whoever sends it means something else.
+    for name in ["collapse_key", "restricted_package_name"] {
+        if text(android, name) == Some("") {
+            return Err(Fault::argument(
+                &format!("{path}.{name}"),
+                "The text must not be empty.",
+            ));
+        }
+    }
+    match text(android, "ttl") {
         // A fraction is rounded down.
-        Some(Ok(length)) if length < 0 || length / 1_000_000_000 > MAX_TIME_TO_LIVE => Err(Fault::argument(
+        Some(ttl) if !is_length(ttl, MAX_TIME_TO_LIVE) => Err(Fault::argument(
             &format!("{path}.ttl"),
             "TTL must be between 0 and 2419200 seconds.",
         )),
@@ -155,11 +176,42 @@ fn check_android(android: &Members, path: &str) -> Result<(), Fault> {
     }
 }
 
+fn check_picture(owner: &Members, path: &str) -> Result<(), Fault> {
+    match text(owner, "image") {
+        Some(url) if !is_picture(url) => Err(Fault::argument(
+            &format!("{path}.image"),
+            "The image must be a URL, https or http.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Arguments need a text to be put into.
+pub(super) fn check_arguments(owner: &Members, pairs: &[(&str, &str)], path: &str) -> Result<(), Fault> {
+    for (arguments, key) in pairs {
+        let is_given = matches!(field(owner, arguments), Some(Value::Array(values)) if !values.is_empty());
+        if is_given && text(owner, key).is_none_or(str::is_empty) {
+            return Err(Fault::argument(
+                &format!("{path}.{arguments}"),
+                format!("Arguments need {key}."),
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn check_notification(notification: &Members, path: &str) -> Result<(), Fault> {
     let refused = |name: &str, rule: &str| Err(Fault::argument(&format!("{path}.{name}"), rule));
     if text(notification, "color").is_some_and(|color| !is_color(color)) {
         return refused("color", "The color must be in the form #rrggbb.");
     }
+    check_picture(notification, path)?;
+    let pairs = [("body_loc_args", "body_loc_key"), ("title_loc_args", "title_loc_key")];
+    check_arguments(notification, &pairs, path)?;
+    if matches!(field(notification, "notification_count"), Some(Value::Number(digits)) if digits.starts_with('-')) {
+        return refused("notification_count", "The count must not be negative.");
+    }
+    let is_length = |timing: Option<&Value>| matches!(timing, Some(Value::String(text)) if is_length(text, i128::MAX));
     if let Some(Value::Array(timings)) = field(notification, "vibrate_timings") {
         if timings.iter().any(|timing| !is_length(Some(timing))) {
             return refused("vibrate_timings", "A timing must not be negative.");
@@ -178,41 +230,13 @@ fn check_notification(notification: &Members, path: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_webpush(webpush: &Members) -> Result<(), Fault> {
-    check_data(webpush, "message.webpush")?;
-    check_label(webpush, "message.webpush")?;
-    for (name, value) in members(webpush, "headers").into_iter().flatten() {
-        let Value::String(value) = value else { continue };
-        if name.eq_ignore_ascii_case("ttl") && !is_decimal(value) {
-            return Err(Fault::argument(
-                "message.webpush.headers.TTL",
-                "TTL must be a non-negative integer.",
-            ));
-        }
-        // RFC 8030, section 5.3.
-        if name.eq_ignore_ascii_case("urgency") && !["very-low", "low", "normal", "high"].contains(&value.as_str()) {
-            return Err(Fault::argument(
-                "message.webpush.headers.Urgency",
-                "Urgency must be one of very-low, low, normal, high.",
-            ));
-        }
-    }
-    let link = members(webpush, "fcm_options").and_then(|options| text(options, "link"));
-    if link.is_some_and(|link| !link.starts_with("https://")) {
-        return Err(Fault::argument(
-            "message.webpush.fcm_options.link",
-            "The link must begin with https://.",
-        ));
-    }
-    Ok(())
-}
-
-/// Refuses a key that the documentation reserves (REST reference, `Message.data`; "FCM error codes", `INVALID_ARGUMENT`).
+/// Refuses a key that the documentation reserves (REST reference, `Message.data`; `gcm` by "FCM error codes").
 fn check_data(owner: &Members, path: &str) -> Result<(), Fault> {
     let is_reserved = |key: &str| {
         matches!(key, "from" | "message_type" | "gcm")
-            || key.starts_with("google")
-            || key.starts_with("gcm.notification.")
+            || ["google.", "gcm.notification."]
+                .iter()
+                .any(|prefix| key.starts_with(prefix))
     };
     let mut keys = members(owner, "data").into_iter().flatten().map(|(key, _)| key);
     match keys.find(|key| is_reserved(key)) {
@@ -280,39 +304,37 @@ fn is_color(text: &str) -> bool {
     digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Whether this colour has its three parts, and every part is from 0 to 1.
+/// Whether every part of this colour is from 0 to 1. One that is left out is 0, or opaque.
 fn is_light(color: &Members) -> bool {
-    let has = |name| field(color, name).is_some();
     let is_part = |value: &Value| match value {
         Value::Number(digits) => digits.parse::<f32>().is_ok_and(|part| (0.0..=1.0).contains(&part)),
         _ => false,
     };
-    ["red", "green", "blue"].into_iter().all(has) && color.iter().all(|(_, value)| is_part(value))
+    color.iter().all(|(_, value)| is_part(value))
 }
 
-fn is_length(duration: Option<&Value>) -> bool {
-    match duration {
-        Some(Value::String(text)) => time::nanoseconds(text).is_ok_and(|length| length >= 0),
-        _ => false,
-    }
+/// Whether a duration has no sign, and at most so many whole seconds.
+fn is_length(text: &str, most: i128) -> bool {
+    !text.starts_with('-') && time::nanoseconds(text).is_ok_and(|length| length / 1_000_000_000 <= most)
 }
 
-fn is_decimal(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+/// A whole number of seconds.
+pub(super) fn is_seconds(text: &str, most: u64) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u64>().is_ok_and(|seconds| seconds <= most)
 }
 
-fn field<'a>(owner: &'a Members, name: &str) -> Option<&'a Value> {
+pub(super) fn field<'a>(owner: &'a Members, name: &str) -> Option<&'a Value> {
     owner.iter().find(|(own, _)| own == name).map(|(_, value)| value)
 }
 
-fn members<'a>(owner: &'a Members, name: &str) -> Option<&'a Members> {
+pub(super) fn members<'a>(owner: &'a Members, name: &str) -> Option<&'a Members> {
     match field(owner, name) {
         Some(Value::Object(members)) => Some(members),
         _ => None,
     }
 }
 
-fn text<'a>(owner: &'a Members, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(owner: &'a Members, name: &str) -> Option<&'a str> {
     match field(owner, name) {
         Some(Value::String(text)) => Some(text),
         _ => None,

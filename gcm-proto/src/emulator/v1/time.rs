@@ -57,12 +57,23 @@ fn date_and_time(text: &str) -> Option<()> {
         1..=12 => 31,
         _ => 0,
     };
-    let is_zone = zone == "Z" || {
-        let (hours, minutes) = zone.strip_prefix(['+', '-'])?.split_once(':')?;
-        hours.len() == 2 && minutes.len() == 2 && digits(hours, 2)? < 24 && digits(minutes, 2)? < 60
+    // Minutes of the day in UTC, which may be one of the day before or after.
+    let clock = hour * 60 + minute;
+    let there = match zone.split_at_checked(1)? {
+        ("Z", "") => clock,
+        (sign @ ("+" | "-"), offset) => {
+            let (hours, minutes) = offset.split_once(':')?;
+            let is_offset =
+                hours.len() == 2 && minutes.len() == 2 && digits(hours, 2)? < 24 && digits(minutes, 2)? < 60;
+            let offset = digits(hours, 2)? * 60 + digits(minutes, 2)?;
+            is_offset.then_some(if sign == "+" { clock - offset } else { clock + offset })?
+        }
+        _ => return None,
     };
-    let fits = year >= 1 && (1..=days).contains(&day) && hour < 24 && minute < 60 && second < 60 && is_zone;
-    fits.then_some(())
+    let is_before = (year, month, day) == (1, 1, 1) && there < 0;
+    let is_after = (year, month, day) == (9999, 12, 31) && there >= 24 * 60;
+    let fits = year >= 1 && (1..=days).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    (fits && !is_before && !is_after).then_some(())
 }
 
 /// Three numbers of just so many digits.
@@ -128,6 +139,8 @@ mod tests {
             "2019-10-20T20:12:23.000123Z",
             "2024-02-29T00:00:00Z",
             "2026-10-21T07:28:00+05:30",
+            "0001-01-01T01:00:00+01:00",
+            "9999-12-31T22:59:59-01:00",
         ] {
             assert!(is_timestamp(text), "{text}");
         }
@@ -145,6 +158,9 @@ mod tests {
             "2019-01-01 01:02:03Z",
             "2019-01-01T01:02:03+5:30",
             "2019-01-01-01T01:02:03Z",
+            "2019-01-01t01:02:03Z",
+            "0001-01-01T00:59:00+01:00",
+            "9999-12-31T23:00:00-01:00",
             "2019-01-01T01:02:03ZZ",
             "ä019-01-01T01:02:03Z",
         ] {

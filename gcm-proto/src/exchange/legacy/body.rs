@@ -1,9 +1,10 @@
-//! Which of the legacy wires' shapes a body has is decided here, by the body and not by its content type.
+//! The shapes of the legacy wires' bodies, told apart by the body and not by its content type.
 //!
 //! It does not know what was asked, beyond how many results there can be.
 
 mod quick;
 
+use crate::exchange::readable::document;
 use crate::names::Token;
 use crate::outcome::{Accepted, Code, Failure, Outcome, Sent};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -55,22 +56,19 @@ pub(super) struct Misshapen {
 
 impl<'a> Shape<'a> {
     /// Reads a body that can hold up to `most` results.
-    pub(super) fn read(body: &'a [u8], most: usize) -> Result<Self, Misshapen> {
-        let misshapen = |expected| Err(Misshapen { expected, at: None });
-        // Checked once: then every string in it is a plain slice.
-        let Ok(text) = std::str::from_utf8(body) else {
-            return misshapen("UTF-8");
-        };
+    pub(super) fn read(text: &'a str, most: usize) -> Result<Self, Misshapen> {
         let text = text.trim_end_matches(['\r', '\n']);
-        if text.is_empty() {
-            Ok(Self::Empty)
-        } else if text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
-            match quick::read(text, most) {
+        match text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
+            _ if text.is_empty() => Ok(Self::Empty),
+            Some(b'{') => match quick::read(text, most) {
                 Some(results) => Ok(Self::Results(results)),
                 None => Self::read_json(text, most),
-            }
-        } else {
-            Self::read_lines(text)
+            },
+            Some(b'[') => Err(Misshapen {
+                expected: "a JSON object",
+                at: document(text).err().map(|error| (error.line(), error.column())),
+            }),
+            _ => Self::read_lines(text),
         }
     }
 
@@ -124,22 +122,61 @@ impl<'a> Shape<'a> {
             expected: EXPECTED,
             at: None,
         };
-        let mut lines = text.split('\n').map(|line| line.trim_end_matches('\r'));
+        let mut lines = text
+            .split('\n')
+            .map(|line| line.trim_end_matches('\r'))
+            .filter(|line| !line.trim().is_empty())
+            .peekable();
+        // A page has no such line at its beginning, whatever comes later.
+        let is_name = |key: &str| {
+            key.bytes()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'.'))
+        };
+        let first = lines.peek().and_then(|line| line.split_once('='));
+        if !first.is_some_and(|(key, _)| is_name(key)) {
+            return Err(misshapen());
+        }
+        let [mut id, mut canonical, mut error] = [Once::Absent; 3];
         // Values may hold `=`, and a `%` in an id is no escape: neither is taken apart further.
-        let mut pair = || lines.next().and_then(|line| line.split_once('='));
-        match pair().filter(|(_, value)| !value.is_empty()).ok_or_else(misshapen)? {
-            // NUL padding, say: half of it would be stored as an id.
-            ("id", id) if id.contains(char::is_control) => Err(misshapen()),
-            ("id", id) => {
-                let second = pair().filter(|(key, value)| *key == "registration_id" && !value.is_empty());
-                Ok(Self::Id {
-                    id,
-                    canonical: second.map(|(_, token)| token),
-                })
+        for (key, value) in lines.filter_map(|line| line.split_once('=')) {
+            match key {
+                "id" => id.add(value),
+                "registration_id" => canonical.add(value),
+                "Error" => error.add(value),
+                _ => {}
             }
-            ("Error", code) => Ok(Self::Error(Cow::Borrowed(code))),
+        }
+        match (id, error) {
+            // A control character is padding, say: half of it would be stored as an id.
+            (Once::Text(id), Once::Absent) if !id.contains(char::is_control) => Ok(Self::Id {
+                id,
+                canonical: match canonical {
+                    Once::Text(token) => Some(token),
+                    Once::Absent | Once::Unclear => None,
+                },
+            }),
+            (Once::Absent, Once::Text(code)) => Ok(Self::Error(Cow::Borrowed(code))),
             _ => Err(misshapen()),
         }
+    }
+}
+
+/// A value that counts when all lines with its key agree. An empty one is absent.
+#[derive(Clone, Copy)]
+enum Once<'a> {
+    Absent,
+    Text(&'a str),
+    Unclear,
+}
+
+impl<'a> Once<'a> {
+    fn add(&mut self, value: &'a str) {
+        *self = match *self {
+            _ if value.is_empty() => return,
+            Self::Absent => Self::Text(value),
+            Self::Text(first) if first == value => return,
+            Self::Text(_) | Self::Unclear => Self::Unclear,
+        };
     }
 }
 
@@ -317,12 +354,19 @@ impl<'de> Visitor<'de> for Item<'_> {
         }
         let [id, canonical, error] = [id, canonical, error].map(Option::unwrap_or_default);
         Ok(match (id, canonical, error) {
-            (Opaque::Text(id), Opaque::Absent, Opaque::Absent) => Outcome::Accepted(Accepted::new(Some(id))),
-            (Opaque::Text(id), Opaque::Text(token), Opaque::Absent) => match Token::try_from(token.into_owned()) {
-                Ok(token) => Outcome::Accepted(Accepted::new(Some(id)).with_canonical(token)),
-                Err(_) => unreadable("a result whose registration_id is no token"),
-            },
-            (Opaque::Absent, Opaque::Absent, Opaque::Text(error)) => {
+            (Opaque::Text(id), canonical, Opaque::Absent) => {
+                let accepted = Accepted::new(Some(id));
+                // One that is no token replaces nothing; the message was accepted all the same.
+                let token = match canonical {
+                    Opaque::Text(token) => Token::try_from(token.into_owned()).ok(),
+                    Opaque::Absent | Opaque::Other => None,
+                };
+                Outcome::Accepted(match token {
+                    Some(token) => accepted.with_canonical(token),
+                    None => accepted,
+                })
+            }
+            (Opaque::Absent, _, Opaque::Text(error)) => {
                 Outcome::Failed(Failure::new(Code::from_wire(&error), Sent::Answered))
             }
             _ => unreadable("a result with neither a message_id nor an error alone"),

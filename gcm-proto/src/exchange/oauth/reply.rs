@@ -1,11 +1,13 @@
-//! What the reply of a token endpoint means is decided here: a token, a mistake to mend, or a failure that passes.
+//! What the reply of a token endpoint means: a token, a mistake to mend, or a failure that passes.
 
 use super::Ask;
 use crate::credentials::{AccessToken, Grant};
+use crate::exchange::readable;
 use crate::exchange::refusal::of_status;
 use crate::exchange::retry_after::sent_at;
-use crate::exchange::{Refusal, Refused, RetryAfter, Scope, Unreadable, scrub};
+use crate::exchange::{Refusal, Refused, RetryAfter, Scope, Unreadable};
 use crate::outcome::Code;
+use crate::text;
 use http::response::Parts;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -34,8 +36,7 @@ pub(super) fn read<'a>(
     let reading = Reading {
         ask,
         head,
-        said: Said::read(body),
-        body,
+        said: Said::read(head, body).map_err(|expected| unreadable(head, expected))?,
         secrets,
     };
     if head.status.is_success() {
@@ -58,7 +59,6 @@ struct Said {
 struct Reading<'a, I> {
     ask: &'a Ask,
     head: &'a Parts,
-    body: &'a [u8],
     said: Option<Said>,
     secrets: I,
 }
@@ -68,7 +68,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
     fn grant(self) -> Result<Grant, Refusal> {
         let status = self.head.status;
         let Some(said) = self.said else {
-            return Err(Refusal::unreadable(status, "the JSON of a token endpoint"));
+            return Err(unreadable(self.head, JSON));
         };
         let Some(token) = said.access_token else {
             // Recorded against the live endpoint: a scope it does not know is answered with an id_token alone.
@@ -81,14 +81,10 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
                 ("no access_token", self.ask.hint_of_absence())
             };
             return Err(Refusal::Refused(Refused {
-                status,
-                code: Code::Forbidden,
-                scope: Scope::Project,
                 excerpt: excerpt.into(),
-                retry_after: None,
-                details: None,
-                hint,
+                hint: hint.into(),
                 date: sent_at(&self.head.headers),
+                ..Refused::new(status, Code::Forbidden, Scope::Project)
             }));
         };
         let token = AccessToken::try_from(token)
@@ -98,35 +94,31 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
 
     fn refusal(self) -> Refusal {
         let Some((code, hint)) = self.verdict() else {
-            return Refusal::Unreadable(Unreadable {
-                status: self.head.status,
-                expected: "a reply of a token endpoint",
-                at: None,
-                excerpt: self.excerpt(),
-                retry_after: RetryAfter::read(&self.head.headers),
-            });
+            return unreadable(self.head, "a reply of a token endpoint");
         };
+        // Of a body in any other form nothing is shown: whoever wrote the key file chose who answers.
         let excerpt = match &self.said {
             Some(said) if !said.error.is_empty() && !said.description.is_empty() => {
                 self.line(&format!("{}: {}", said.error, said.description))
             }
             Some(said) if !said.error.is_empty() => self.line(&said.error),
-            _ => self.excerpt(),
+            _ => "".into(),
         };
         Refusal::Refused(Refused {
-            status: self.head.status,
-            code,
-            scope: Scope::Project,
             excerpt,
             retry_after: RetryAfter::read(&self.head.headers),
-            details: None,
-            hint,
+            hint: hint.into(),
             date: sent_at(&self.head.headers),
+            ..Refused::new(self.head.status, code, Scope::Project)
         })
     }
 
     /// The code that counts, and what to do. None for a status that is none of this protocol.
     fn verdict(&self) -> Option<(Code, &'static str)> {
+        if matches!(self.ask, Ask::Metadata) && self.head.status == http::StatusCode::NOT_FOUND {
+            // While a machine starts, its account is not there yet ("About Workload Identity Federation for GKE", limitations).
+            return Some((Code::Unavailable, self.ask.hint_of_absence()));
+        }
         let by_status = of_status(self.head.status).map(|(code, _)| code);
         if let Some(passing) = by_status.clone().filter(Code::is_retriable) {
             return Some((passing, ""));
@@ -169,17 +161,26 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
                 None => return None,
             },
             // Whatever it calls itself: this endpoint speaks of no device.
-            unknown => (Code::Other(scrub::code(unknown, self.secrets.clone())), ""),
+            unknown => (Code::Other(text::code(unknown, self.secrets.clone())), ""),
         })
     }
 
     fn line(&self, text: &str) -> Box<str> {
-        scrub::line(text, scrub::KEPT, self.secrets.clone())
+        text::line(text, text::KEPT, self.secrets.clone())
     }
+}
 
-    fn excerpt(&self) -> Box<str> {
-        scrub::excerpt(self.body, self.secrets.clone())
-    }
+/// What is expected of a body that begins as JSON does.
+const JSON: &str = "the JSON of a token endpoint";
+
+fn unreadable(head: &Parts, expected: &'static str) -> Refusal {
+    Refusal::Unreadable(Unreadable {
+        status: head.status,
+        expected,
+        at: None,
+        excerpt: "".into(),
+        retry_after: RetryAfter::read(&head.headers),
+    })
 }
 
 /// What Google's endpoint says of an assertion, recorded in 2026, and what each means for whoever set this up.
@@ -206,14 +207,17 @@ impl Ask {
     /// What to do when there is no token at that address.
     fn hint_of_absence(&self) -> &'static str {
         match self {
-            Self::Metadata => "has this machine a service account?",
+            Self::Metadata => {
+                "has this machine a service account, and its pod one by workload identity (GKE needs some seconds after the start)?"
+            }
             Self::Assertion(_) | Self::Refresh { .. } => "is token_uri right?",
         }
     }
 }
 
 impl Said {
-    fn read(body: &[u8]) -> Option<Self> {
+    /// None for a body that is no JSON.
+    fn read(head: &Parts, body: &[u8]) -> Result<Option<Self>, &'static str> {
         #[derive(Deserialize)]
         struct Reply<'a> {
             #[serde(borrow)]
@@ -228,20 +232,24 @@ impl Said {
             error_description: Option<&'a RawValue>,
         }
 
-        let body = std::str::from_utf8(body).ok()?.trim_start();
+        let body = readable::text(&head.headers, body)?.trim_ascii_start();
+        if !readable::is_json(body) {
+            return Ok(None);
+        }
         // A derived type would read an array too, by position.
-        let reply: Reply<'_> = body
-            .starts_with('{')
+        let is_clear = body.starts_with('{') && readable::document(body).is_ok();
+        let reply: Reply<'_> = is_clear
             .then(|| serde_json::from_str(body).ok())
-            .flatten()?;
+            .flatten()
+            .ok_or(JSON)?;
         let text = |raw: Option<&RawValue>| serde_json::from_str::<String>(raw?.get()).ok();
-        Some(Self {
+        Ok(Some(Self {
             access_token: text(reply.access_token),
             expires_in: reply.expires_in.and_then(life),
             has_id_token: reply.id_token.is_some(),
             error: text(reply.error).unwrap_or_default(),
             description: text(reply.error_description).unwrap_or_default(),
-        })
+        }))
     }
 }
 

@@ -39,9 +39,11 @@ fn whole_seconds_are_read_and_saturate() {
         ("120", 120),
         ("000120", 120),
         (" 120\t", 120),
-        ("18446744073709551615", u64::MAX),
-        ("18446744073709551616", u64::MAX),
-        (&huge, u64::MAX),
+        ("3153600000", 3_153_600_000),
+        ("3153600001", 3_153_600_000),
+        ("18446744073709551615", 3_153_600_000),
+        ("18446744073709551616", 3_153_600_000),
+        (&huge, 3_153_600_000),
     ] {
         assert_eq!(read(text), Some(seconds(expected)));
     }
@@ -61,7 +63,6 @@ fn what_is_neither_seconds_nor_a_date_is_ignored() {
         "1_000",
         "12 0",
         "120s",
-        "120,120",
         "soon",
         "null",
         "Wed, 21 Oct 2015 07:28:00 +0000",
@@ -74,7 +75,7 @@ fn what_is_neither_seconds_nor_a_date_is_ignored() {
     ] {
         assert_eq!(read(text), None, "{text:.40}");
     }
-    for bytes in [&b"\xff\xfe"[..], "١٢٠".as_bytes(), b"120\xa0"] {
+    for bytes in [&b"\xff\xfe"[..], "١٢٠".as_bytes(), b"12\xa00", b"120\xc2"] {
         assert_eq!(RetryAfter::read(&headers(&[bytes], None)), None);
     }
     assert_eq!(RetryAfter::read(&HeaderMap::new()), None);
@@ -116,11 +117,9 @@ fn a_date_is_measured_against_the_clock_or_the_replys_own_date() {
 #[test]
 fn the_last_year_is_far_and_nothing_overflows() {
     let last = read("Fri, 31 Dec 9999 23:59:59 GMT").unwrap();
-    assert_eq!(last.delay(at(0)), Duration::from_secs(253_402_300_799));
-    assert_eq!(
-        read(&"9".repeat(400)).unwrap().delay(at(0)),
-        Duration::from_secs(u64::MAX)
-    );
+    assert_eq!(last.delay(at(0)), RetryAfter::MOST);
+    assert_eq!(last.delay(at(253_402_300_799 - 7200)), Duration::from_secs(7200));
+    assert_eq!(read(&"9".repeat(400)).unwrap().delay(at(0)), RetryAfter::MOST);
     let far = SystemTime::UNIX_EPOCH
         .checked_add(Duration::from_secs(1 << 40))
         .unwrap();

@@ -6,8 +6,8 @@ use crate::credentials::AccessToken;
 use crate::exchange::json::string;
 use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire};
 use crate::limits::Limits;
-use crate::message::{Message, PayloadTooLarge};
-use crate::names::{Endpoint, ProjectId, is_plain_json};
+use crate::message::{Fields, Message};
+use crate::names::{Endpoint, ProjectId};
 use crate::target::Target;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::response::Parts;
@@ -81,6 +81,11 @@ impl Route {
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
+
+    /// Whose quota counts, where it is not the project's.
+    pub(super) fn quota_project(&self) -> Option<&ProjectId> {
+        self.quota_project.as_ref()
+    }
 }
 
 /// A message encoded for this wire, once for all its recipients: the target is added to each request, and the date on which
@@ -135,7 +140,6 @@ struct EncodedOnce {
     body: Body,
     /// The token of a Live Activity, which is a device's.
     activity: Option<Box<str>>,
-    payload: usize,
 }
 
 /// One request to one target, and its reply.
@@ -184,7 +188,6 @@ impl Encoded {
             headers: headers(route.quota_project.as_ref()),
             body: Body::new(fields),
             activity: fields.apns.as_ref().and_then(|apns| apns.activity()).map(Box::from),
-            payload: message.payload_len(),
         })))
     }
 
@@ -194,7 +197,9 @@ impl Encoded {
     ///
     /// # Errors
     ///
-    /// [`Undeliverable`] for a condition of too many topics, and for a payload over the limit.
+    /// [`Undeliverable`] for a condition of too many topics, and for the token of a Live Activity beside another target than
+    /// a token or an installation id. A payload over the limits of the route is none: how the service counts is not known
+    /// ([`Message::payload_room`] tells).
     pub fn single(
         &self,
         target: impl Into<Target>,
@@ -202,20 +207,18 @@ impl Encoded {
         until: Option<SystemTime>,
     ) -> Result<Single, Undeliverable> {
         let target = target.into();
-        let limits = &self.0.route.limits;
-        let limit = match &target {
-            Target::Condition(condition) if condition.topics() > limits.topics_per_condition => {
+        let limit = self.0.route.limits.topics_per_condition;
+        match &target {
+            Target::Condition(condition) if condition.topics() > limit => {
                 return Err(Undeliverable::TooManyTopics {
                     given: condition.topics(),
-                    limit: limits.topics_per_condition,
+                    limit,
                 });
             }
-            Target::Topic(_) | Target::Condition(_) => limits.payload_to_topics,
-            Target::Token(_) | Target::Fid(_) | Target::Group(_) => limits.payload_to_tokens,
-        };
-        let length = self.0.payload;
-        if length > limit {
-            return Err(PayloadTooLarge { length, limit }.into());
+            Target::Topic(_) | Target::Condition(_) | Target::Group(_) if self.0.activity.is_some() => {
+                return Err(Undeliverable::LiveActivity { target: target.kind() });
+            }
+            _ => {}
         }
         let expiring = self.0.body.expiring.as_ref();
         Ok(Single {
@@ -224,6 +227,29 @@ impl Encoded {
             expiration: expiring.map_or(0, |(time, _)| expiration(*time, wall, until)),
             token: None,
         })
+    }
+}
+
+impl Encoded {
+    /// The request that has the service check this target and nothing else, by the same route: `validate_only`, with an empty data
+    /// message. No limit forbids it.
+    pub(crate) fn check_of(&self, target: Target) -> Single {
+        let fields = Fields {
+            dry_run: true,
+            ..Fields::default()
+        };
+        let once = EncodedOnce {
+            route: self.0.route.clone(),
+            headers: self.0.headers.clone(),
+            body: Body::new(&fields),
+            activity: None,
+        };
+        Single {
+            encoded: Self(Arc::new(once)),
+            target,
+            expiration: 0,
+            token: None,
+        }
     }
 }
 
@@ -271,10 +297,10 @@ impl Single {
     fn field(&self) -> (&'static str, &str, bool) {
         match &self.target {
             Target::Token(token) => ("token", token.as_str(), token.is_plain()),
-            Target::Fid(fid) => ("fid", fid.as_str(), is_plain_json(fid.as_str().as_bytes())),
+            Target::Fid(fid) => ("fid", fid.as_str(), fid.is_plain()),
             Target::Topic(topic) => ("topic", topic.as_str(), true),
             Target::Condition(condition) => ("condition", condition.as_str(), true),
-            Target::Group(key) => ("token", key.as_str(), is_plain_json(key.as_str().as_bytes())),
+            Target::Group(key) => ("token", key.as_str(), key.is_plain()),
         }
     }
 
@@ -339,7 +365,12 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        reply::read(self.encoded.0.route.project(), head, body, || self.secrets())
+        let asked = reply::Asked {
+            route: &self.encoded.0.route,
+            target: &self.target,
+            activity: self.encoded.0.activity.is_some(),
+        };
+        reply::read(asked, head, body, || self.secrets())
     }
 }
 

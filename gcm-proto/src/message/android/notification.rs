@@ -4,6 +4,7 @@ use crate::message::Color;
 use crate::message::check::{self, Checked, refuse};
 use crate::message::duration::Time;
 use crate::message::part::{part, spelled};
+use crate::message::reading::{Names, json_form};
 use crate::message::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
@@ -11,7 +12,7 @@ use std::time::{Duration, SystemTime};
 part! {
     /// How a notification looks and sounds on Android. Its title and text win over the message's own.
     #[serde(deny_unknown_fields)]
-    pub struct AndroidNotification {
+    pub struct AndroidNotification (Names::Snake) {
         text {
             /// The title.
             title,
@@ -131,7 +132,13 @@ impl AndroidNotification {
         {
             return refuse("notification_count", "at most 2147483647");
         }
+        if !self.vibrate_timings.iter().all(|time| time.is_writable()) {
+            return refuse("vibrate_timings", "of at most 315576000000 seconds each");
+        }
         match self.light_settings {
+            Some(light) if !light.light_on_duration.is_writable() || !light.light_off_duration.is_writable() => {
+                refuse("light_settings", "of at most 315576000000 seconds each")
+            }
             Some(light) => light
                 .color
                 .check()
@@ -151,12 +158,14 @@ impl AndroidNotification {
 /// # Ok::<(), gcm_proto::MessageError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct LightSettings {
     color: Color,
     light_on_duration: Time,
     light_off_duration: Time,
 }
+
+json_form!(LightSettings: Names::Snake);
 
 impl LightSettings {
     /// A colour, for so long on and so long off.

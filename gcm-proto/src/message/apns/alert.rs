@@ -2,6 +2,7 @@
 
 use crate::message::check::{self, Checked};
 use crate::message::part::part;
+use crate::message::reading::Names;
 use serde::{Deserialize, Serialize};
 
 /// What is shown: one text, or an object of texts.
@@ -36,7 +37,7 @@ impl From<ApsAlert> for Alert {
 part! {
     /// The texts of an alert, as Apple names them. In place of the message's own title and text.
     #[serde(rename_all = "kebab-case")]
-    pub struct ApsAlert {
+    pub struct ApsAlert (Names::Standard(&Self::STANDARD)) {
         text {
             /// The title.
             title,

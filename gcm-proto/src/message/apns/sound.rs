@@ -2,6 +2,7 @@
 
 use crate::message::check::{self, Checked, refuse};
 use crate::message::part::Flag;
+use crate::message::reading::{Names, json_form};
 use serde::{Deserialize, Serialize};
 
 /// What is heard: a sound by its name, or one that is heard although the device is silent.
@@ -44,7 +45,7 @@ impl From<CriticalSound> for Sound {
 /// let aps = Aps::new().sound(CriticalSound::new("alarm.caf").volume(0.7));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[must_use = "a sound does nothing until it is put into a message"]
 pub struct CriticalSound {
     #[serde(skip_serializing_if = "is_off")]
@@ -53,6 +54,8 @@ pub struct CriticalSound {
     #[serde(skip_serializing_if = "Option::is_none")]
     volume: Option<f32>,
 }
+
+json_form!(CriticalSound: Names::Snake);
 
 impl CriticalSound {
     /// A sound by its name: `default`, or a file of the app.

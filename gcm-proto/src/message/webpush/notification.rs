@@ -2,7 +2,8 @@
 
 use crate::message::check::{self, Checked};
 use crate::message::part::part;
-use serde::{Deserialize, Serialize};
+use crate::message::reading::Names;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +11,7 @@ part! {
     /// What a browser shows, and how: the options of `showNotification()`, by their names there (WHATWG "Notifications API").
     /// Title and text win over the message's own. Keys without a method here go through [`custom`](Self::custom).
     #[serde(rename_all = "camelCase")]
-    pub struct WebNotification {
+    pub struct WebNotification (Names::Standard(&Self::STANDARD)) {
         text {
             /// The title.
             title,
@@ -44,7 +45,7 @@ part! {
             data: Option<Value>,
             #[serde(skip_serializing_if = "Option::is_none")]
             timestamp: Option<i64>,
-            #[serde(skip_serializing_if = "Vec::is_empty")]
+            #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
             vibrate: Vec<u32>,
             #[serde(skip_serializing_if = "Vec::is_empty")]
             actions: Vec<WebAction>,
@@ -114,7 +115,7 @@ impl WebNotification {
 
 part! {
     /// A button of a [`WebNotification`].
-    pub struct WebAction {
+    pub struct WebAction (Names::Standard(&Self::STANDARD)) {
         text {
             /// By which the page knows it.
             action,
@@ -132,6 +133,20 @@ part! {
 
 impl WebAction {
     pub(crate) const STANDARD: [&'static str; 3] = ["action", "icon", "title"];
+}
+
+/// A pattern of one number may be written as that number (W3C "Vibration API", `VibratePattern`).
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a pattern is a number of milliseconds or a list of such")]
+    enum Pattern {
+        One(u32),
+        Many(Vec<u32>),
+    }
+    Ok(match Pattern::deserialize(deserializer)? {
+        Pattern::One(number) => vec![number],
+        Pattern::Many(numbers) => numbers,
+    })
 }
 
 /// How the texts of a [`WebNotification`] run.

@@ -1,10 +1,13 @@
 //! How a message's own options reach each platform, option by option, and what wins over them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use super::*;
-use crate::message::Aps;
-use crate::message::{Message, MessageBuilder};
+use super::Body;
+use crate::message::{
+    Android, AndroidNotification, AndroidV2, Apns, Aps, Message, MessageBuilder, Notification, Priority,
+    WebNotification, Webpush,
+};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The message on the wire, with `"…"` where the expiration is spliced in.
 fn wire(builder: MessageBuilder) -> Value {
@@ -45,7 +48,6 @@ fn each_option_goes_where_the_migration_guide_puts_it() {
             builder().collapse_key("ck"),
             json!({
                 "android": {"collapse_key": "ck"},
-                "apns": {"headers": {"apns-collapse-id": "ck"}},
                 "webpush": {"headers": {"Topic": "ck"}},
             }),
         ),
@@ -53,7 +55,6 @@ fn each_option_goes_where_the_migration_guide_puts_it() {
             builder().priority(Priority::Normal),
             json!({
                 "android": {"priority": "NORMAL"},
-                "apns": {"headers": {"apns-priority": "5"}},
                 "webpush": {"headers": {"Urgency": "normal"}},
             }),
         ),
@@ -61,7 +62,6 @@ fn each_option_goes_where_the_migration_guide_puts_it() {
             builder().priority(Priority::High),
             json!({
                 "android": {"priority": "HIGH"},
-                "apns": {"headers": {"apns-priority": "10"}},
                 "webpush": {"headers": {"Urgency": "high"}},
             }),
         ),
@@ -69,7 +69,6 @@ fn each_option_goes_where_the_migration_guide_puts_it() {
             builder().time_to_live(Duration::from_secs(60)),
             json!({
                 "android": {"ttl": "60s"},
-                "apns": {"headers": {"apns-expiration": "…"}},
                 "webpush": {"headers": {"TTL": "60"}},
             }),
         ),
@@ -77,7 +76,6 @@ fn each_option_goes_where_the_migration_guide_puts_it() {
             builder().time_to_live(Duration::from_millis(1500)),
             json!({
                 "android": {"ttl": "1.500000000s"},
-                "apns": {"headers": {"apns-expiration": "…"}},
                 "webpush": {"headers": {"TTL": "1"}},
             }),
         ),
@@ -91,7 +89,10 @@ fn each_option_goes_where_the_migration_guide_puts_it() {
         ),
         (
             builder().mutable_content(true),
-            json!({"apns": {"payload": {"aps": {"mutable-content": 1}}}}),
+            json!({"apns": {
+                "headers": {"apns-priority": "5", "apns-push-type": "background"},
+                "payload": {"aps": {"content-available": 1, "mutable-content": 1}},
+            }}),
         ),
         (builder().delay_while_idle(true), json!({})),
         (
@@ -106,6 +107,158 @@ fn each_option_goes_where_the_migration_guide_puts_it() {
     ] {
         assert_eq!(wire(message), expected);
     }
+}
+
+/// Google's guide to platform-specific messages has these headers for all three, beside a notification.
+#[test]
+fn the_options_of_a_notification_go_to_ios_too() {
+    let message = |builder: MessageBuilder| wire(builder.notification(Notification::new().title("t")))["apns"].clone();
+    for (builder, headers) in [
+        (Message::builder().collapse_key("ck"), json!({"apns-collapse-id": "ck"})),
+        (
+            Message::builder().priority(Priority::Normal),
+            json!({"apns-priority": "5"}),
+        ),
+        (
+            Message::builder().priority(Priority::High),
+            json!({"apns-priority": "10"}),
+        ),
+        (
+            Message::builder().time_to_live(Duration::from_millis(1500)),
+            json!({"apns-expiration": "…"}),
+        ),
+    ] {
+        assert_eq!(message(builder), json!({"headers": headers, "payload": {"aps": {}}}));
+    }
+    assert_eq!(message(Message::builder()), Value::Null);
+}
+
+fn options() -> [MessageBuilder; 5] {
+    let message = || Message::builder().data("k", "v");
+    [
+        message().priority(Priority::High),
+        message().priority(Priority::Normal),
+        message().time_to_live(Duration::from_secs(60)),
+        message().collapse_key("ck"),
+        message()
+            .priority(Priority::High)
+            .time_to_live(Duration::ZERO)
+            .collapse_key("ck")
+            .android(Android::new().data("a", "b"))
+            .webpush(Webpush::new().data("a", "b")),
+    ]
+}
+
+/// Headers for APNs without an `aps`: reported to be answered with a 400 about `message.token` for tokens that live
+/// (firebase/firebase-ios-sdk#4605, kreait/firebase-php#700, notifo/notifo#32).
+#[test]
+fn trial_v01_what_says_nothing_of_ios_has_no_part_for_it() {
+    for builder in options() {
+        assert_eq!(wire(builder.clone()).get("apns"), None);
+        assert_eq!(wire(builder.clone().apns(Apns::new())).get("apns"), None);
+        // It shows nothing, on iOS neither.
+        assert_eq!(
+            wire(builder.clone().notification(Notification::new().tag("t"))).get("apns"),
+            None
+        );
+        assert!(Body::new(builder.build().unwrap().fields()).expiring.is_none());
+    }
+    // Nor are headers added to a part that has none and no payload.
+    let apart = Apns::new().analytics_label("l").live_activity_token("token");
+    let expected = json!({"fcm_options": {"analytics_label": "l"}, "live_activity_token": "token"});
+    for builder in options() {
+        assert_eq!(wire(builder.apns(apart.clone()))["apns"], expected);
+    }
+}
+
+#[test]
+fn trial_v01_what_says_something_of_ios_wakes_the_app_where_it_shows_nothing() {
+    let waking = [
+        Message::builder().content_available(true),
+        Message::builder().mutable_content(true),
+        Message::builder().apns(Apns::new().custom("k", 1)),
+        Message::builder().apns(Apns::new().header("apns-topic", "org.example.app")),
+        Message::builder().apns(Apns::new().header("apns-push-type", "background")),
+    ];
+    for builder in waking {
+        for option in [
+            |message: MessageBuilder| message.priority(Priority::High),
+            |message: MessageBuilder| message.time_to_live(Duration::from_secs(60)),
+            |message: MessageBuilder| message.collapse_key("ck"),
+            |message: MessageBuilder| message.data("k", "v"),
+        ] {
+            let apns = wire(option(builder.clone()))["apns"].clone();
+            assert_eq!(apns["payload"]["aps"]["content-available"], 1, "{apns}");
+            assert_eq!(apns["headers"]["apns-priority"], "5", "{apns}");
+            assert_eq!(apns["headers"]["apns-push-type"], "background", "{apns}");
+        }
+    }
+    let expiring = Message::builder()
+        .content_available(true)
+        .time_to_live(Duration::from_secs(60));
+    assert_eq!(wire(expiring)["apns"]["headers"]["apns-expiration"], "…");
+    // A kind of push that has no use for it, and an `aps` of the caller's own.
+    for apns in [
+        Apns::new().header("apns-push-type", "location"),
+        Apns::new().live_activity_token("token").header("apns-priority", "5"),
+        Apns::new().aps(Aps::new().custom("content-changed", true)),
+    ] {
+        let aps = wire(Message::builder().priority(Priority::High).apns(apns))["apns"]["payload"]["aps"].clone();
+        assert!(aps.is_object() && aps.get("content-available").is_none(), "{aps}");
+    }
+}
+
+/// Whatever a message says: where there are headers for APNs or a payload, there is an `aps`.
+#[test]
+fn trial_v02_a_payload_has_an_aps() {
+    let custom = || Apns::new().custom("match", 4711);
+    let shown = Message::builder().notification(Notification::new().title("t"));
+    let expected = json!({"payload": {"aps": {}, "match": 4711}});
+    assert_eq!(wire(shown.clone().apns(custom()))["apns"], expected);
+    let mut seen = 0;
+    let parts = [
+        Apns::new(),
+        custom(),
+        custom().header("apns-priority", "10"),
+        Apns::new().header("apns-expiration", "0"),
+        Apns::new().aps(Aps::new().category("c")),
+        Apns::new().image("https://example.org/i.png"),
+        Apns::new().live_activity_token("token").header("apns-topic", "t"),
+        custom().live_activity_token("token"),
+    ];
+    let notifications = [
+        None,
+        Some(Notification::new()),
+        Some(Notification::new().title("t")),
+        Some(Notification::new().icon("i")),
+        Some(Notification::new().click_action("GO")),
+        Some(Notification::new().body_loc_key("k")),
+    ];
+    for (builder, part) in options()
+        .into_iter()
+        .flat_map(|option| parts.clone().map(|part| (option.clone(), part)))
+    {
+        for notification in &notifications {
+            let mut builder = builder.clone().apns(part.clone());
+            if let Some(notification) = notification {
+                builder = builder.notification(notification.clone());
+            }
+            let wire = wire(builder);
+            let Some(apns) = wire.get("apns") else { continue };
+            assert_ne!(*apns, json!({}));
+            if apns.get("headers").is_some() || apns.get("payload").is_some() {
+                assert!(apns["payload"]["aps"].is_object(), "{wire}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+    let stored: Message =
+        serde_json::from_str(r#"{"apns": {"payload": {}, "headers": {}}, "priority": "high"}"#).unwrap();
+    assert_eq!(
+        Body::new(stored.fields()).head,
+        br#","android":{"priority":"HIGH"},"webpush":{"headers":{"Urgency":"high"}}}}"#
+    );
 }
 
 #[test]
@@ -344,7 +497,7 @@ fn the_newer_part_of_android_takes_the_place_of_the_older() {
 #[test]
 fn a_collapse_key_is_left_out_where_its_header_cannot_hold_it() {
     let found = |key: &str| {
-        let wire = wire(Message::builder().collapse_key(key));
+        let wire = wire(Message::builder().collapse_key(key).content_available(true));
         assert_eq!(wire["android"]["collapse_key"], key);
         let apns = wire.pointer("/apns/headers/apns-collapse-id").is_some();
         let web = wire.pointer("/webpush/headers/Topic").is_some();
@@ -378,11 +531,11 @@ fn an_expiration_of_the_callers_own_is_not_spliced() {
 
 #[test]
 fn a_body_that_ends_like_a_splice_is_not_taken_for_one() {
-    let apns = Apns::new().header("apns-expiration", "");
+    let apns = Apns::new().header("apns-expiration", "0").header("z", "");
     let message = Message::builder().time_to_live(Duration::from_secs(60)).apns(apns);
     let body = Body::new(message.build().unwrap().fields());
     assert!(body.expiring.is_none());
-    assert!(body.head.ends_with(br#""headers":{"apns-expiration":""}}}}"#));
+    assert!(body.head.ends_with(br#""z":""}}}}"#));
 }
 
 #[test]

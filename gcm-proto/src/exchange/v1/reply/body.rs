@@ -1,50 +1,167 @@
-//! What the JSON of a v1 reply says is collected here, leniently: what is not as documented is left out or kept as it is.
+//! What the JSON of a v1 reply says.
 //!
-//! It decides nothing. A body that is no JSON object, or names a field twice, says nothing at all.
+//! It decides nothing. Where the body can be read in two ways (it is cut, a field stands there twice, two details of one kind
+//! disagree) it cannot be read; what is merely not known is left out or kept as it is.
 
 use super::Secrets;
-use crate::exchange::scrub;
+use crate::exchange::RetryAfter;
+use crate::exchange::readable::{document, is_json};
 use crate::message::duration_parts;
 use crate::outcome::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
+use crate::text;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// Entries of a list or a map that are kept. The longest list seen has two.
+/// Entries of a list or a map that are kept; all are looked at. The longest list seen has two.
 const ENTRIES: usize = 16;
 
 /// Bytes of a detail of an unknown kind that are kept.
 const OTHER: usize = 1024;
 
+/// What is expected of a body that begins as JSON does.
+const WHOLE: &str = "one whole JSON document that says each thing once";
+
+/// The sentence by which the service says that the token is none (Firebase's "FCM error codes", `INVALID_ARGUMENT`).
+const NOT_A_TOKEN: &str = "The registration token is not a valid FCM registration token";
+
+/// A body that can be read.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// Nothing but white space.
+    Empty,
+    /// Not JSON: a web page, a sentence.
+    Text,
+    /// An accepted message: its name, where the body has one.
+    Message(Option<String>),
+    /// An error, in the form that all Google services share.
+    Error(Box<Said>),
+    /// JSON that is neither.
+    Json,
+}
+
 /// The error of a reply: `{"error": {"code": …, "message": …, "status": …, "details": […]}}`.
 #[derive(Debug, Default)]
 pub(super) struct Said {
+    /// The HTTP status as the body repeats it.
+    pub(super) code: Option<u16>,
     /// The sentence for developers, as it was sent.
     pub(super) message: String,
     pub(super) details: Details,
+    /// Whether it says that the token or installation id of the request is none.
+    pub(super) names_token: bool,
+    /// The reason in the form of errors before there were details (`errors[0].reason`): `rateLimitExceeded`, …
+    pub(super) old_reason: Option<String>,
 }
 
-/// The name of an accepted message: `projects/…/messages/…`.
-pub(super) fn name(body: &[u8]) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Good<'a> {
-        #[serde(borrow)]
-        name: Option<&'a RawValue>,
+impl Body {
+    /// Reads a text. What is kept of it does not show the request's secrets.
+    ///
+    /// # Errors
+    ///
+    /// What was expected, where the text cannot be read for certain.
+    pub(super) fn read(text: &str, secrets: Secrets<'_>) -> Result<Self, Unclear> {
+        if text.trim_ascii().is_empty() {
+            return Ok(Self::Empty);
+        }
+        if !is_json(text) {
+            return Ok(Self::Text);
+        }
+        document(text).map_err(|error| Unclear {
+            expected: WHOLE,
+            at: Some((error.line(), error.column())),
+        })?;
+        // Google's servers put an array around a reply where a method could have several (seen with `alt=json` batches).
+        let mut inner = Vec::new();
+        let is_list = each(text, |entry| {
+            if inner.len() < 2 {
+                inner.push(entry.get());
+            }
+        });
+        let text = match &*inner {
+            [only] => only,
+            _ if is_list => return Err(Unclear::of("one reply")),
+            _ => text,
+        };
+        let Some(top) = Top::read(text) else {
+            return Ok(Self::Json);
+        };
+        match (top.error, top.name) {
+            (Some(error), None) if error.get().starts_with('{') => {
+                Said::read(error, secrets).map(Box::new).map(Self::Error)
+            }
+            // Other services of Google's have a code there, and this one's proxies.
+            (Some(error), None) if error.get().starts_with('"') => Ok(Self::Json),
+            (Some(_), _) => Err(Unclear::of("either a message or an error")),
+            (None, Some(name)) => Ok(Self::Message(Some(name))),
+            // A field that has its default value is left out in protobuf's JSON form: this is a message without a name.
+            (None, None) if top.others == 0 => Ok(Self::Message(None)),
+            (None, None) => Ok(Self::Json),
+        }
     }
+}
 
-    match usual_name(body) {
-        Some(name) => Some(Cow::Borrowed(name)),
-        None => text(object::<Good<'_>>(std::str::from_utf8(body).ok()?)?.name).map(Cow::Owned),
+/// Why a body cannot be read.
+#[derive(Debug)]
+pub(super) struct Unclear {
+    pub(super) expected: &'static str,
+    /// Line and column, where the JSON broke.
+    pub(super) at: Option<(usize, usize)>,
+}
+
+impl Unclear {
+    pub(super) fn of(expected: &'static str) -> Self {
+        Self { expected, at: None }
+    }
+}
+
+/// The fields of a reply that mean something; `null` and an empty name are absent.
+#[derive(Default)]
+struct Top<'a> {
+    name: Option<String>,
+    error: Option<&'a RawValue>,
+    /// Fields that mean nothing here.
+    others: usize,
+}
+
+impl<'a> Top<'a> {
+    fn read(json: &'a str) -> Option<Self> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Top<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut top = Top::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    let value: &RawValue = map.next_value()?;
+                    match &*key {
+                        "error" => top.error = Some(value).filter(|value| value.get() != "null"),
+                        "name" if matches!(value.get(), "null" | "\"\"") => {}
+                        // What is no text is no name: the reader of names says so.
+                        "name" => top.name = Some(text(Some(value)).unwrap_or_else(|| value.get().to_owned())),
+                        _ => top.others += 1,
+                    }
+                }
+                Ok(top)
+            }
+        }
+
+        let mut json = serde_json::Deserializer::from_str(json);
+        json.deserialize_map(Object).ok()
     }
 }
 
 /// The name where it is all there is, written as the service writes it. Each recipient has such a reply, so this saves the
 /// full reader; what looks like anything else is left to that.
-fn usual_name(body: &[u8]) -> Option<&str> {
+pub(super) fn usual_name(body: &[u8]) -> Option<&str> {
     let inside = body.trim_ascii().strip_prefix(b"{")?.strip_suffix(b"}")?;
     let value = inside.trim_ascii().strip_prefix(b"\"name\"")?;
     let value = value.trim_ascii_start().strip_prefix(b":")?;
@@ -55,43 +172,79 @@ fn usual_name(body: &[u8]) -> Option<&str> {
 }
 
 impl Said {
-    /// Reads a body. What is kept does not show the request's secrets.
-    pub(super) fn read(body: &[u8], secrets: Secrets<'_>) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Envelope<'a> {
-            #[serde(borrow)]
-            error: Option<&'a RawValue>,
-        }
-
+    fn read(error: &RawValue, secrets: Secrets<'_>) -> Result<Self, Unclear> {
         #[derive(Deserialize)]
         struct Error<'a> {
+            #[serde(borrow)]
+            code: Option<&'a RawValue>,
             #[serde(borrow)]
             message: Option<&'a RawValue>,
             #[serde(borrow)]
             status: Option<&'a RawValue>,
             #[serde(borrow)]
             details: Option<&'a RawValue>,
+            #[serde(borrow)]
+            errors: Option<&'a RawValue>,
         }
 
-        let envelope: Envelope<'_> = object(std::str::from_utf8(body).ok()?)?;
-        let error: Error<'_> = object(envelope.error?.get())?;
+        #[derive(Deserialize)]
+        struct Old<'a> {
+            #[serde(borrow)]
+            reason: Option<&'a RawValue>,
+        }
+
+        let error: Error<'_> = object(error.get()).ok_or(Unclear::of(WHOLE))?;
+        let message = text(error.message).unwrap_or_default();
         let mut collected = Collected {
             details: Details::default(),
+            names_token: is_not_a_token(&message),
+            unclear: None,
             secrets,
         };
         collected.details.status = text(error.status).map(|status| collected.shown(&status));
-        for detail in list(error.details) {
-            collected.add(detail);
+        let read = error
+            .details
+            .is_none_or(|details| each(details.get(), |detail| collected.add(detail)));
+        if !read {
+            return Err(Unclear::of("details in a list"));
         }
-        Some(Self {
-            message: text(error.message).unwrap_or_default(),
+        if let Some(expected) = collected.unclear {
+            return Err(Unclear::of(expected));
+        }
+        let mut old_reason = None;
+        if let Some(errors) = error.errors {
+            each(errors.get(), |one| {
+                if old_reason.is_none() {
+                    old_reason = object::<Old<'_>>(one.get()).and_then(|one| text(one.reason));
+                }
+            });
+        }
+        Ok(Self {
+            code: scalar(error.code).and_then(|code| code.parse().ok()),
+            message,
             details: collected.details,
+            names_token: collected.names_token,
+            old_reason,
         })
     }
 }
 
+/// Whether a sentence says that the token is none, in whatever case and with a full stop or without.
+fn is_not_a_token(sentence: &str) -> bool {
+    let sentence = sentence.trim().trim_end_matches(['.', '!']).trim_end();
+    sentence.eq_ignore_ascii_case(NOT_A_TOKEN)
+}
+
+/// Whether a violation is of the field that holds the registration.
+fn is_of_token(field: &str) -> bool {
+    matches!(field.trim(), "message.token" | "message.fid")
+}
+
 struct Collected<'s> {
     details: Details,
+    names_token: bool,
+    /// What was expected, where two details disagree.
+    unclear: Option<&'static str>,
     secrets: Secrets<'s>,
 }
 
@@ -130,7 +283,7 @@ struct Violation<'a> {
 }
 
 impl Collected<'_> {
-    /// Of several details of one kind, the first counts, and lists are joined.
+    /// Of several details of one kind, the first counts, and lists are joined. A verdict that is given twice must be the same.
     fn add(&mut self, raw: &RawValue) {
         let detail = object::<Detail<'_>>(raw.get());
         let kind = detail.as_ref().and_then(|detail| text(detail.kind)).unwrap_or_default();
@@ -138,33 +291,30 @@ impl Collected<'_> {
             return self.keep(raw);
         };
         match kind.rsplit('/').next().unwrap_or_default() {
-            "google.firebase.fcm.v1.FcmError" if self.details.fcm_code.is_none() => {
-                self.details.fcm_code = text(detail.error_code).map(|code| self.shown(&code));
+            "google.firebase.fcm.v1.FcmError" => {
+                let code = match detail.error_code {
+                    Some(raw) if text(Some(raw)).is_none() => return self.doubt("an errorCode that is a text"),
+                    raw => text(raw).map(|code| self.shown(&code)),
+                };
+                match &self.details.fcm_code {
+                    None => self.details.fcm_code = code,
+                    Some(first) if code.as_ref().is_some_and(|code| code != first) => self.doubt("one errorCode"),
+                    Some(_) => {}
+                }
             }
-            "google.firebase.fcm.v1.ApnsError" if self.details.apns.is_none() => {
-                self.details.apns = Some(ApnsError {
+            "google.firebase.fcm.v1.ApnsError" => {
+                let apns = ApnsError {
                     status: scalar(detail.status_code).and_then(|status| status.parse().ok()),
                     reason: self.shown_text(detail.reason),
-                });
-            }
-            "google.rpc.BadRequest" => {
-                for one in list(detail.field_violations).filter_map(|one| object::<Violation<'_>>(one.get())) {
-                    let violation = FieldViolation {
-                        field: self.shown_text(one.field),
-                        description: self.shown_text(one.description),
-                    };
-                    push(&mut self.details.violations, violation);
+                };
+                match &self.details.apns {
+                    None => self.details.apns = Some(apns),
+                    Some(first) if first.reason != apns.reason => self.doubt("one reason of APNs"),
+                    Some(_) => {}
                 }
             }
-            "google.rpc.QuotaFailure" => {
-                for one in list(detail.violations).filter_map(|one| object::<Violation<'_>>(one.get())) {
-                    let violation = QuotaViolation {
-                        subject: self.shown_text(one.subject),
-                        description: self.shown_text(one.description),
-                    };
-                    push(&mut self.details.quota, violation);
-                }
-            }
+            "google.rpc.BadRequest" => self.violations(detail.field_violations),
+            "google.rpc.QuotaFailure" => self.quotas(detail.violations),
             "google.rpc.ErrorInfo" if self.details.info.is_none() => {
                 self.details.info = Some(ErrorInfo {
                     reason: self.shown_text(detail.reason),
@@ -179,6 +329,44 @@ impl Collected<'_> {
         }
     }
 
+    fn violations(&mut self, raw: Option<&RawValue>) {
+        each(raw.map_or("[]", RawValue::get), |one| {
+            let Some(one) = object::<Violation<'_>>(one.get()) else {
+                return;
+            };
+            let field = scalar(one.field).unwrap_or_default();
+            // The field may be missing, or be the whole message's.
+            let may_say = matches!(&*field, "" | "message");
+            let says = may_say && scalar(one.description).is_some_and(|text| is_not_a_token(&text));
+            self.names_token |= is_of_token(&field) || says;
+            if self.details.violations.len() < ENTRIES {
+                let violation = FieldViolation {
+                    field: self.shown_text(one.field),
+                    description: self.shown_text(one.description),
+                };
+                self.details.violations.push(violation);
+            }
+        });
+    }
+
+    fn quotas(&mut self, raw: Option<&RawValue>) {
+        each(raw.map_or("[]", RawValue::get), |one| {
+            if self.details.quota.len() < ENTRIES {
+                if let Some(one) = object::<Violation<'_>>(one.get()) {
+                    let violation = QuotaViolation {
+                        subject: self.shown_text(one.subject),
+                        description: self.shown_text(one.description),
+                    };
+                    self.details.quota.push(violation);
+                }
+            }
+        });
+    }
+
+    fn doubt(&mut self, expected: &'static str) {
+        self.unclear = self.unclear.or(Some(expected));
+    }
+
     fn metadata(&self, raw: Option<&RawValue>) -> BTreeMap<Box<str>, Box<str>> {
         let pairs = raw.and_then(|raw| object::<Pairs<'_>>(raw.get()));
         let pairs = pairs.map_or_else(Vec::new, |pairs| pairs.0);
@@ -187,8 +375,10 @@ impl Collected<'_> {
     }
 
     fn keep(&mut self, raw: &RawValue) {
-        let text = scrub::line(&compact(raw.get()), OTHER, self.secrets.into_iter());
-        push(&mut self.details.other, text);
+        if self.details.other.len() < ENTRIES {
+            let text = text::line(&compact(raw.get()), OTHER, self.secrets.into_iter());
+            self.details.other.push(text);
+        }
     }
 
     fn shown_text(&self, raw: Option<&RawValue>) -> Box<str> {
@@ -197,10 +387,10 @@ impl Collected<'_> {
 
     fn shown(&self, text: &str) -> Box<str> {
         let holds = |secret: &&str| !secret.is_empty() && text.contains(*secret);
-        if (scrub::is_name(text) || is_path(text)) && !self.secrets.iter().any(holds) {
+        if (text::is_name(text) || is_path(text)) && !self.secrets.iter().any(holds) {
             text.into()
         } else {
-            scrub::line(text, scrub::KEPT, self.secrets.into_iter())
+            text::line(text, text::KEPT, self.secrets.into_iter())
         }
     }
 }
@@ -215,7 +405,7 @@ fn is_path(text: &str) -> bool {
                 .bytes()
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'_' | b'-'))
     };
-    text.len() <= scrub::KEPT && text.starts_with("message.") && text.split(['.', '[', ']']).all(is_name)
+    text.len() <= text::KEPT && text.starts_with("message.") && text.split(['.', '[', ']']).all(is_name)
 }
 
 /// A JSON object; derived types would read an array too, by position.
@@ -237,15 +427,37 @@ fn scalar(raw: Option<&RawValue>) -> Option<String> {
     })
 }
 
-fn list(raw: Option<&RawValue>) -> impl Iterator<Item = &RawValue> {
-    let first = raw.and_then(|raw| serde_json::from_str::<First<'_>>(raw.get()).ok());
-    first.map_or_else(Vec::new, |first| first.0).into_iter()
-}
+/// Hands out the entries of a JSON array one by one, none of them kept; false for what is none. `null` is an empty one.
+fn each<'a>(json: &'a str, entry: impl FnMut(&'a RawValue)) -> bool {
+    struct Entries<F>(F);
 
-fn push<T>(list: &mut Vec<T>, item: T) {
-    if list.len() < ENTRIES {
-        list.push(item);
+    impl<'de, F: FnMut(&'de RawValue)> DeserializeSeed<'de> for Entries<F> {
+        type Value = ();
+
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+            deserializer.deserialize_seq(self)
+        }
     }
+
+    impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for Entries<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+            while let Some(entry) = seq.next_element()? {
+                (self.0)(entry);
+            }
+            Ok(())
+        }
+    }
+
+    json == "null"
+        || Entries(entry)
+            .deserialize(&mut serde_json::Deserializer::from_str(json))
+            .is_ok()
 }
 
 /// JSON without the white space between its tokens.
@@ -264,41 +476,11 @@ fn compact(json: &str) -> String {
     json.chars().filter(significant).collect()
 }
 
-/// A duration of protobuf's JSON form: `37s`, `1.5s`. One that is negative is none, and one beyond all numbers is the longest.
+/// A duration of protobuf's JSON form: `37s`, `1.5s`. One that is negative is none, and an absurd one is the longest.
 fn duration(text: &str) -> Option<Duration> {
     let (seconds, nanos) = duration_parts(text)?;
-    Some(Duration::new(seconds.parse().unwrap_or(u64::MAX), nanos))
-}
-
-/// The first entries of a list.
-struct First<'a>(Vec<&'a RawValue>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-
-        impl<'de> Visitor<'de> for Entries {
-            type Value = First<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<First<'de>, A::Error> {
-                let mut first = Vec::new();
-                while first.len() < ENTRIES {
-                    match seq.next_element()? {
-                        Some(entry) => first.push(entry),
-                        None => return Ok(First(first)),
-                    }
-                }
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(First(first))
-            }
-        }
-
-        deserializer.deserialize_seq(Entries)
-    }
+    let wait = Duration::new(seconds.parse().unwrap_or(u64::MAX), nanos);
+    Some(wait.min(RetryAfter::MOST))
 }
 
 /// The first pairs of a map.
@@ -334,8 +516,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Said, compact, duration, name, usual_name};
-    use std::time::Duration;
+    use super::{Body, RetryAfter, compact, duration, is_not_a_token, usual_name};
 
     #[test]
     fn white_space_goes_between_tokens_and_stays_in_texts() {
@@ -351,6 +532,9 @@ mod tests {
             ("{\"name\":\"a\\u0062\"}", Some("ab")),
             ("{\"name\":\"a\",\"b\":\"c\"}", Some("a")),
             ("{\"b\":\"c\",\"name\":\"a\"}", Some("a")),
+            ("[{\"name\":\"a\"}]", Some("a")),
+            ("{\"name\":\"a\",\"error\":null}", Some("a")),
+            ("{\"name\":\"a\",\"error\":{}}", None),
             ("{\"name\":\"a\",\"name\":\"c\"}", None),
             ("{\"name\":\"a\u{1}\"}", None),
             ("{\"name\":\"\u{e9}\"}", Some("\u{e9}")),
@@ -358,12 +542,37 @@ mod tests {
             ("{\"name\":\"a}", None),
             ("{\"name\":\"}", None),
             ("{\"name\" \"a\"}", None),
-            ("{\"name\":7}", None),
+            ("{\"name\":7}", Some("7")),
             ("{}", None),
         ];
         for (json, expected) in others {
             assert_eq!(usual_name(json.as_bytes()), None, "{json}");
-            assert_eq!(name(json.as_bytes()).as_deref(), expected, "{json}");
+            let name = match Body::read(json, [""; 3]) {
+                Ok(Body::Message(name)) => name,
+                _ => None,
+            };
+            assert_eq!(name.as_deref(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn trial_v11_the_sentence_about_the_token_is_known_in_any_case_and_with_a_full_stop() {
+        let sentence = "The registration token is not a valid FCM registration token";
+        for same in [
+            sentence,
+            &format!("{sentence}."),
+            &format!(" {sentence} .\n"),
+            &sentence.to_uppercase(),
+        ] {
+            assert!(is_not_a_token(same), "{same}");
+        }
+        for other in [
+            "",
+            ".",
+            "The registration token is a valid FCM registration token",
+            &format!("{sentence}: 42"),
+        ] {
+            assert!(!is_not_a_token(other), "{other}");
         }
     }
 
@@ -374,7 +583,7 @@ mod tests {
         assert_eq!(millis("1.5s"), Some(1_500));
         assert_eq!(millis("0.000000001s"), Some(0));
         let most = "99999999999999999999s";
-        assert_eq!(duration(most), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(duration(most), Some(RetryAfter::MOST));
         for wrong in [
             "",
             "s",
@@ -402,10 +611,13 @@ mod tests {
             {{"@type":"google.rpc.ErrorInfo","metadata":{{{}}}}},{other}]}}}}"#,
             metadata.join(",")
         );
-        let details = Said::read(body.as_bytes(), [""; 3]).unwrap().details;
+        let Ok(Body::Error(said)) = Body::read(&body, [""; 3]) else {
+            panic!("it is an error")
+        };
+        let details = said.details;
         assert_eq!(details.violations.len(), 16);
         assert!(details.violations[0].field.len() <= 512 + '…'.len_utf8());
         assert_eq!(details.info.unwrap().metadata.len(), 16);
-        assert_eq!(details.other.len(), 14);
+        assert_eq!(details.other.len(), 16);
     }
 }

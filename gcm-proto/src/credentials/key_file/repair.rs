@@ -1,0 +1,155 @@
+//! What copying does to a whole key file, and how far that is undone: variables, secret stores, shells and editors each have
+//! their way with it.
+
+use super::KeyFileError;
+use base64::Engine;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// How many coats are taken off: base64 of a quoted text is two.
+const COATS: usize = 4;
+
+/// The object of a file, below whatever it is wrapped in.
+pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, KeyFileError> {
+    let text = text(bytes)?;
+    let mut text = Cow::Borrowed(text.trim());
+    let refused = match read(&text) {
+        Ok(object) => return Ok(object),
+        Err(refused) => refused,
+    };
+    for _ in 0..COATS {
+        let Some(inner) = unwrapped(&text) else { break };
+        text = Cow::Owned(inner);
+        if let Ok(object) = read(&text) {
+            return Ok(object);
+        }
+    }
+    Err(named(&text).unwrap_or(refused))
+}
+
+/// The text of a file in UTF-8, or in UTF-16 as some editors and shells write it.
+fn text(bytes: &[u8]) -> Result<Cow<'_, str>, KeyFileError> {
+    let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        if rest.len() % 2 != 0 {
+            return None;
+        }
+        let units = rest
+            .chunks_exact(2)
+            .map(|pair| unit(pair.try_into().unwrap_or_default()));
+        char::decode_utf16(units)
+            .collect::<Result<String, _>>()
+            .ok()
+            .map(Cow::Owned)
+    };
+    let read = match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => std::str::from_utf8(rest).ok().map(Cow::Borrowed),
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        // A sequence that holds the integer 3, its version (RFC 7292 section 4).
+        [0x30, 0x82, _, _, 0x02, 0x01, 0x03, ..] => return Err(KeyFileError::Pkcs12),
+        bytes => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+    };
+    // Where UTF-8 ends is no help to anybody who looks at the file in an editor.
+    read.ok_or(KeyFileError::NotJson { line: 1, column: 1 })
+}
+
+fn read(text: &str) -> Result<Map<String, Value>, KeyFileError> {
+    serde_json::from_str(text).or_else(|error| {
+        // A key with raw line ends, which a text of JSON may not hold.
+        serde_json::from_str(&escaped(text)).map_err(|_| {
+            if error.is_eof() && text.starts_with('{') {
+                KeyFileError::Cut
+            } else if text.is_empty() {
+                KeyFileError::Empty
+            } else {
+                KeyFileError::NotJson {
+                    line: error.line(),
+                    column: error.column(),
+                }
+            }
+        })
+    })
+}
+
+/// JSON with the control characters within its texts escaped.
+fn escaped(text: &str) -> String {
+    let (mut quoted, mut after_backslash) = (false, false);
+    let mut out = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        match c {
+            '\n' if quoted => out.push_str(if after_backslash { "n" } else { "\\n" }),
+            '\r' if quoted => {}
+            '\t' if quoted => out.push_str("\\t"),
+            c => out.push(c),
+        }
+        quoted ^= c == '"' && !after_backslash;
+        after_backslash = quoted && c == '\\' && !after_backslash;
+    }
+    out
+}
+
+/// What is below one coat: quotes of a shell, a text of JSON, a backslash before each quote, base64.
+fn unwrapped(text: &str) -> Option<String> {
+    if let Ok(inner) = serde_json::from_str::<String>(text) {
+        return Some(inner.trim().to_owned());
+    }
+    for quote in ['\'', '"', '`'] {
+        let inner = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
+        if let Some(inner) = inner {
+            return Some(inner.trim().to_owned());
+        }
+    }
+    if text.starts_with("{\\\"") || text.starts_with("{\\n") {
+        return serde_json::from_str(&format!("\"{}\"", escaped_ends(text))).ok();
+    }
+    from_base64(text)
+}
+
+fn escaped_ends(text: &str) -> String {
+    text.replace('\r', "").replace('\n', "\\n").replace('\t', "\\t")
+}
+
+/// In either alphabet, with or without padding and line ends.
+fn from_base64(text: &str) -> Option<String> {
+    const ANY: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let packed: String = text.split_whitespace().collect();
+    let alphabet = if packed.contains(['-', '_']) {
+        &URL_SAFE
+    } else {
+        &STANDARD
+    };
+    let bytes = GeneralPurpose::new(alphabet, ANY).decode(packed).ok()?;
+    // Many a short word is base64 of something.
+    let inner = self::text(&bytes).ok()?;
+    let inner = inner.trim();
+    // `ey` and `ew` begin the base64 of an object in turn.
+    let is_file = inner.starts_with(['{', '"', '\'']) || inner.starts_with("ey") || inner.starts_with("ew");
+    is_file.then(|| inner.to_owned())
+}
+
+/// What something is that is no JSON at all, where that is known.
+fn named(text: &str) -> Option<KeyFileError> {
+    const PATH_ENDS: [&str; 5] = [".json", ".pem", ".p12", ".key", ".txt"];
+    if text.starts_with("-----BEGIN") {
+        return Some(KeyFileError::KeyAlone);
+    }
+    if text.starts_with("<?xml") || text.starts_with("<!DOCTYPE plist") || text.starts_with("<plist") {
+        let found = "the GoogleService-Info.plist of an iOS app";
+        return Some(KeyFileError::OtherFile { found });
+    }
+    if text.starts_with('<') {
+        let found = "a web page";
+        return Some(KeyFileError::OtherFile { found });
+    }
+    let is_one_line = !text.contains(['\n', '{', '"']) && text.len() <= 4096;
+    let lower = text.to_ascii_lowercase();
+    let is_rooted = ["/", "./", "../", "~/", "\\\\", "file:", "https://", "gs://"]
+        .iter()
+        .any(|root| lower.starts_with(root));
+    let has_drive = matches!(lower.as_bytes(), [b'a'..=b'z', b':', b'\\' | b'/', ..]);
+    let is_path = is_one_line && (PATH_ENDS.iter().any(|end| lower.ends_with(end)) || is_rooted || has_drive);
+    is_path.then_some(KeyFileError::Path)
+}

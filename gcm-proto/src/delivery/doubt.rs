@@ -1,0 +1,116 @@
+//! Verdicts that would remove a token, and are not believed the first time.
+
+use super::Delivery;
+use super::in_flight::{Members, SentWith};
+use super::recipients::{Doubt, Key};
+use crate::exchange::{Refusal, Scope};
+use crate::gateway::{Bad, Limit, Returned, Sign};
+use crate::outcome::{Advice, Code, Failure, Sent};
+
+impl Delivery {
+    /// The service judged this recipient.
+    pub(super) fn judge_recipient(&mut self, key: Key, failure: Failure) {
+        let asks = self.gateway().settings().policy.second_opinion && !self.has_ended();
+        let Some(recipient) = self.queue.recipients.get_mut(key) else {
+            return;
+        };
+        if !asks || !failure.wants_second_opinion() || matches!(recipient.doubt, Doubt::Asked) {
+            return self.settle_failed(key, failure);
+        }
+        recipient.last = Some(failure.clone());
+        recipient.doubt = Doubt::Asking(failure);
+        recipient.costs = false;
+        self.all_ready(vec![key]);
+    }
+
+    /// Settles those of whom a failing service says the second time that they are gone. The others come back.
+    pub(super) fn believe_the_second_time(&mut self, members: Vec<Key>, failure: &Failure) -> Vec<Key> {
+        let Some(code) = failure.doubted().cloned() else {
+            return members;
+        };
+        let mut others = Vec::new();
+        for key in members {
+            let Some(recipient) = self.queue.recipients.get_mut(key) else {
+                continue;
+            };
+            if matches!(&recipient.doubt, Doubt::Said(before) if *before == code) {
+                self.settle_failed(key, failure.clone().with_verdict(code.clone()));
+            } else {
+                recipient.doubt = Doubt::Said(code.clone());
+                others.push(key);
+            }
+        }
+        others
+    }
+
+    /// Whose second opinion a request has asked for.
+    pub(super) fn asked_about(&self, members: &Members) -> Option<Key> {
+        let key = members.as_slice().first().copied()?;
+        self.queue.recipients.get(key)?.is_checked().then_some(key)
+    }
+
+    /// The second opinion came.
+    pub(super) fn second_opinion(&mut self, key: Key, read: Result<Returned, Refusal>, sent: SentWith) {
+        let refusal = match read {
+            Ok(_) => {
+                self.keep_doubted(key);
+                return self.tell_good(sent, true);
+            }
+            Err(refusal) => refusal,
+        };
+        let failure = refusal.to_failure(self.now.wall);
+        let of_token = *refusal.code() == Code::Unauthorized && refusal.scope() == Scope::Project;
+        if of_token || failure.sent() == Sent::NotSent {
+            // Nobody was asked.
+            return self.refused(vec![key], &refusal, sent);
+        }
+        if failure.advice() == Advice::Remove {
+            let first = self.take_doubt(key);
+            let verdict = first.filter(|_| failure.wants_second_opinion()).unwrap_or(failure);
+            self.settle_failed(key, verdict);
+            return self.tell_good(sent, true);
+        }
+        self.keep_doubted(key);
+        let asked = failure.retry_after();
+        let sign = if failure.code().is_rate_limit() {
+            Sign::Limited {
+                cause: failure,
+                asked,
+                of: Limit::Recipient,
+            }
+        } else if failure.is_retriable() {
+            Sign::Bad(Bad {
+                cause: failure,
+                asked,
+                verdict: false,
+            })
+        } else if refusal.scope() == Scope::Project {
+            Sign::Verdict(failure, asked)
+        } else {
+            Sign::Good {
+                proves: false,
+                generation: sent.token,
+            }
+        };
+        let draw = self.draws.draw();
+        self.tell(sent, sign, draw);
+    }
+
+    /// Nobody said it again: the request is wrong, and the token stays.
+    pub(super) fn keep_doubted(&mut self, key: Key) {
+        let doubted = self.take_doubt(key);
+        let failure = doubted.unwrap_or_else(|| Failure::new(Code::InvalidParameters, Sent::Answered));
+        self.settle_failed(key, failure.with_verdict(Code::InvalidParameters));
+    }
+
+    /// The verdict that was doubted. The request that asked about it was no attempt.
+    fn take_doubt(&mut self, key: Key) -> Option<Failure> {
+        let recipient = self.queue.recipients.get_mut(key)?;
+        recipient.attempts = recipient.attempts.saturating_sub(1);
+        recipient.last_is_verdict = false;
+        match std::mem::replace(&mut recipient.doubt, Doubt::Asked) {
+            Doubt::Asking(failure) => Some(failure),
+            _ => None,
+        }
+    }
+}

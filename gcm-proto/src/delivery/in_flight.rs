@@ -1,0 +1,189 @@
+//! The requests in flight: a slab with generations, and the tickets that name its places.
+
+use super::recipients::Key;
+use crate::credentials::Grant;
+use crate::exchange::Exchange;
+use crate::gateway::{Departed, Flying};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Names the request a reply belongs to. It is consumed by [`Delivery::handle`](super::Delivery::handle).
+///
+/// A ticket that is lost costs nothing but time: its request counts as unanswered after the policy's `give_up_after`. One of
+/// another delivery, or one whose request is settled, is ignored.
+#[must_use = "without its ticket a reply cannot be handed in"]
+pub struct Ticket {
+    delivery: Arc<()>,
+    place: u32,
+    generation: u32,
+}
+
+/// A request in flight.
+pub(super) enum Flight {
+    Message {
+        exchange: Flying,
+        members: Members,
+        /// Members not yet settled. With the last one the place is free, reply or not.
+        live: usize,
+        sent: SentWith,
+    },
+    Mint {
+        exchange: Box<dyn Exchange<Reply = Grant> + Send + Sync>,
+        session: u64,
+        asked: Duration,
+    },
+}
+
+/// What is known of a request with a message since it left.
+#[derive(Clone, Copy)]
+pub(super) struct SentWith {
+    /// The generation of its access token.
+    pub(super) token: Option<u64>,
+    /// As the gate knows it again.
+    pub(super) departed: Departed,
+}
+
+/// Who is in a request. One, on most wires, which needs no list.
+pub(super) enum Members {
+    One(Key),
+    Many(Vec<Key>),
+}
+
+#[derive(Default)]
+pub(super) struct InFlight {
+    slots: Vec<(u32, Option<Flight>)>,
+    free: Vec<u32>,
+    /// Places and generations in the order in which they left, with those that have landed since.
+    departures: VecDeque<(Duration, u32, u32)>,
+    messages: usize,
+}
+
+impl Members {
+    pub(super) fn as_slice(&self) -> &[Key] {
+        match self {
+            Self::One(key) => std::slice::from_ref(key),
+            Self::Many(keys) => keys,
+        }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Key> {
+        match self {
+            Self::One(key) => vec![key],
+            Self::Many(keys) => keys,
+        }
+    }
+}
+
+impl InFlight {
+    /// The place that [`insert`](Self::insert) uses next.
+    pub(super) fn next_place(&self) -> u32 {
+        let new = || u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.free.last().copied().unwrap_or_else(new)
+    }
+
+    pub(super) fn insert(&mut self, delivery: &Arc<()>, flight: Flight, now: Duration) -> Ticket {
+        let place = self.next_place();
+        if self.free.pop().is_none() {
+            self.slots.push((0, None));
+        }
+        self.messages += usize::from(matches!(flight, Flight::Message { .. }));
+        let mut generation = 0;
+        if let Some(slot) = self.slots.get_mut(place as usize) {
+            slot.1 = Some(flight);
+            generation = slot.0;
+        }
+        self.departures.push_back((now, place, generation));
+        if self.departures.len() > 64 + 2 * self.len() {
+            let slots = &self.slots;
+            self.departures
+                .retain(|(_, place, generation)| is_there(slots, *place, *generation));
+        }
+        Ticket {
+            delivery: Arc::clone(delivery),
+            place,
+            generation,
+        }
+    }
+
+    /// The flight of a ticket, if it is ours and still in flight.
+    pub(super) fn land(&mut self, delivery: &Arc<()>, ticket: Ticket) -> Option<Flight> {
+        let Ticket {
+            delivery: issuer,
+            place,
+            generation,
+        } = ticket;
+        if !Arc::ptr_eq(delivery, &issuer) {
+            return None;
+        }
+        if self.slots.get(place as usize)?.0 != generation {
+            return None;
+        }
+        self.take(place)
+    }
+
+    /// A member has settled without the reply. With the last of them nobody waits for it any more: as the gate knows it.
+    pub(super) fn depart(&mut self, place: u32) -> Option<Departed> {
+        let (_, Some(Flight::Message { live, sent, .. })) = self.slots.get_mut(place as usize)? else {
+            return None;
+        };
+        *live = live.saturating_sub(1);
+        let departed = sent.departed;
+        (*live == 0).then(|| self.take(place)).map(|_| departed)
+    }
+
+    /// When the first left of those still in flight.
+    pub(super) fn oldest(&mut self) -> Option<Duration> {
+        while let Some((at, place, generation)) = self.departures.front().copied() {
+            if is_there(&self.slots, place, generation) {
+                return Some(at);
+            }
+            self.departures.pop_front();
+        }
+        None
+    }
+
+    /// Takes out the first that left.
+    pub(super) fn take_oldest(&mut self) -> Option<Flight> {
+        self.oldest()?;
+        let (_, place, _) = self.departures.pop_front()?;
+        self.take(place)
+    }
+
+    /// Takes out all of them.
+    pub(super) fn take_all(&mut self) -> Vec<Flight> {
+        std::iter::from_fn(|| self.take_oldest()).collect()
+    }
+
+    /// How many with a message are in flight.
+    pub(super) fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// How many are in flight.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    fn take(&mut self, place: u32) -> Option<Flight> {
+        let slot = self.slots.get_mut(place as usize)?;
+        let flight = slot.1.take()?;
+        slot.0 = slot.0.wrapping_add(1);
+        self.free.push(place);
+        self.messages -= usize::from(matches!(flight, Flight::Message { .. }));
+        Some(flight)
+    }
+}
+
+fn is_there(slots: &[(u32, Option<Flight>)], place: u32, generation: u32) -> bool {
+    slots
+        .get(place as usize)
+        .is_some_and(|(known, flight)| *known == generation && flight.is_some())
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ticket({}.{})", self.place, self.generation)
+    }
+}
