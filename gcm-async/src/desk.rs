@@ -21,10 +21,7 @@ impl Desk {
     pub(crate) fn new(delivery: Delivery, clock: Clock) -> Self {
         Self {
             clock,
-            work: Mutex::new(Work {
-                delivery,
-                driver: None,
-            }),
+            work: Mutex::new(Work { delivery, driver: None }),
         }
     }
 

@@ -383,7 +383,10 @@ where
                 let waited = bell.heard.wait_timeout_while(rung, delay, sleeps);
                 rung = waited.unwrap_or_else(PoisonError::into_inner).0;
             } else {
-                rung = bell.heard.wait_while(rung, sleeps).unwrap_or_else(PoisonError::into_inner);
+                rung = bell
+                    .heard
+                    .wait_while(rung, sleeps)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
             let woken = rung.finished || std::mem::take(&mut rung.called);
             drop(rung);
