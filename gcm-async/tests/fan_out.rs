@@ -11,7 +11,6 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-#[cfg(unix)]
 use std::time::Duration;
 
 /// How long a test waits for what has to come.
@@ -216,7 +215,7 @@ fn trial_s16_a_server_that_dies_for_good_is_no_success() {
         if count > 1 {
             let _ = arrived.send(());
             // The others would take seconds: it is gone before.
-            std::thread::sleep(std::time::Duration::from_millis(30));
+            std::thread::sleep(Duration::from_millis(30));
         }
     });
     let file = Scratch::new("dies.txt", tokens(TOKENS));

@@ -10,7 +10,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 #[cfg(unix)]
-use std::{process::Stdio, thread, time::Duration};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 fn scratch(name: &str, text: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("gcm-stream-{}-{name}", std::process::id()));
@@ -261,7 +263,7 @@ fn trial_s16_a_server_that_dies_for_good_is_no_success() {
         if count > 1 {
             let _ = arrived.send(());
             // The others would take seconds: it is gone before.
-            std::thread::sleep(std::time::Duration::from_millis(30));
+            thread::sleep(Duration::from_millis(30));
         }
     });
     let mut command = Command::new(gcm_testkit::example("stream"));
@@ -270,7 +272,7 @@ fn trial_s16_a_server_that_dies_for_good_is_no_success() {
         .args(["--give-up-after", "2", "--tokens"])
         .arg(&tokens)
         .env("GCM_API_KEY", "the-key");
-    let killer = std::thread::spawn(move || {
+    let killer = thread::spawn(move || {
         arrivals.recv().unwrap();
         drop(server);
     });
