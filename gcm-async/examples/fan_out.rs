@@ -270,7 +270,8 @@ impl Summary {
             (Outcome::Failed(_), Advice::Remove) => self.removed += 1,
             (Outcome::Failed(failure), _) => {
                 self.failed += 1;
-                self.untried += u64::from(*failure.code() == Code::NotAttempted);
+                let is_unsent = failure.sent() == Sent::NotSent || *failure.code() == Code::NotAttempted;
+                self.untried += u64::from(is_unsent);
                 self.perhaps += u64::from(failure.sent() == Sent::MaybeSent);
             }
         }
