@@ -203,7 +203,7 @@ pub fn lines(input: &Input<'_>, reply: &Result<Receipt, Refusal>) {
         values.filter(|value| !value.is_empty()).collect()
     };
     let (ids, errors) = (of("id="), of("Error="));
-    let same = |values: &[&str]| values.windows(2).all(|pair| pair[0] == pair[1]);
+    let same = |values: &[&str]| values.windows(2).all(|pair| pair.first() == pair.last());
     let is_first = |key: &str| lines.first().is_some_and(|line| line.starts_with(key));
     match (ids.first(), errors.first()) {
         (Some(id), None) if is_first("id=") && same(&ids) => {

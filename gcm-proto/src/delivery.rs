@@ -92,6 +92,8 @@ pub struct Delivery {
     settled: VecDeque<Settled>,
     backlog: std::vec::IntoIter<Target>,
     closed: bool,
+    /// The caller has stopped or cancelled it, and pushes nobody any more.
+    is_unwanted: bool,
     next_position: u64,
     ending: Option<Ending>,
     expires_at: Option<Duration>,
@@ -147,6 +149,7 @@ impl Delivery {
             in_flight: InFlight::default(),
             settled: VecDeque::new(),
             closed: backlog.is_some(),
+            is_unwanted: false,
             backlog: backlog.unwrap_or_default().into_iter(),
             next_position: 0,
             ending: None,
@@ -192,7 +195,7 @@ impl Delivery {
         }
         if self.visit.waits() {
             let visit = &mut self.visit;
-            self.prepared.gateway().gate(|gate| gate.arrive(visit));
+            self.prepared.gateway().gate(|gate| gate.look(visit));
         }
         loop {
             self.end_overdue();
@@ -207,6 +210,7 @@ impl Delivery {
                 }
             }
             if let Some(done) = self.settled.pop_front() {
+                self.step_aside();
                 return Step::Settle(done);
             }
             let ended = self.has_ended();
@@ -214,7 +218,7 @@ impl Delivery {
             if self.has_ended() != ended {
                 continue;
             }
-            self.pass_on();
+            self.step_aside();
             if self.is_finished() {
                 return Step::Finish;
             }
@@ -230,10 +234,12 @@ impl Delivery {
         }
     }
 
-    /// What it was woken for, somebody else may do.
-    fn pass_on(&mut self) {
-        let visit = &mut self.visit;
-        self.prepared.gateway().gate(|gate| gate.pass_on(visit));
+    /// Makes room at the gate, unless it waits there.
+    fn step_aside(&mut self) {
+        if self.visit.waits() {
+            let visit = &mut self.visit;
+            self.prepared.gateway().gate(|gate| gate.step_aside(visit));
+        }
     }
 
     /// Hands in what a request brought back. A ticket of another delivery, and one whose request is settled, is ignored.
@@ -265,8 +271,7 @@ impl Delivery {
     /// The target itself when the window is full (poll, and try again) and when the delivery was [closed](Self::close).
     pub fn push(&mut self, target: impl Into<Target>, now: Now) -> Result<Position, Target> {
         let target = target.into();
-        let ended = self.ending.as_ref().is_some_and(Ending::is_by_caller);
-        if self.closed || !ended && self.window_room() == 0 {
+        if self.closed || !self.is_unwanted && self.window_room() == 0 {
             return Err(target);
         }
         self.tick(now);
@@ -280,7 +285,7 @@ impl Delivery {
 
     /// How many recipients the window has room for; 0 once the delivery is closed, stopped or cancelled.
     pub fn room(&self) -> usize {
-        if self.closed || self.is_ended_by_caller() {
+        if self.closed || self.is_unwanted {
             0
         } else {
             self.window_room()
@@ -289,12 +294,14 @@ impl Delivery {
 
     /// Sends nothing new and lets what is in flight land. The rest is handed out by [`poll`](Self::poll), which then finishes.
     pub fn stop(&mut self) {
+        self.is_unwanted = true;
         self.end(Ending::Stopped);
     }
 
     /// Settles everyone now; what is in flight counts as maybe sent. All is handed out by [`poll`](Self::poll), which then
     /// finishes.
     pub fn cancel(&mut self) {
+        self.is_unwanted = true;
         self.end(Ending::Cancelled);
     }
 
@@ -404,12 +411,8 @@ impl Delivery {
     }
 
     fn is_finished(&self) -> bool {
-        let closed = self.closed || self.is_ended_by_caller();
+        let closed = self.closed || self.is_unwanted;
         closed && self.queue.recipients.len() == 0 && self.settled.is_empty() && self.backlog.len() == 0
-    }
-
-    fn is_ended_by_caller(&self) -> bool {
-        self.ending.as_ref().is_some_and(Ending::is_by_caller)
     }
 }
 

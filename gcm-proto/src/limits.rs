@@ -11,9 +11,10 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of payload to a token or group.
+    /// Bytes of payload to a token or group. Over FCM HTTP v1 it is advice: see
+    /// [`Message::payload_room`](crate::Message::payload_room).
     pub payload_to_tokens: usize,
-    /// Bytes of payload to a topic or condition.
+    /// Bytes of payload to a topic or condition; advice over FCM HTTP v1.
     pub payload_to_topics: usize,
     /// Registration tokens in one multicast request.
     pub ids_per_request: usize,

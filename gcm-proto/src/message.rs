@@ -32,7 +32,7 @@ pub(crate) use part::Flag;
 pub use webpush::{TextDirection, WebAction, WebNotification, Webpush};
 
 use check::Checked;
-use reading::{Names, json_form};
+use reading::{Names, json_form, or_default};
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -66,7 +66,9 @@ use std::time::Duration;
 /// ```
 ///
 /// `time_to_live` is a number of whole seconds, or a text such as `"1.5s"`. The parts for one platform, `android`,
-/// `android_v2`, `apns` and `webpush`, have the form and the names of the FCM v1 reference.
+/// `android_v2`, `apns` and `webpush`, have the form and the names of the FCM v1 reference. All names are read in snake case and in
+/// camel case, `null` is as good as absent, and `fcm_options` with an `analytics_label` is that label: so a body that another SDK
+/// stored is read, without its target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(into = "Fields")]
 pub struct Message {
@@ -117,7 +119,7 @@ impl PayloadTooLarge {
 pub(crate) struct Fields {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) notification: Option<Notification>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
     pub(crate) data: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) collapse_key: Option<String>,
@@ -127,15 +129,15 @@ pub(crate) struct Fields {
     pub(crate) time_to_live: Option<Duration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) restricted_package_name: Option<String>,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) content_available: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) mutable_content: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) delay_while_idle: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) direct_boot_ok: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) dry_run: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) analytics_label: Option<String>,
@@ -144,7 +146,7 @@ pub(crate) struct Fields {
     pub(crate) fcm_options: Option<FcmOptions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) raw_data: Option<String>,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
     pub(crate) allow_reserved_keys: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) android: Option<Box<Android>>,
@@ -318,7 +320,7 @@ impl MessageBuilder {
 
     /// Lets later messages with the same key replace this one while it waits. A service keeps at most four keys a device.
     ///
-    /// Over FCM HTTP v1 it is left out for iOS when it is longer than the 64 bytes that APNs takes or not ASCII, and for the
+    /// Over FCM HTTP v1 it is left out for iOS where nothing is said of iOS, and when it is longer than the 64 bytes that APNs takes or not ASCII, and for the
     /// web when it is not 1 to 32 of `a-z A-Z 0-9 - _` (RFC 8030, section 5.4).
     pub fn collapse_key(mut self, key: impl Into<String>) -> Self {
         self.fields.collapse_key = Some(key.into());

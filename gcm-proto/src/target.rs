@@ -2,12 +2,13 @@
 
 use crate::names::{Condition, Fid, GroupKey, Token, Topic};
 use serde::Serialize;
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use std::fmt;
 
 /// Whom a message is for.
 ///
-/// As JSON: `{"token": "…"}`, `{"fid": "…"}`, `{"topic": "news"}`, `{"condition": "…"}` or `{"group": "…"}`.
+/// As JSON: `{"token": "…"}`, `{"fid": "…"}`, `{"topic": "news"}`, `{"condition": "…"}` or `{"group": "…"}`; one that is `null` is as
+/// good as absent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -76,22 +77,56 @@ impl<'de> Deserialize<'de> for Target {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Target, A::Error> {
-                let kind: Option<String> = map.next_key()?;
-                let target = match kind.as_deref() {
-                    Some("token") => Target::Token(map.next_value()?),
-                    Some("fid") => Target::Fid(map.next_value()?),
-                    Some("topic") => Target::Topic(map.next_value()?),
-                    Some("condition") => Target::Condition(map.next_value()?),
-                    Some("group") => Target::Group(map.next_value()?),
-                    _ => return Err(A::Error::custom(EXPECTED)),
-                };
-                match map.next_key::<IgnoredAny>()? {
-                    None => Ok(target),
-                    Some(_) => Err(A::Error::custom(EXPECTED)),
+                let mut target = None;
+                while let Some(kind) = map.next_key::<String>()? {
+                    let given = match kind.as_str() {
+                        "token" => map.next_value::<Option<_>>()?.map(Target::Token),
+                        "fid" => map.next_value::<Option<_>>()?.map(Target::Fid),
+                        "topic" => map.next_value::<Option<_>>()?.map(Target::Topic),
+                        "condition" => map.next_value::<Option<_>>()?.map(Target::Condition),
+                        "group" => map.next_value::<Option<_>>()?.map(Target::Group),
+                        _ => return Err(A::Error::custom(EXPECTED)),
+                    };
+                    if target.is_some() && given.is_some() {
+                        return Err(A::Error::custom(EXPECTED));
+                    }
+                    target = target.or(given);
                 }
+                target.ok_or_else(|| A::Error::custom(EXPECTED))
             }
         }
 
         deserializer.deserialize_any(OneField)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+
+    #[test]
+    fn trial_v15_a_target_is_an_object_with_one_that_is_not_null() {
+        for (text, kind) in [
+            (r#"{"token": "4"}"#, "token"),
+            (r#"{"token": null, "fid": "4", "topic": null}"#, "fid"),
+            (r#"{"topic": "news", "condition": null}"#, "topic"),
+        ] {
+            let target: Option<Target> = serde_json::from_str(text).ok();
+            assert_eq!(target.map(|target| target.kind()), Some(kind), "{text}");
+        }
+        for text in [
+            "{}",
+            "null",
+            r#"{"token": null}"#,
+            r#"{"token": "4", "topic": "a"}"#,
+            r#"{"token": "4", "token": "8"}"#,
+            r#"["token", "4"]"#,
+            r#"["4"]"#,
+            r#""4""#,
+            r#"{"token": ["4"]}"#,
+            r#"{"token": "4", "x": null}"#,
+        ] {
+            assert!(serde_json::from_str::<Target>(text).is_err(), "{text}");
+        }
     }
 }

@@ -136,11 +136,12 @@ fn a_project_that_takes_no_messages_is_named() {
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
-    let file = key_file("port-closed.json", "token_uri", format!("http://{CLOSED}/token"));
+    let file = File::new("port-closed.json", KEY_FILE);
     let system = TcpStream::connect(CLOSED).unwrap_err().to_string();
     let mut command = quickstart();
     command.arg("--service-account").arg(file.path());
     command.args(["--endpoint", &format!("http://{CLOSED}")]);
+    command.args(["--token-endpoint", &format!("http://{CLOSED}/token")]);
     says("port-closed", &mut command, &[(&*system, "SYSTEM")]);
 }
 

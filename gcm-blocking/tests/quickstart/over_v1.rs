@@ -46,15 +46,9 @@ pub(crate) fn to(server: &EmulatorServer, file: &File) -> Command {
 fn it_delivers_to_any_server_that_speaks_v1() {
     let server = serve(script().project("demo-project"));
     let tokens = File::new("v1-two.txt", "first-of-two\nsecond-of-two\n");
-    // Without an option, where the file says.
-    let file = key_file("v1-token-uri.json", "token_uri", server.token_endpoint().to_string());
-    let mut command = quickstart();
-    command
-        .args(["--endpoint", &server.v1_endpoint().to_string()])
-        .arg("--service-account")
-        .arg(file.path())
-        .arg("--tokens")
-        .arg(tokens.path());
+    let file = File::new("v1-key-file.json", KEY_FILE);
+    let mut command = to(&server, &file);
+    command.arg("--tokens").arg(tokens.path());
     let printed = prints(&mut command);
     assert_eq!(rows(&printed), ["first-… accepted 1 keep", "second… accepted 1 keep"]);
     let url = format!("http://{}/v1/projects/demo-project/messages:send", server.local_addr());
@@ -101,7 +95,7 @@ fn devices_that_are_gone_are_no_mistake() {
 #[test]
 fn a_server_with_a_certificate_of_ones_own_is_trusted_by_its_root() {
     let authority = Authority::certifying("localhost", 4000);
-    let reply = "HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n{\"name\":\"projects/demo-project/messages/1\"}";
+    let reply = "HTTP/1.1 200 OK\r\nContent-Length: 43\r\n\r\n{\"name\":\"projects/demo-project/messages/1\"}";
     let server = authority.answering(reply);
     let minting = serve(script());
     let roots = File::new("v1-roots.pem", &authority.pem);

@@ -22,10 +22,13 @@ pub(super) fn private_key(text: &str) -> Result<Der, KeyFileError> {
     const BEGIN: &str = "-----BEGIN ";
     const DASHES: &str = "-----";
     // No character of a key is a backslash, so each is part of an escape that was not undone.
-    let text = text.replace("\\r", "\n").replace("\\n", "\n");
+    let text = text.replace("\\r", "\n").replace("\\n", "\n").replace("\\u003d", "=");
     let mut blocks = text.split(BEGIN).skip(1).filter_map(|block| block.split_once(DASHES));
     let Some(first) = blocks.clone().next() else {
-        let is_path = !text.contains(char::is_whitespace) && (text.ends_with(".pem") || text.ends_with(".json"));
+        if let Some(der) = without_lines(&text) {
+            return der;
+        }
+        let is_path = !text.contains(char::is_whitespace) && text.contains(['.', '\\']) && text.contains(['/', '\\']);
         return Err(if is_path {
             KeyFileError::KeyPath
         } else {
@@ -48,6 +51,22 @@ pub(super) fn private_key(text: &str) -> Result<Der, KeyFileError> {
         "ENCRYPTED PRIVATE KEY" => Err(KeyFileError::LockedKey),
         label if label.ends_with(KEY) => Err(KeyFileError::NoRsaKey),
         _ => Err(KeyFileError::PublicKey),
+    }
+}
+
+/// A key that lost its first and its last line, or base64 of a whole text with them.
+fn without_lines(text: &str) -> Option<Result<Der, KeyFileError>> {
+    let encoded: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\''))
+        .collect();
+    let bytes = decode(&encoded).ok()?;
+    // Behind the length of the sequence come version 0, and then an algorithm or the modulus.
+    match *bytes {
+        [b'-', b'-', ..] => std::str::from_utf8(&bytes).ok().map(private_key),
+        [0x30, 0x82, _, _, 2, 1, 0, 0x30, ..] => Some(Ok(Der::Pkcs8(bytes))),
+        [0x30, 0x82, _, _, 2, 1, 0, 0x02, ..] => Some(Ok(Der::Pkcs1(bytes))),
+        _ => None,
     }
 }
 

@@ -478,7 +478,7 @@ impl Delivery {
             );
         }
         let failure = match delay {
-            Some(delay) => failure.with_retry_after(delay),
+            Some(delay) => failure.with_retry_after(delay.min(self.gateway().settings().policy.retry_after_cap)),
             None => failure,
         };
         self.settle_failed(key, failure);

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 /// What the gate says.
 enum Gate {
     Checked(Checked),
-    Mint(u64),
+    Mint { session: u64, unanswered: bool },
     /// Not before.
     Wait(Duration),
     Go(Leaving, Option<(AccessToken, u64)>, SystemTime),
@@ -46,7 +46,7 @@ impl Delivery {
                 }
                 Gate::Wait(at) => return Err(Some(at)),
                 Gate::Go(leaving, token, wall) => (leaving, token, wall),
-                Gate::Mint(session) => match self.mint(session) {
+                Gate::Mint { session, unanswered } => match self.mint(session, unanswered) {
                     Some(call) => return Ok(call),
                     // There is one now, or there will be none.
                     None => continue,
@@ -97,7 +97,7 @@ impl Delivery {
             let token = if minted {
                 match gate.token(now) {
                     TokenStep::Use(token, generation) => Some((token, generation)),
-                    TokenStep::Mint(session) => return Gate::Mint(session),
+                    TokenStep::Mint { session, unanswered } => return Gate::Mint { session, unanswered },
                     TokenStep::Wait(at) => return Gate::Wait(gate.wait(visit, at, now)),
                 }
             } else {

@@ -41,11 +41,6 @@ impl Ending {
         matches!(self, Self::Cancelled | Self::Expired(_))
     }
 
-    /// Whether the caller wants no recipients any more.
-    pub(super) fn is_by_caller(&self) -> bool {
-        matches!(self, Self::Cancelled | Self::Stopped)
-    }
-
     /// A later ending replaces an earlier one only when it settles more.
     fn replaces(&self, earlier: &Self) -> bool {
         self.grounds_flights() && !earlier.grounds_flights()

@@ -15,13 +15,19 @@ use std::time::Duration;
 
 impl Delivery {
     /// Asks for a token: by a request, or at once, where the gateway then has it or knows that there is none.
-    pub(super) fn mint(&mut self, session: u64) -> Option<Call> {
+    /// `unanswered` says that the one before had no answer in time.
+    pub(super) fn mint(&mut self, session: u64, unanswered: bool) -> Option<Call> {
         let credential = self.gateway().settings().credential.clone()?;
         let now = self.now;
         let wall = self.gateway().gate(|gate| gate.wall(now.wall));
         match credential.mint(wall) {
             Ok(Minting::Exchange(exchange)) => {
                 let request = exchange.request();
+                if unanswered {
+                    let failure = Failure::new(Code::Connection, Sent::NotSent).with_detail("no answer in time");
+                    let failure = from_token_endpoint(failure, request.uri());
+                    self.gateway().gate(|gate| gate.mint_unanswered(&failure, now.mono));
+                }
                 self.visit.session = Some(session);
                 self.progress.requests += 1;
                 let flight = Flight::Mint {
@@ -103,9 +109,10 @@ impl Delivery {
     }
 }
 
-/// Whether a mint may succeed when it is tried again: only what the token endpoint documents as final is final.
+/// Whether a mint may succeed when it is tried again: only what a token endpoint documents as final is final (RFC 6749
+/// section 5.2), and a page that is not there is no such word.
 fn is_passing(refusal: &Refusal) -> bool {
-    refusal.is_retriable() || matches!(refusal.code(), Code::Other(_))
+    refusal.is_retriable() || matches!(refusal.code(), Code::Other(_) | Code::EndpointGone)
 }
 
 /// A mint's failure as that of a recipient, who does not know which of two hosts it is about.

@@ -45,11 +45,10 @@ impl Devices {
             None => &rules.default,
         };
         match next(plan, &mut self.devices, token) {
-            Act::Accept => Verdict::Accepted,
+            Act::RefusePayload if sent.payload => Verdict::Failed("InvalidRegistration".into()),
+            Act::Accept | Act::RefusePayload => Verdict::Accepted,
             Act::Replace(canonical) => Verdict::Replaced(canonical.clone()),
             Act::Fail(code) => Verdict::Failed(code.clone()),
-            Act::RefusePayload if sent.payload => Verdict::Failed("InvalidRegistration".into()),
-            Act::RefusePayload => Verdict::Accepted,
             Act::Package(own) => match sent.package {
                 Some(wanted) if wanted != own => Verdict::Failed("InvalidPackageName".into()),
                 _ => Verdict::Accepted,

@@ -330,7 +330,8 @@ impl Results {
             .map(|(token, _)| token)
     }
 
-    /// Tokens to send to again, after the delay of [`retry_after`](Self::retry_after) or one's own.
+    /// Tokens to send to again, after the delay of [`retry_after`](Self::retry_after) or one's own: the service could not take the
+    /// message, or its result cannot be read, and then some of these may have got it.
     pub fn unavailable(&self) -> impl Iterator<Item = &Token> {
         self.failures()
             .filter(|(_, failure)| failure.is_retriable())

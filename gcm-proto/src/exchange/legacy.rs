@@ -5,8 +5,7 @@
 mod body;
 
 use super::readable;
-use super::refusal::of_status;
-use super::retry_after::sent_at;
+use super::refusal::{Aside, of_status};
 use super::route::Route;
 use super::{Refusal, Refused, RetryAfter, Scope, Unreadable};
 use crate::names::Token;
@@ -289,7 +288,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         Refusal::Refused(Refused {
             excerpt: self.excerpt(),
             retry_after: self.retry_after(),
-            date: sent_at(&self.head.headers),
+            aside: Aside::of(&self.head.headers).kept(),
             ..Refused::new(self.head.status, code, scope)
         })
     }
@@ -299,8 +298,11 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         Refusal::Refused(Refused {
             retry_after: self.retry_after(),
             hint: "send to its members as tokens".into(),
-            date: sent_at(&self.head.headers),
-            reach: Some(Box::new(reach)),
+            aside: Aside {
+                reach: Some(reach),
+                ..Aside::of(&self.head.headers)
+            }
+            .kept(),
             ..Refused::new(self.head.status, Code::GroupUnreached, Scope::Recipient)
         })
     }

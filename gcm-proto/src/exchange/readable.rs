@@ -7,7 +7,6 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// What is expected of a body that asks to be decoded first.
@@ -18,11 +17,22 @@ const UTF_8: &str = "text in UTF-8";
 
 /// What the headers promise of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Charset {
+enum Charset {
     /// UTF-8, or nothing that contradicts it.
     Utf8,
     /// One that agrees with UTF-8 as long as all is ASCII: Java's servers say ISO-8859-1 by default.
     AsciiAtLeast,
+}
+
+/// Whether the headers are those of the service's own replies, which are read as they stand. Each recipient has such a reply, so
+/// this saves a closer look.
+pub(super) fn is_usual(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_json = matches!(
+        kind,
+        None | Some(b"application/json; charset=UTF-8" | b"application/json; charset=utf-8" | b"application/json")
+    );
+    is_json && !headers.contains_key(CONTENT_ENCODING)
 }
 
 /// Looks at the headers alone.
@@ -30,7 +40,7 @@ pub(super) enum Charset {
 /// # Errors
 ///
 /// What was expected, for a body that has to be decoded.
-pub(super) fn charset(headers: &HeaderMap) -> Result<Charset, &'static str> {
+fn charset(headers: &HeaderMap) -> Result<Charset, &'static str> {
     if headers.get_all(CONTENT_ENCODING).iter().any(is_encoded) {
         return Err(PLAIN);
     }
@@ -139,12 +149,14 @@ impl<'de> Visitor<'de> for OnceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Once, A::Error> {
-        let mut seen = BTreeSet::new();
+        let mut keys = Vec::new();
         while let Some(Name(key)) = map.next_key()? {
-            if !seen.insert(key) {
-                return Err(A::Error::custom("a field stands there twice"));
-            }
+            keys.push(key);
             map.next_value::<Once>()?;
+        }
+        keys.sort_unstable();
+        if keys.windows(2).any(|pair| pair.first() == pair.last()) {
+            return Err(A::Error::custom("a field stands there twice"));
         }
         Ok(Once)
     }

@@ -1,9 +1,9 @@
 //! Why an exchange brought no good reply, and whom that concerns, is decided here: they refused, or it cannot be read.
 
 use super::RetryAfter;
+use super::retry_after::sent_at;
 use crate::outcome::{Advice, Code, Details, Failure, Reach, Sent};
-use http::StatusCode;
-use std::borrow::Cow;
+use http::{HeaderMap, StatusCode};
 use std::time::SystemTime;
 
 /// An exchange without a good reply.
@@ -52,15 +52,37 @@ pub struct Refused {
     /// What else an FCM v1 reply said.
     pub details: Option<Box<Details>>,
     /// What to do about it, where that is known; else empty.
-    pub hint: Cow<'static, str>,
+    pub hint: Box<str>,
+    /// Apart, so that a refusal is small: most have little of it.
+    pub(super) aside: Option<Box<Aside>>,
+}
+
+/// What few refusals have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Aside {
     /// When the reply was sent, by the clock of who sent it (its `Date` header).
-    pub date: Option<SystemTime>,
+    pub(super) date: Option<SystemTime>,
     /// The members of a device group, where the service said of each that it was not reached.
-    pub reach: Option<Box<Reach>>,
+    pub(super) reach: Option<Reach>,
     /// The verdict on the registration that a failure of the service carried: see [`Failure::doubted`].
-    pub(crate) doubted: Option<Code>,
+    pub(super) doubted: Option<Code>,
     /// What a 429 is counted for: see [`Refusal::quota`].
-    pub(crate) quota: Option<Quota>,
+    pub(super) quota: Option<Quota>,
+}
+
+impl Aside {
+    /// What a reply's headers say of it.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self {
+            date: sent_at(headers),
+            ..Self::default()
+        }
+    }
+
+    /// As a refusal has it.
+    pub(super) fn kept(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
 }
 
 /// What a limit on the rate of messages is counted for.
@@ -85,10 +107,7 @@ impl Refused {
             retry_after: None,
             details: None,
             hint: "".into(),
-            date: None,
-            reach: None,
-            doubted: None,
-            quota: None,
+            aside: None,
         }
     }
 }
@@ -186,10 +205,12 @@ impl Refusal {
 
     /// When the reply was sent, by the clock of who sent it.
     pub fn date(&self) -> Option<SystemTime> {
-        match self {
-            Self::Refused(refused) => refused.date,
-            Self::Unreadable(_) => None,
-        }
+        self.aside()?.date
+    }
+
+    /// The members of a device group, when the request was for one and the service said that none of them was reached.
+    pub fn reach(&self) -> Option<&Reach> {
+        self.aside()?.reach.as_ref()
     }
 
     /// What a limit on the rate is counted for; none for a refusal that is not about one. The legacy wires know the project's
@@ -202,7 +223,8 @@ impl Refusal {
             Scope::Recipient => Quota::Recipient,
             Scope::Message | Scope::Project => Quota::Project,
         };
-        refused.code.is_rate_limit().then(|| refused.quota.unwrap_or(by_scope))
+        let quota = refused.aside.as_ref().and_then(|aside| aside.quota);
+        refused.code.is_rate_limit().then(|| quota.unwrap_or(by_scope))
     }
 
     /// Whether sending the same request again later can help.
@@ -238,15 +260,22 @@ impl Refusal {
         if let Some(details) = self.details() {
             failure = failure.with_details(details.clone());
         }
-        if let Self::Refused(refused) = self {
-            if let Some(reach) = &refused.reach {
-                failure = failure.with_reach((**reach).clone());
+        if let Some(aside) = self.aside() {
+            if let Some(reach) = &aside.reach {
+                failure = failure.with_reach(reach.clone());
             }
-            if let Some(doubted) = &refused.doubted {
+            if let Some(doubted) = &aside.doubted {
                 failure = failure.with_doubted(doubted.clone());
             }
         }
         failure
+    }
+
+    fn aside(&self) -> Option<&Aside> {
+        match self {
+            Self::Refused(refused) => refused.aside.as_deref(),
+            Self::Unreadable(_) => None,
+        }
     }
 
     fn sent(&self) -> Sent {

@@ -149,9 +149,8 @@ fn date(value: &[u8]) -> Option<SystemTime> {
         2 => "19",
         _ => "",
     };
-    let month: String = match month.split_at_checked(1)? {
-        (first, rest) => first.to_ascii_uppercase() + &rest.to_ascii_lowercase(),
-    };
+    let (first, rest) = month.split_at_checked(1)?;
+    let month = first.to_ascii_uppercase() + &rest.to_ascii_lowercase();
     ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
         .iter()
         .find_map(|weekday| {

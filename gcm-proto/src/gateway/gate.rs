@@ -181,9 +181,8 @@ impl Gate {
         if let Some(session) = visit.session.take() {
             self.tokens.give_back(session);
         }
-        if self.waiters.forget(visit) {
-            self.waiters.wake(1);
-        }
+        self.waiters.look(visit);
+        self.waiters.leave(visit);
     }
 
     /// The lease of a mint is free: its reply is lost.
@@ -231,7 +230,8 @@ impl Gate {
         };
         let held = self.health.shut().and_then(|shut| shut.held_until);
         if let Some(held) = held.filter(|held| *held > until && self.quota.is_confirmed()) {
-            return Checked::GivenUp(trouble.cause.clone(), Some(held.saturating_sub(now)));
+            let delay = held.saturating_sub(now).min(self.cap);
+            return Checked::GivenUp(trouble.cause.clone(), Some(delay));
         }
         if visit.late.is_over(until <= now, now) {
             return Checked::GivenUp(trouble.cause.clone(), None);
@@ -277,10 +277,9 @@ impl Gate {
         }
         visit.in_flight += 1;
         let departed = self.health.depart(now, paid);
-        if !self.waiters.is_empty() {
-            // Who waits for a turn finds out when the next one is.
-            self.waiters.wake(1);
-        }
+        // Whoever waits finds out when the next turn is.
+        self.waiters.leave(visit);
+        self.waiters.wake(1);
         departed
     }
 
@@ -373,6 +372,11 @@ impl Gate {
         self.waiters.wake(1);
     }
 
+    /// A mint was taken over: it had no answer in time.
+    pub(crate) fn mint_unanswered(&mut self, failure: &Failure, now: Duration) {
+        self.note_trouble(failure, now);
+    }
+
     /// A mint failed for good: who waits for a token is halted, unless one lives.
     pub(crate) fn mint_failed_for_good(&mut self, session: u64, failure: Failure, now: Duration) {
         if self.tokens.failed_for_good(session, failure.clone(), now) {
@@ -401,16 +405,14 @@ impl Gate {
         self.waiters.wait(visit, at, now, alone)
     }
 
-    /// A delivery is polled: it waits no more. If it was woken, it takes its turn, or [passes it on](Self::pass_on).
-    pub(crate) fn arrive(&mut self, visit: &mut Visit) {
-        self.waiters.arrive(visit);
+    /// A delivery that waits is polled, and looks whether it may pass.
+    pub(crate) fn look(&mut self, visit: &mut Visit) {
+        self.waiters.look(visit);
     }
 
-    /// What it was woken for it does not need.
-    pub(crate) fn pass_on(&mut self, visit: &mut Visit) {
-        if std::mem::take(&mut visit.woken) {
-            self.waiters.wake(1);
-        }
+    /// A delivery that does not wait at the gate any more makes room for the next.
+    pub(crate) fn step_aside(&mut self, visit: &mut Visit) {
+        self.waiters.leave(visit);
     }
 
     /// What everybody waits for.
@@ -500,11 +502,11 @@ impl Gate {
             Limit::Recipient => false,
             Limit::Unnamed(who) => self.quota.unnamed(who, now),
         };
-        let recent = self.health.is_recent(departed);
-        // What was in flight when a hold began says the same again, unless it asks for more.
-        if holds && (recent || asked.is_some()) {
+        if holds {
+            // What was in flight when a hold began says the same again: that does not double it.
+            let again = self.health.is_recent(departed);
             let asked = asked.map(|asked| asked.min(self.cap));
-            let length = self.quota.length(asked, self.rate_limited.min(self.cap), recent, now);
+            let length = self.quota.length(asked, self.rate_limited.min(self.cap), again, now);
             self.health.hold(cause, length, now, draw);
         }
     }

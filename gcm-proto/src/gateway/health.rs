@@ -89,6 +89,8 @@ pub(super) struct Health {
 pub(super) struct Row {
     count: usize,
     enough: usize,
+    /// When the first of them left.
+    from: Duration,
 }
 
 enum State {
@@ -126,13 +128,24 @@ struct Probe {
 }
 
 impl Row {
-    /// One more, with so many in flight. True when that is enough.
-    pub(super) fn bad(&mut self, in_flight: usize) -> bool {
+    /// One more, that left at `left`, with so many in flight. True when that is enough.
+    pub(super) fn bad(&mut self, in_flight: usize, left: Duration) -> bool {
         if self.count == 0 {
             self.enough = LEAST.max(in_flight / 2);
+            self.from = left;
         }
         self.count += 1;
         self.count >= self.enough
+    }
+
+    /// A good sign of a request that left at `left` ends it, unless that was before the first of the row: of the time since
+    /// it says nothing. Whether it did.
+    pub(super) fn good(&mut self, left: Duration) -> bool {
+        let ends = self.count == 0 || left >= self.from;
+        if ends {
+            self.count = 0;
+        }
+        ends
     }
 
     pub(super) fn end(&mut self) {
@@ -262,10 +275,10 @@ impl Health {
 
     /// A working service has answered.
     pub(super) fn good(&mut self, departed: Departed, now: Duration) {
-        self.row.end();
+        let ends_row = self.row.good(departed.at);
         match &mut self.state {
             State::Up(places) => {
-                if let Some(known) = places {
+                if let Some(known) = places.as_mut().filter(|_| ends_row) {
                     known.now += 1;
                     if known.now >= known.all {
                         *places = None;
@@ -305,13 +318,13 @@ impl Health {
                     all: in_flight,
                 });
                 places.now = places.now.saturating_sub(1).max(LEAST);
-                if self.row.bad(in_flight) {
+                if self.row.bad(in_flight, departed.at) {
                     self.shut_down(bad.cause, now, draw);
                 }
                 false
             }
             State::Recovering { .. } => {
-                if self.row.bad(self.recent + 1) {
+                if self.row.bad(self.recent + 1, departed.at) {
                     self.shut_down(bad.cause, now, draw);
                 }
                 false

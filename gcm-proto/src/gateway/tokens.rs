@@ -89,8 +89,11 @@ impl Default for Skew {
 pub(crate) enum TokenStep {
     /// Use this token.
     Use(AccessToken, u64),
-    /// Mint one, because there is none or its end is near: the session to answer for.
-    Mint(u64),
+    /// Mint one, because there is none or its end is near: the session to answer for. The one before may have got no answer.
+    Mint {
+        session: u64,
+        unanswered: bool,
+    },
     /// Somebody mints, or a try is not due yet: not before.
     Wait(Duration),
 }
@@ -130,7 +133,11 @@ impl Tokens {
         }
         let next = self.next_mint(now, refused && !(refresh && self.live.is_some()));
         match usable {
-            _ if next <= now => TokenStep::Mint(self.lend(now, refused)),
+            _ if next <= now => {
+                let unanswered = self.lease.as_ref().is_some_and(|lease| !lease.until.is_zero());
+                let session = self.lend(now, refused);
+                TokenStep::Mint { session, unanswered }
+            }
             Some((token, generation)) => TokenStep::Use(token, generation),
             None => {
                 self.missing_since.get_or_insert(now);
@@ -268,7 +275,7 @@ impl Tokens {
                 Refused::Again
             };
         }
-        if is_live && self.refusals.row.bad(in_flight) {
+        if is_live && self.refusals.row.bad(in_flight, now) {
             let before = self.refusals.stopped.replace(generation);
             self.missing_since.get_or_insert(now);
             if before.is_some_and(|before| before < generation) {

@@ -25,10 +25,10 @@ pub(crate) struct Visit {
     /// The mint that it has under way.
     pub(crate) session: Option<u64>,
     waker: Option<Waker>,
-    /// Its place in the row of those who wait.
+    /// Its place in the row of those who wait. It keeps it until it has sent, or wants to no more.
     number: Option<u64>,
-    /// It was woken, and has not yet sent or passed that on.
-    pub(super) woken: bool,
+    /// It stands there, and was not woken.
+    stands: bool,
 }
 
 /// A deadline that is acted on a while after it was first found over.
@@ -57,7 +57,7 @@ impl Visit {
             session: None,
             waker: None,
             number: None,
-            woken: false,
+            stands: false,
         }
     }
 
@@ -65,7 +65,7 @@ impl Visit {
         self.waker = Some(waker);
     }
 
-    /// Whether it stands in the row, or was woken out of it.
+    /// Whether it has a place in the row.
     pub(crate) fn waits(&self) -> bool {
         self.number.is_some()
     }
@@ -103,24 +103,24 @@ impl Waiters {
             self.last
         });
         self.row.insert(number, waker.clone());
+        visit.stands = true;
         let oldest = self.row.first_key_value().is_none_or(|(first, _)| *first == number);
         if oldest { at } else { at.saturating_add(LATER) }
     }
 
-    /// It waits no more.
-    pub(super) fn arrive(&mut self, visit: &mut Visit) {
-        if let Some(number) = visit.number.take() {
-            if self.row.remove(&number).is_none() {
-                visit.woken = true;
-            }
+    /// It looks whether it may pass. Its place is kept.
+    pub(super) fn look(&mut self, visit: &mut Visit) {
+        if let Some(number) = visit.number.filter(|_| visit.stands) {
+            self.row.remove(&number);
+            visit.stands = false;
         }
     }
 
-    /// It goes. True when it had been woken, and somebody else is to be in its place.
-    pub(super) fn forget(&mut self, visit: &mut Visit) -> bool {
-        let was_oldest = self.row.first_key_value().map(|(first, _)| *first) == visit.number;
-        self.arrive(visit);
-        std::mem::take(&mut visit.woken) || was_oldest
+    /// It has passed, or wants to no more: unless it stands there still, the next one is to look.
+    pub(super) fn leave(&mut self, visit: &mut Visit) {
+        if !visit.stands && visit.number.take().is_some() {
+            self.wake(1);
+        }
     }
 
     /// Wakes so many, oldest first.

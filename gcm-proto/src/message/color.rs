@@ -2,8 +2,8 @@
 
 use super::MessageError;
 use super::check::{Checked, refuse};
-use super::reading::{Names, json_form};
-use serde::{Deserialize, Serialize};
+use super::reading::{Names, json_form, or_default};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::str::FromStr;
 
 /// A colour of the light: its parts from 0 to 1, opaque unless said otherwise.
@@ -19,10 +19,18 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]
 pub struct Color {
+    #[serde(deserialize_with = "or_default")]
     red: f32,
+    #[serde(deserialize_with = "or_default")]
     green: f32,
+    #[serde(deserialize_with = "or_default")]
     blue: f32,
+    #[serde(deserialize_with = "or_opaque")]
     alpha: f32,
+}
+
+fn or_opaque<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(1.0))
 }
 
 json_form!(Color: Names::Snake);

@@ -98,6 +98,10 @@ pub(crate) mod seconds_or_text {
                 f.write_str("a number of whole seconds from 0, or a text such as \"1.5s\"")
             }
 
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+
             fn visit_u64<E: Error>(self, seconds: u64) -> Result<Self::Value, E> {
                 Ok(Some(Duration::from_secs(seconds)))
             }

@@ -1,7 +1,7 @@
 //! What a device shows by itself is decided here.
 
 use super::check::{self, Checked};
-use super::reading::{Names, json_form};
+use super::reading::{Names, json_form, or_default};
 use serde::{Deserialize, Serialize};
 
 /// The visible part of a message. Which platform shows which field is the platform's affair; each method names them.
@@ -40,11 +40,11 @@ pub struct Notification {
     pub(crate) click_action: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) body_loc_key: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub(crate) body_loc_args: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) title_loc_key: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
     pub(crate) title_loc_args: Vec<String>,
 }
 
@@ -121,7 +121,8 @@ impl Notification {
         self
     }
 
-    /// The bytes of all its texts, in UTF-8: its share of the payload.
+    /// The bytes of all its texts, in UTF-8. Against the payload limit their names count, too:
+    /// [`Message::payload_len`](crate::Message::payload_len).
     pub fn text_len(&self) -> usize {
         let texts: usize = self.texts().map(str::len).sum();
         let arguments = self.body_loc_args.iter().chain(&self.title_loc_args);

@@ -31,10 +31,13 @@ macro_rules! part {
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub(crate) $time: Option<crate::message::duration::Time>,
             )+)?
-            $($(#[serde(skip_serializing_if = "Vec::is_empty")] pub(crate) $list: Vec<String>,)+)?
+            $($(#[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "crate::message::reading::or_default")] pub(crate) $list: Vec<String>,)+)?
             $($(#[serde(skip_serializing_if = "Option::is_none")] pub(crate) $value: Option<$type>,)+)?
             $($(
-                #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+                #[serde(
+                    skip_serializing_if = "std::collections::BTreeMap::is_empty",
+                    deserialize_with = "crate::message::reading::or_default"
+                )]
                 pub(crate) $pairs: std::collections::BTreeMap<String, String>,
             )+)?
             $($($(#[$plain_meta])* pub(crate) $plain: $plain_type,)+)?

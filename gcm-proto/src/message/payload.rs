@@ -3,8 +3,8 @@
 //! Google's page "FCM error codes" limits the keys and values of a message to 4096 bytes; how it counts more than data is not
 //! published.
 
+use super::Fields;
 use super::platforms::{self, Visible};
-use super::{Fields, Notification};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -33,12 +33,7 @@ pub(super) fn modern(fields: &Fields) -> usize {
 
 /// Over the legacy wires: data and notification together.
 pub(super) fn legacy(fields: &Fields) -> usize {
-    pairs(&fields.data) + shown(fields.notification.as_ref())
-}
-
-/// A notification with all its names and values.
-pub(super) fn shown(notification: Option<&Notification>) -> usize {
-    weight(notification)
+    pairs(&fields.data) + weight(fields.notification.as_ref())
 }
 
 fn pairs(pairs: &BTreeMap<String, String>) -> usize {

@@ -5,10 +5,11 @@
 //! what the fields mean.
 
 use super::{
-    Alert, Android, AndroidNotification, AndroidV2, Apns, ApsAlert, Fields, Flag, Notification, Priority, Sound, Time,
-    Urgency, WebNotification, Webpush, is_https,
+    Alert, Android, AndroidNotification, AndroidV2, Apns, Aps, ApsAlert, Fields, Flag, Notification, Priority, Sound,
+    Time, Urgency, WebNotification, Webpush, is_https,
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// When a push to iOS expires, as APNs names it.
@@ -119,8 +120,10 @@ pub(crate) fn apns(fields: &Fields) -> Option<Apns> {
         aps.category = aps.category.or_else(|| own.click_action.clone());
     }
     let shows = Visible::of(fields).is_some() || aps.alert.is_some() || aps.sound.is_some() || aps.badge.is_some();
-    let carries = own || aps != Default::default() || !payload.custom.is_empty() || !part.headers.is_empty();
-    if !shows && !carries {
+    let says = |aps: &Aps, custom: &Map<String, Value>, headers: &BTreeMap<String, String>| {
+        own || *aps != Aps::default() || !custom.is_empty() || !headers.is_empty()
+    };
+    if !shows && !says(&aps, &payload.custom, &part.headers) {
         // A label, a picture or the token of a Live Activity alone, or nothing at all.
         part.payload = None;
         return unless_empty(part, false);
@@ -149,9 +152,7 @@ pub(crate) fn apns(fields: &Fields) -> Option<Apns> {
     add(&mut part.headers, PUSH_TYPE, push_type);
     add(&mut part.headers, "apns-collapse-id", collapse_id);
 
-    let expires = fields.time_to_live.is_some();
-    let needs_aps =
-        own || aps != Default::default() || !payload.custom.is_empty() || !part.headers.is_empty() || expires;
+    let needs_aps = fields.time_to_live.is_some() || says(&aps, &payload.custom, &part.headers);
     payload.aps = needs_aps.then_some(aps);
     part.payload = needs_aps.then_some(payload);
     unless_empty(part, false)

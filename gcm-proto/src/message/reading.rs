@@ -1,14 +1,16 @@
 //! How the JSON form of a message is read is decided here, for every object of it: names in snake case or in camel case, `null`
-//! as good as absent, no name twice, and never an array in its place.
+//! as good as absent, no field twice, and never an array in its place.
 //!
-//! Derived implementations know one spelling, take an array by position and `null` only where it is allowed for. Here they read
-//! what [`object`] has made of the input.
+//! A derived implementation knows one spelling, takes an array by position, and `null` only where it is allowed for. Here it reads
+//! through [`Object`], which is in between.
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::de::value::StringDeserializer;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde::forward_to_deserialize_any;
 use std::fmt;
 
 /// How the names of an object are spelled.
+#[derive(Clone, Copy)]
 pub(crate) enum Names {
     /// In snake case; the object has no others.
     Snake,
@@ -16,127 +18,91 @@ pub(crate) enum Names {
     Standard(&'static [&'static str]),
 }
 
-/// Reads a part of a message as an object.
-pub(crate) fn object<'de, D: Deserializer<'de>>(deserializer: D, names: &Names) -> Result<Value, D::Error> {
-    let Value::Object(given) = Tree::deserialize(deserializer)?.0 else {
-        return Err(D::Error::custom("this must be an object"));
-    };
-    let mut read = Map::new();
-    for (key, value) in given {
-        let (name, known) = names.name(&key);
-        if known && value.is_null() {
-            continue;
-        }
-        if read.contains_key(&name) {
-            return Err(D::Error::custom(format_args!("duplicate field `{name}`")));
-        }
-        read.insert(name, value);
-    }
-    Ok(Value::Object(read))
-}
-
 impl Names {
-    /// The name of a key, and whether it is one of the object's own.
-    fn name(&self, key: &str) -> (String, bool) {
+    fn name(self, key: String) -> String {
         match self {
-            Self::Snake => (separated(key, '_'), true),
+            Self::Snake => separated(&key),
             Self::Standard(names) => {
-                let spelling = separated(key, '_').replace('-', "_");
-                match names
-                    .iter()
-                    .find(|name| separated(name, '_').replace('-', "_") == spelling)
-                {
-                    Some(name) => ((*name).to_owned(), true),
-                    None => (key.to_owned(), false),
-                }
+                let words = |name: &str| separated(name).replace('-', "_");
+                let spelling = words(&key);
+                let known = names.iter().find(|name| words(name) == spelling);
+                known.map_or(key, |name| (*name).to_owned())
             }
         }
     }
 }
 
-/// A name in camel case with its words separated.
-fn separated(name: &str, separator: char) -> String {
+/// A name in camel case with its words separated by `_`; any other as it is.
+fn separated(name: &str) -> String {
     let mut text = String::with_capacity(name.len() + 4);
     for (index, c) in name.chars().enumerate() {
         if c.is_ascii_uppercase() && index > 0 {
-            text.push(separator);
+            text.push('_');
         }
         text.push(if index > 0 { c.to_ascii_lowercase() } else { c });
     }
     text
 }
 
-/// JSON in which no name is given twice.
-struct Tree(Value);
+/// For a field that has a value of its own when nothing is said.
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
 
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
+/// An object whose names are spelled as the reader of it knows them.
+pub(crate) struct Object<D> {
+    pub(crate) deserializer: D,
+    pub(crate) names: Names,
+}
 
-        impl<'de> Visitor<'de> for Any {
-            type Value = Tree;
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
+    type Error = D::Error;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let names = self.names;
+        self.deserializer.deserialize_map(Renaming { inner: visitor, names })
+    }
 
-            fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
-                Ok(Tree(value.into()))
-            }
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
 
-            fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
-                Ok(Tree(value.into()))
-            }
+struct Renaming<T> {
+    inner: T,
+    names: Names,
+}
 
-            fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
-                Ok(Tree(value.into()))
-            }
+/// Takes a map and nothing else.
+impl<'de, V: Visitor<'de>> Visitor<'de> for Renaming<V> {
+    type Value = V::Value;
 
-            fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-                Ok(Tree(Number::from_f64(value).map_or(Value::Null, Value::Number)))
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
 
-            fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
-                Ok(Tree(value.into()))
-            }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        let names = self.names;
+        self.inner.visit_map(Renaming { inner: map, names })
+    }
+}
 
-            fn visit_string<E>(self, value: String) -> Result<Tree, E> {
-                Ok(Tree(value.into()))
-            }
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Renaming<A> {
+    type Error = A::Error;
 
-            fn visit_unit<E>(self) -> Result<Tree, E> {
-                Ok(Tree(Value::Null))
-            }
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        let Some(key) = self.inner.next_key::<String>()? else {
+            return Ok(None);
+        };
+        let name: StringDeserializer<A::Error> = self.names.name(key).into_deserializer();
+        seed.deserialize(name).map(Some)
+    }
 
-            fn visit_none<E>(self) -> Result<Tree, E> {
-                Ok(Tree(Value::Null))
-            }
-
-            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
-                Tree::deserialize(deserializer)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
-                let mut values = Vec::new();
-                while let Some(Tree(value)) = list.next_element()? {
-                    values.push(value);
-                }
-                Ok(Tree(Value::Array(values)))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
-                let mut values = Map::new();
-                while let Some((key, Tree(value))) = map.next_entry::<String, Tree>()? {
-                    if values.contains_key(&key) {
-                        return Err(A::Error::custom(format_args!("duplicate field `{key}`")));
-                    }
-                    values.insert(key, value);
-                }
-                Ok(Tree(Value::Object(values)))
-            }
-        }
-
-        deserializer.deserialize_any(Any)
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.inner.next_value_seed(seed)
     }
 }
 
@@ -152,8 +118,10 @@ macro_rules! json_form {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let object = $crate::message::reading::object(deserializer, &$names)?;
-                Self::deserialize(object).map_err(serde::de::Error::custom)
+                Self::deserialize($crate::message::reading::Object {
+                    deserializer,
+                    names: $names,
+                })
             }
         }
     )+ };

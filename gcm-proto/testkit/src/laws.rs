@@ -185,7 +185,7 @@ struct Driven {
     lost: BTreeSet<u64>,
     /// A reply accepted it while it was waited for.
     accepted: BTreeSet<u64>,
-    /// A reply may have accepted it, or did after it was settled, unseen.
+    /// A reply accepted it, and it may have been settled before, unseen.
     perhaps_accepted: BTreeSet<u64>,
     finished: bool,
     /// No more are pushed: it was closed, stopped or cancelled.
@@ -513,9 +513,7 @@ impl World {
         for position in open {
             let place = flight.positions.iter().position(|p| *p == position).expect("its place");
             // What settled before the reply came, unseen so far, keeps its outcome.
-            if answer.perhaps {
-                driven.perhaps_accepted.insert(position);
-            } else if answer.accepts.get(place) == Some(&true) {
+            if answer.accepts.get(place) == Some(&true) {
                 let place = if hidden {
                     &mut driven.perhaps_accepted
                 } else {

@@ -250,7 +250,8 @@ impl<'a> Said<'a> {
             "CANCELLED",
             "RESOURCE_EXHAUSTED",
         ];
-        if (self.status >= 500 && !blames)
+        if !matches!(self.status, 200..=299 | 400..=599)
+            || (self.status >= 500 && !blames)
             || status.is_some_and(|status| passes.contains(&status))
             || matches!(self.status, 408 | 421 | 425 | 429) && status.is_none()
         {

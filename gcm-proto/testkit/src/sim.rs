@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Wake, Waker};
+use std::task::Wake;
 use std::time::{Duration, SystemTime};
 
 /// A recipient of a simulation, numbered over all its deliveries.
@@ -86,7 +86,7 @@ pub struct Sim<'a> {
     now: Now,
     limit: Duration,
     feed: Feed,
-    wake_by: Option<fn(&mut Delivery, Waker)>,
+    wakers: bool,
     target: fn(Number) -> Target,
     on_settled: Option<Box<dyn FnMut(&Settled, Duration) + 'a>>,
     acts: Vec<(Duration, usize, Act)>,
@@ -161,7 +161,7 @@ impl<'a> Sim<'a> {
             now: start,
             limit: Duration::from_secs(48 * 3600),
             feed: Feed::Ahead,
-            wake_by: None,
+            wakers: true,
             target: token,
             on_settled: None,
             acts: Vec::new(),
@@ -248,10 +248,10 @@ impl<'a> Sim<'a> {
         self
     }
 
-    /// Giving each delivery a waker.
+    /// Giving no delivery a waker, as a simple loop does.
     #[must_use]
-    pub fn wake_by(mut self, set: fn(&mut Delivery, Waker)) -> Self {
-        self.wake_by = Some(set);
+    pub fn without_wakers(mut self) -> Self {
+        self.wakers = false;
         self
     }
 
@@ -335,12 +335,12 @@ impl<'a> Sim<'a> {
         self.reported = Bits::of(self.recipients);
         self.unfinished = self.driven.len();
         for of in 0..self.driven.len() {
-            if let (Some(set), Some(delivery)) = (self.wake_by, &mut self.driven[of].delivery) {
+            if let Some(delivery) = self.driven[of].delivery.as_mut().filter(|_| self.wakers) {
                 let bell = Bell {
                     of,
                     woken: Arc::clone(&self.woken),
                 };
-                set(delivery, Arc::new(bell).into());
+                delivery.set_waker(Arc::new(bell).into());
             }
             self.make_runnable(of);
         }

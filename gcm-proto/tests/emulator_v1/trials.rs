@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn refused_at(message: Value, field: &str) {
+fn refused_at(message: &Value, field: &str) {
     let (status, body) = push(&mut lenient(), &json!({"message": message}));
     assert_eq!(status, 400, "{message}");
     let details = body["error"]["details"].as_array().unwrap();
@@ -13,7 +13,7 @@ fn refused_at(message: Value, field: &str) {
     assert!(details.contains(&fcm("INVALID_ARGUMENT")), "{message}");
 }
 
-fn accepted(message: Value) {
+fn accepted(message: &Value) {
     let (status, body) = push(&mut lenient(), &json!({"message": message}));
     assert_eq!(status, 200, "{message}: {body}");
 }
@@ -29,15 +29,15 @@ fn trial_v02_a_payload_without_aps_is_refused() {
         json!({"aps": []}),
     ] {
         refused_at(
-            json!({"token": "4", "apns": {"payload": payload}}),
+            &json!({"token": "4", "apns": {"payload": payload}}),
             "message.apns.payload",
         );
         let shown = json!({"topic": "a", "notification": {"title": "t"}, "apns": {"payload": payload}});
-        refused_at(shown, "message.apns.payload");
+        refused_at(&shown, "message.apns.payload");
     }
-    accepted(json!({"token": "4", "apns": {"payload": {"aps": {}, "k": 1}}}));
-    accepted(json!({"token": "4", "apns": {"headers": {"apns-priority": "5"}}, "notification": {"title": "t"}}));
-    accepted(json!({"token": "4", "apns": {"live_activity_token": "t"}}));
+    accepted(&json!({"token": "4", "apns": {"payload": {"aps": {}, "k": 1}}}));
+    accepted(&json!({"token": "4", "apns": {"headers": {"apns-priority": "5"}}, "notification": {"title": "t"}}));
+    accepted(&json!({"token": "4", "apns": {"live_activity_token": "t"}}));
 }
 
 /// It would look for such a token in vain, and call it invalid.
@@ -62,24 +62,24 @@ fn trial_v06_what_no_service_hands_out_is_no_token() {
         "(null)",
         "4\n",
     ] {
-        refused_at(json!({"token": token}), "message.token");
-        refused_at(json!({"fid": token}), "message.fid");
+        refused_at(&json!({"token": token}), "message.token");
+        refused_at(&json!({"fid": token}), "message.fid");
     }
     for token in ["4", "é", "back\\slash", "nullable", "a:b-c_d"] {
-        accepted(json!({"token": token}));
+        accepted(&json!({"token": token}));
     }
 }
 
 #[test]
 fn trial_v13_what_the_service_takes_is_taken() {
-    accepted(json!({"token": "4", "data": {"googleId": "1", "gcm_x": "2", "gcm.x": "3", "google": "4"}}));
-    accepted(json!({"token": "4", "apns": {"payload": {"aps": {"badge": 5_000_000_000_u64}}}}));
-    accepted(json!({"token": "4", "webpush": {"notification": {"vibrate": 100}}}));
+    accepted(&json!({"token": "4", "data": {"googleId": "1", "gcm_x": "2", "gcm.x": "3", "google": "4"}}));
+    accepted(&json!({"token": "4", "apns": {"payload": {"aps": {"badge": 5_000_000_000_u64}}}}));
+    accepted(&json!({"token": "4", "webpush": {"notification": {"vibrate": 100}}}));
     accepted(
-        json!({"token": "4", "fcmOptions": {"analyticsLabel": "a"}, "android": {"fcmOptions": {"analyticsLabel": "b"}}}),
+        &json!({"token": "4", "fcmOptions": {"analyticsLabel": "a"}, "android": {"fcmOptions": {"analyticsLabel": "b"}}}),
     );
     let light = json!({"color": {"red": 1}, "light_on_duration": "1s", "light_off_duration": "1s"});
-    accepted(json!({"token": "4", "android": {"notification": {"light_settings": light}}}));
+    accepted(&json!({"token": "4", "android": {"notification": {"light_settings": light}}}));
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn trial_v14_a_value_that_its_reader_refuses_is_refused() {
             "android.collapse_key",
         ),
     ] {
-        refused_at(message, &format!("message.{field}"));
+        refused_at(&message, &format!("message.{field}"));
     }
 }
 

@@ -128,8 +128,9 @@ fn trial_v16_what_copying_does_to_a_whole_file_is_repaired() {
         .encode(FILE)
         .as_bytes()
         .chunks(76)
-        .map(|line| format!("{}\n", std::str::from_utf8(line).unwrap()))
-        .collect::<String>();
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect::<Vec<_>>()
+        .join("\n");
     for file in [
         // A key with raw line ends in the JSON, and with those of Windows.
         FILE.replace("\\n", "\n"),
@@ -150,6 +151,10 @@ fn trial_v16_what_copying_does_to_a_whole_file_is_repaired() {
         STANDARD.encode(&quoted),
         format!("\"{}\"", STANDARD.encode(FILE)),
         format!("\n \t{FILE}\n\n"),
+        // With the name of a variable.
+        format!("FCM_KEY='{compact}'"),
+        format!("export FCM_KEY={compact};\n"),
+        format!("FCM_KEY: {FILE}"),
     ] {
         assert_signs(file);
     }
@@ -164,6 +169,16 @@ fn trial_v16_what_copying_does_to_a_whole_file_is_repaired() {
         format!("{body}-----"),
         format!("{body}-----END"),
         body.replace('\n', "\\n"),
+    ] {
+        assert_signs(with("private_key", key.into()));
+    }
+    // Without both lines, and in base64 with them.
+    let bare: String = key.lines().filter(|line| !line.starts_with('-')).collect();
+    for key in [
+        bare.clone(),
+        bare.replace('=', "\\u003d"),
+        STANDARD.encode(&key),
+        STANDARD.encode(PKCS1),
     ] {
         assert_signs(with("private_key", key.into()));
     }
@@ -182,114 +197,111 @@ fn trial_v16_what_copying_does_to_a_whole_file_is_repaired() {
     }
 }
 
+/// A file that is refused in one line, with this at its beginning and this way out.
+fn assert_says(file: &str, sentence: &str, way_out: &str) {
+    let error = refused(file).to_string();
+    let says = error.starts_with(sentence) && error.contains(way_out) && !error.contains('\n');
+    assert!(says, "{file}: {error}");
+}
+
 #[test]
-fn trial_v16_what_cannot_be_used_is_named_with_its_way_out() {
-    let key = pem();
-    let other = |found: &str, way_out: &str| (format!("this is {found}"), way_out.to_owned());
-    let said = |sentence: &str, way_out: &str| (sentence.to_owned(), way_out.to_owned());
+fn trial_v16_what_is_no_key_file_is_named_with_its_way_out() {
     let google_services =
         r#"{"project_info": {"project_number": "1", "project_id": "p"}, "client": [], "configuration_version": "1"}"#;
-    let path = said("this is the path of a key file", "read the file");
-    for (file, (sentence, way_out)) in [
-        (String::new(), said("the key file is empty", "was it read")),
-        (" \n".to_owned(), said("the key file is empty", "is its variable set")),
-        ("/etc/keys/service-account.json".to_owned(), path.clone()),
-        ("service-account.json\n".to_owned(), path.clone()),
-        ("./keys/sa.json".to_owned(), path.clone()),
-        ("'C:\\keys\\sa.json'".to_owned(), path.clone()),
-        ("\"/run/secrets/fcm\"".to_owned(), path.clone()),
-        ("gs://bucket/sa.json".to_owned(), path.clone()),
-        ("~/.config/gcloud/application_default_credentials.json".to_owned(), path),
+    let base64 = STANDARD.encode(google_services);
+    let (empty, path, make) = (
+        "the key file is empty",
+        "this is the path of a key file",
+        "make one in the Firebase console",
+    );
+    for (file, sentence, way_out) in [
+        ("", empty, "was it read"),
+        (" \n", empty, "is its variable set"),
+        ("/etc/keys/service-account.json", path, "read the file"),
+        ("service-account.json\n", path, "read the file"),
+        ("./keys/sa.json", path, "read the file"),
+        ("'C:\\keys\\sa.json'", path, "read the file"),
+        ("\"/run/secrets/fcm\"", path, "read the file"),
+        ("gs://bucket/sa.json", path, "read the file"),
         (
-            google_services.to_owned(),
-            other("the google-services.json of an Android app", "Service accounts"),
+            "~/.config/gcloud/application_default_credentials.json",
+            path,
+            "read the file",
         ),
         (
-            STANDARD.encode(google_services),
-            other("the google-services.json of an Android app", "make one"),
+            google_services,
+            "this is the google-services.json of an Android app",
+            make,
+        ),
+        (&base64, "this is the google-services.json of an Android app", make),
+        (
+            "<?xml version=\"1.0\"?><plist/>",
+            "this is the GoogleService-Info.plist of an iOS app",
+            make,
+        ),
+        ("<!doctype html><title>Sign in</title>", "this is a web page", make),
+        (
+            r#"{"installed": {"client_id": "x"}}"#,
+            "this is the client secret of a desktop program",
+            make,
         ),
         (
-            "<?xml version=\"1.0\"?><plist/>".to_owned(),
-            other("the GoogleService-Info.plist of an iOS app", "make one"),
+            r#"{"web": {"client_id": "x"}}"#,
+            "this is the client secret of a web server",
+            make,
         ),
         (
-            "<!doctype html><title>Sign in</title>".to_owned(),
-            other("a web page", "make one"),
+            r#"{"apiKey": "AIza", "projectId": "p"}"#,
+            "this is the configuration of a web app",
+            make,
         ),
+        (&pem(), "this is a private key alone", "the whole JSON file"),
+        (&FILE[..FILE.len() / 2], "the key file is cut off", "copy it whole"),
         (
-            r#"{"installed": {"client_id": "x"}}"#.to_owned(),
-            other("the client secret of a desktop program", "make one"),
+            r#"{"type": "external_account"}"#,
+            "this is a file for an external account",
+            "and not for a service account",
         ),
-        (
-            r#"{"web": {"client_id": "x"}}"#.to_owned(),
-            other("the client secret of a web server", "make one"),
-        ),
-        (
-            r#"{"apiKey": "AIza", "projectId": "p"}"#.to_owned(),
-            other("the configuration of a web app", "make one"),
-        ),
-        (key.clone(), said("this is a private key alone", "the whole JSON file")),
-        (
-            FILE[..FILE.len() / 2].to_owned(),
-            said("the key file is cut off", "copy it whole"),
-        ),
-        (
-            with("private_key", include_str!("keys/rsa1024.pem").into()),
-            said("private_key has less than 2048 bits", "make a new key"),
-        ),
-        (
-            with("private_key", include_str!("keys/p256.pem").into()),
-            said("private_key is not an RSA private key", "download a new file"),
-        ),
-        (
-            with("private_key", include_str!("keys/p256_sec1.pem").into()),
-            said("private_key is not an RSA private key", "download a new file"),
-        ),
-        (
-            with("private_key", include_str!("keys/ed25519.pem").into()),
-            said("private_key is not an RSA private key", "download a new file"),
-        ),
-        (
-            with("private_key", key[..900].into()),
-            said("private_key is cut off", "copy it whole"),
-        ),
-        (
-            with(
-                "private_key",
-                format!("{}\n-----END PRIVATE KEY-----\n", &key[..900]).into(),
-            ),
-            said("private_key is cut off", "copy it whole"),
-        ),
-        (
-            with("private_key", "/etc/keys/key.pem".into()),
-            said("private_key is the path of a file", "put the key itself there"),
-        ),
-        (
-            with("private_key", CERTIFICATE.into()),
-            said("private_key is a certificate", "in the file that was downloaded"),
-        ),
-        (
-            with("token_uri", "https://accounts.google.com/o/oauth2/auth".into()),
-            said("token_uri is none of Google's", "from_json_at"),
-        ),
-        (
-            r#"{"type": "external_account"}"#.to_owned(),
-            said(
-                "this is a file for an external account",
-                "and not for a service account",
-            ),
-        ),
+        ("[1]", "this is no JSON key file", "download a new one"),
     ] {
-        let error = refused(&file).to_string();
-        assert!(
-            error.starts_with(&sentence) && error.contains(&way_out),
-            "{file}: {error}"
-        );
-        assert!(!error.contains('\n'), "{error}");
+        assert_says(file, sentence, way_out);
     }
     // PKCS #12 begins so (RFC 7292 section 4): a sequence, and version 3 in it.
     let error = refused(b"\x30\x82\x04\x0c\x02\x01\x03\x30\x82");
     assert_eq!(error, KeyFileError::Pkcs12);
+}
+
+#[test]
+fn trial_v16_a_key_that_cannot_be_used_is_named_with_its_way_out() {
+    let key = pem();
+    let ended = format!("{}\n-----END PRIVATE KEY-----\n", &key[..900]);
+    let (not_rsa, cut) = ("private_key is not an RSA private key", "private_key is cut off");
+    for (key, sentence, way_out) in [
+        (
+            include_str!("keys/rsa1024.pem"),
+            "private_key has less than 2048 bits",
+            "make a new key",
+        ),
+        (include_str!("keys/p256.pem"), not_rsa, "download a new file"),
+        (include_str!("keys/p256_sec1.pem"), not_rsa, "download a new file"),
+        (include_str!("keys/ed25519.pem"), not_rsa, "download a new file"),
+        (&key[..900], cut, "copy it whole"),
+        (&ended, cut, "copy it whole"),
+        (
+            "/etc/keys/key.pem",
+            "private_key is the path of a file",
+            "put the key itself there",
+        ),
+        (
+            CERTIFICATE,
+            "private_key is a certificate",
+            "in the file that was downloaded",
+        ),
+    ] {
+        assert_says(&with("private_key", key.into()), sentence, way_out);
+    }
+    let wrong = with("token_uri", "https://accounts.google.com/o/oauth2/auth".into());
+    assert_says(&wrong, "token_uri is none of Google's", "from_json_at");
 }
 
 /// A file is data: whoever made it must not choose whom this program asks, and what it then shows.

@@ -34,6 +34,9 @@ impl Case {
                 message.as_object_mut().unwrap().remove("android");
             }
         }
+        if random.one_in(6) {
+            in_camel_case(&mut message);
+        }
         Self { message, kind, target }
     }
 
@@ -88,6 +91,33 @@ impl Case {
         }
         message
     }
+}
+
+/// The names of a message and of its parts as generated clients spell them; what is free within stays.
+fn in_camel_case(message: &mut Value) {
+    let spell = |object: &mut Value| {
+        for (name, value) in std::mem::take(object.as_object_mut().unwrap()) {
+            let mut words = name.split('_').map(str::to_owned);
+            let first = words.next().unwrap();
+            let rest = words.map(|word| word[..1].to_uppercase() + &word[1..]);
+            object[rest.fold(first, |name, word| name + &word)] = value;
+        }
+    };
+    for part in ["android", "android_v2", "apns", "webpush", "fcm_options"] {
+        if message[part].is_object() {
+            spell(&mut message[part]);
+        }
+        for inner in [format!("/{part}/fcmOptions"), format!("/{part}/notification")] {
+            let is_free = part == "webpush" && inner.ends_with("notification");
+            if let Some(object) = message
+                .pointer_mut(&inner)
+                .filter(|object| object.is_object() && !is_free)
+            {
+                spell(object);
+            }
+        }
+    }
+    spell(message);
 }
 
 fn target(random: &mut Random) -> (&'static str, String) {

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-/// A small generator (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014: SplitMix64). The same number
+/// Makes the value of a field.
+type Make = fn(&mut Random) -> Value;
+
+/// A small generator (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014: `SplitMix64`). The same number
 /// gives the same message.
 pub(crate) struct Random(u64);
 
@@ -139,7 +142,7 @@ impl Random {
     }
 
     /// An object with each of these fields one time in so many.
-    pub(crate) fn object(&mut self, one_in: usize, fields: &[(&str, fn(&mut Self) -> Value)]) -> Value {
+    pub(crate) fn object(&mut self, one_in: usize, fields: &[(&str, Make)]) -> Value {
         let mut object = Map::new();
         for (name, make) in fields {
             if self.one_in(one_in) {

@@ -647,6 +647,23 @@ fn trial_v23_no_page_accepts_anybody_whatever_its_type() {
     }
 }
 
+/// RFC 9110 section 15: a redirect comes from whoever moved the resource, and above 599 there is no status.
+#[test]
+fn trial_v05_a_verdict_with_a_status_that_is_none_of_the_services_counts_for_nothing() {
+    for kind in KINDS {
+        for status in [100, 199, 600, 999] {
+            assert!(is_unreadable(&refused(kind, status, &[], dead())), "{status}");
+        }
+        for status in [300, 302, 307, 399] {
+            assert_eq!(
+                refused(kind, status, &[], dead()).code(),
+                &Code::EndpointGone,
+                "{status}"
+            );
+        }
+    }
+}
+
 /// Tests of firebase-admin for Python, Go and Java pin that the FCM code comes before a 5xx whose status is `INVALID_ARGUMENT`.
 #[test]
 fn trial_v24_a_failing_service_is_not_believed_at_once_that_a_token_is_dead() {

@@ -171,15 +171,16 @@ fn trial_w31_an_odd_first_reply_ends_nothing() {
         Answer::html(403),
         Answer::status(302),
     ];
-    for answer in odd {
+    for (n, answer) in odd.into_iter().enumerate() {
         for first in [1, 3, 400] {
             let answer = answer.clone();
-            let counts = campaign(20_000)
+            let recipients = if n == 0 { 20_000 } else { 2000 };
+            let counts = campaign(recipients)
                 // It comes first, too.
                 .script(move |ask| (!ask.mint && ask.number == first).then(|| answer.clone().within(MS).into()))
                 .run();
-            assert_all_accepted(&counts, 20_000);
-            assert_took(&counts, 2500 * MS, 30 * SECOND);
+            assert_all_accepted(&counts, recipients);
+            assert_took(&counts, 250 * MS, 30 * SECOND);
         }
     }
 }

@@ -220,7 +220,8 @@ fn a_pace_is_kept_through_an_outage_and_after_it() {
             "{:?}",
             counts.seconds[0]
         );
-        assert_took(&counts, 30 * SECOND, 60 * SECOND);
+        // 4.5 s of the ramp are lost; the rest takes 20 s at least.
+        assert_took(&counts, 24 * SECOND, 60 * SECOND);
     }
 }
 
@@ -228,11 +229,11 @@ fn a_pace_is_kept_through_an_outage_and_after_it() {
 /// Where the storm comes after many that went well, they do not pay for it.
 #[test]
 fn retries_are_paid_for_and_the_want_of_them_settles_nobody() {
-    for (calm, share) in [(0, 700), (10_000, 700), (0, 500)] {
-        let (mut tried, mut random) = (vec![false; 20_000], 1_u64);
+    for (calm, share) in [(0, 700), (4000, 700), (0, 500)] {
+        let (mut tried, mut random) = (vec![false; 8000], 1_u64);
         let (mut bad_retries, mut good, mut since) = (0_u64, 0_u64, Duration::ZERO);
         let mut over = None;
-        let counts = campaign(20_000)
+        let counts = campaign(8000)
             .script(|ask| {
                 let [one] = *ask.to else { return None };
                 let again = std::mem::replace(&mut tried[one as usize], true);
@@ -269,7 +270,7 @@ fn retries_are_paid_for_and_the_want_of_them_settles_nobody() {
         // 0.7 to the power of five is 0.168, 0.5 to that is 0.031.
         let most = if share == 700 { 0.18 } else { 0.036 };
         assert!(
-            f64::from(u32::try_from(counts.failures()).unwrap()) <= 20_000.0 * most,
+            f64::from(u32::try_from(counts.failures()).unwrap()) <= 8000.0 * most,
             "{}",
             counts.line()
         );

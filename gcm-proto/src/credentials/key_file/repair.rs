@@ -104,7 +104,14 @@ fn unwrapped(text: &str) -> Option<String> {
     if text.starts_with("{\\\"") || text.starts_with("{\\n") {
         return serde_json::from_str(&format!("\"{}\"", escaped_ends(text))).ok();
     }
-    from_base64(text)
+    from_base64(text).or_else(|| {
+        // The value of a variable with its name before it.
+        let (before, _) = text.split_once('{')?;
+        let (whole, after) = text.rsplit_once('}')?;
+        let inner = text.get(before.len()..=whole.len())?;
+        let is_around = before.len() + after.len() > 0 && !before.contains('<');
+        is_around.then(|| inner.to_owned())
+    })
 }
 
 fn escaped_ends(text: &str) -> String {

@@ -31,7 +31,7 @@ pub(super) fn check(apns: &Members) -> Result<(), Fault> {
         return Ok(());
     };
     match field(payload, "aps") {
-        Some(Value::Object(aps)) => check_aps(aps),
+        Some(Value::Object(known)) => check_aps(known),
         _ => Err(Fault::argument("message.apns.payload", "The payload has no aps.")),
     }
 }

@@ -3,8 +3,7 @@
 use super::Ask;
 use crate::credentials::{AccessToken, Grant};
 use crate::exchange::readable;
-use crate::exchange::refusal::of_status;
-use crate::exchange::retry_after::sent_at;
+use crate::exchange::refusal::{Aside, of_status};
 use crate::exchange::{Refusal, Refused, RetryAfter, Scope, Unreadable};
 use crate::outcome::Code;
 use crate::text;
@@ -83,7 +82,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             return Err(Refusal::Refused(Refused {
                 excerpt: excerpt.into(),
                 hint: hint.into(),
-                date: sent_at(&self.head.headers),
+                aside: Aside::of(&self.head.headers).kept(),
                 ..Refused::new(status, Code::Forbidden, Scope::Project)
             }));
         };
@@ -108,7 +107,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             excerpt,
             retry_after: RetryAfter::read(&self.head.headers),
             hint: hint.into(),
-            date: sent_at(&self.head.headers),
+            aside: Aside::of(&self.head.headers).kept(),
             ..Refused::new(self.head.status, code, Scope::Project)
         })
     }
@@ -154,7 +153,8 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             }
             "" => match by_status {
                 Some(Code::EndpointGone) => (Code::EndpointGone, self.ask.hint_of_absence()),
-                Some(code) => (code, ""),
+                // A 401 or a 403 without the error that RFC 6749 section 5.2 asks for is a stranger's: a proxy's, a firewall's.
+                Some(_) => return None,
                 None if self.head.status == http::StatusCode::BAD_REQUEST => {
                     (Code::BadRequest, "is token_uri that of a token endpoint?")
                 }

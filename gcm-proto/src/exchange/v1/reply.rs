@@ -5,8 +5,7 @@ mod body;
 
 use super::request::Route;
 use crate::exchange::readable;
-use crate::exchange::refusal::{Quota, of_status};
-use crate::exchange::retry_after::sent_at;
+use crate::exchange::refusal::{Aside, Quota, of_status};
 use crate::exchange::{Receipt, Refusal, Refused, RetryAfter, Scope, Unreadable};
 use crate::names::ProjectId;
 use crate::outcome::{Accepted, Code, Details};
@@ -16,7 +15,6 @@ use body::{Body, Said, Unclear, usual_name};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
-use std::borrow::Cow;
 use std::time::Duration;
 
 /// What the front end's page for a 502 asks for: "Please try again in 30 seconds" (seen in 2023, bloomberg/pushiko).
@@ -78,7 +76,7 @@ pub(super) fn read<'a>(
     secrets: impl FnOnce() -> Secrets<'a>,
 ) -> Result<Receipt, Refusal> {
     // Most replies are good ones as the service prints them.
-    if head.status.is_success() && !is_html(head) && readable::charset(&head.headers).is_ok() {
+    if head.status.is_success() && readable::is_usual(&head.headers) {
         if let Some(id) = usual_name(body).and_then(|name| id(name, asked.route.project())) {
             return Ok(accepted(head, Some(id)));
         }
@@ -190,9 +188,12 @@ impl Reading<'_> {
             },
             retry_after: self.delay(code.is_retriable()),
             hint: self.hint(&code),
-            date: sent_at(&self.head.headers),
-            doubted,
-            quota,
+            aside: Aside {
+                doubted,
+                quota,
+                ..Aside::of(&self.head.headers)
+            }
+            .kept(),
             details: self
                 .said
                 .map(|said| said.details)
@@ -204,6 +205,11 @@ impl Reading<'_> {
 
     /// The code that counts and whom it concerns, if the reply has any; and a verdict on the registration that is not believed.
     fn verdict(&self) -> (Option<(Code, Scope)>, Option<Code>) {
+        let status = self.head.status;
+        if !(status.is_success() || status.is_client_error() || status.is_server_error()) {
+            // A redirect, or no status of HTTP's: whoever sent it, the service does not.
+            return (self.by_http(), None);
+        }
         let is_passing = self.is_passing();
         let Some(dead) = self.registration() else {
             return (self.verdict_on_others(is_passing), None);
@@ -416,19 +422,14 @@ impl Reading<'_> {
     }
 
     /// What to do, where the service's own sentence does not say it: with the project and the URL that were asked.
-    fn hint(&self, code: &Code) -> Cow<'static, str> {
+    fn hint(&self, code: &Code) -> Box<str> {
         let project = self.asked.route.project();
-        let role = |role: &str, project: &ProjectId| {
-            let text =
-                format!("is the project id right? then give this account the role {role} in the project {project}");
-            Cow::Owned(text)
+        let role = |role: &str, project: &ProjectId| -> Box<str> {
+            format!("is the project id right? then give this account the role {role} in the project {project}").into()
         };
         let may_send = || role("roles/firebasecloudmessaging.admin", project);
-        let enable = || {
-            Cow::Owned(format!(
-                "enable the Firebase Cloud Messaging API in the project {project}"
-            ))
-        };
+        let enable =
+            || -> Box<str> { format!("enable the Firebase Cloud Messaging API in the project {project}").into() };
         let said = self.said.as_ref();
         match (code, said.and_then(|said| said.details.reason())) {
             (_, Some("IAM_PERMISSION_DENIED")) => may_send(),

@@ -101,7 +101,7 @@ impl Route {
 /// | `priority` | `priority` | header `apns-priority` 5, 10 | header `Urgency` |
 /// | `time_to_live` | `ttl` | header `apns-expiration` | header `TTL` |
 /// | `restricted_package_name`, `direct_boot_ok` | same | | |
-/// | `content_available` | | `content-available`; without a notification also `apns-push-type` background, priority 5 | |
+/// | `content_available` | | `content-available`; with nothing to show also `apns-push-type` background, priority 5 | |
 /// | `mutable_content` | | `mutable-content` | |
 /// | notification: `title`, `body`, `image` | for all | for all | for all |
 /// | `icon` | `icon` | | `icon` |
@@ -111,6 +111,11 @@ impl Route {
 /// | `badge` | | `badge` | |
 /// | `subtitle` | | an `alert` with `title` and `body` | |
 /// | `title_loc_key`, `body_loc_key` and arguments | same | an `alert` with `title` and `body` | |
+///
+/// iOS gets a part of its own only where something is said of it: a notification, `content_available`, `mutable_content`, or an
+/// [`Apns`](crate::Apns) with headers or a payload. The headers in this table go there with a part, and never without an `aps`: APNs
+/// headers alone are reported to be answered with a 400 about the token (firebase/firebase-ios-sdk#4605). Where nothing is
+/// shown, that `aps` wakes the app, as `content_available` does.
 ///
 /// `data` and `analytics_label` are for all, and a dry run is `validate_only`. `delay_while_idle`, which the services ignore
 /// since 2016, is left out. `raw_data` is refused.

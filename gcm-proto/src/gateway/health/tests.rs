@@ -94,6 +94,18 @@ fn half_of_what_was_in_flight_when_the_row_began_makes_an_outage_and_nobody_take
 }
 
 #[test]
+fn good_replies_to_what_left_before_the_row_do_not_end_it() {
+    let mut health = Health::new();
+    let slow: Vec<Departed> = (0..8).map(|_| health.leave(MS(100))).collect();
+    for old in slow {
+        let departed = health.leave(MS(150));
+        health.lands_bad(departed, unavailable(), MS(151));
+        health.lands_well(old, MS(151));
+    }
+    assert!(health.shut().is_some());
+}
+
+#[test]
 fn a_good_sign_gives_back_the_place_that_a_bad_one_took() {
     let mut health = Health::new();
     let mut in_flight: Vec<Departed> = (0..20).map(|_| health.leave(MS(100))).collect();

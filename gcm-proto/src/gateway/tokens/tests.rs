@@ -19,7 +19,7 @@ fn failure() -> Failure {
 impl Tokens {
     fn mints(&mut self, at: Duration) -> u64 {
         match self.step(at) {
-            TokenStep::Mint(session) => session,
+            TokenStep::Mint { session, .. } => session,
             other => panic!("no mint but {other:?}"),
         }
     }

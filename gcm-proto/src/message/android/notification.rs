@@ -4,7 +4,7 @@ use crate::message::Color;
 use crate::message::check::{self, Checked, refuse};
 use crate::message::duration::Time;
 use crate::message::part::{part, spelled};
-use crate::message::reading::{Names, json_form};
+use crate::message::reading::{Names, json_form, or_default};
 use crate::message::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
@@ -76,7 +76,7 @@ part! {
         plain {
             #[serde(skip_serializing_if = "Option::is_none")]
             event_time: Option<Timestamp>,
-            #[serde(skip_serializing_if = "Vec::is_empty")]
+            #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
             vibrate_timings: Vec<Time>,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::message::check::{self, Checked, refuse};
 use crate::message::part::Flag;
-use crate::message::reading::{Names, json_form};
+use crate::message::reading::{Names, json_form, or_default};
 use serde::{Deserialize, Serialize};
 
 /// What is heard: a sound by its name, or one that is heard although the device is silent.
@@ -48,8 +48,9 @@ impl From<CriticalSound> for Sound {
 #[serde(default, deny_unknown_fields, remote = "Self")]
 #[must_use = "a sound does nothing until it is put into a message"]
 pub struct CriticalSound {
-    #[serde(skip_serializing_if = "is_off")]
+    #[serde(skip_serializing_if = "is_off", deserialize_with = "or_default")]
     critical: Flag,
+    #[serde(deserialize_with = "or_default")]
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     volume: Option<f32>,

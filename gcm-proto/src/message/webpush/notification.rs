@@ -2,7 +2,7 @@
 
 use crate::message::check::{self, Checked};
 use crate::message::part::part;
-use crate::message::reading::Names;
+use crate::message::reading::{Names, or_default};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -47,7 +47,7 @@ part! {
             timestamp: Option<i64>,
             #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
             vibrate: Vec<u32>,
-            #[serde(skip_serializing_if = "Vec::is_empty")]
+            #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
             actions: Vec<WebAction>,
         }
         free {
@@ -143,9 +143,10 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D
         One(u32),
         Many(Vec<u32>),
     }
-    Ok(match Pattern::deserialize(deserializer)? {
-        Pattern::One(number) => vec![number],
-        Pattern::Many(numbers) => numbers,
+    Ok(match Option::deserialize(deserializer)? {
+        None => Vec::new(),
+        Some(Pattern::One(number)) => vec![number],
+        Some(Pattern::Many(numbers)) => numbers,
     })
 }
 

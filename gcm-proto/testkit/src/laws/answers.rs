@@ -16,8 +16,6 @@ pub(super) struct Answer {
     pub(super) result: Option<Result<Response<String>, TransportError>>,
     /// Whom it accepts, by their places in the request.
     pub(super) accepts: Vec<bool>,
-    /// Whether it may be read as an acceptance: a good status says so on one wire and not on the others.
-    pub(super) perhaps: bool,
     /// How long nobody may be sent to.
     pub(super) holds: Option<Duration>,
     /// How long those whom it is about may not be sent to.
@@ -69,7 +67,8 @@ impl Answer {
             16 => {
                 let (head, ()) = status(if c % 2 == 0 { 200 } else { 503 }, ()).into_parts();
                 Self {
-                    perhaps: !legacy && c % 2 == 0,
+                    // Today's wire accepts with the status alone, where the body was lost.
+                    accepts: vec![!legacy && c % 2 == 0; recipients],
                     ..Self::of("body lost", Err(TransportError::body_lost(head, "cut")))
                 }
             }
