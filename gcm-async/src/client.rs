@@ -4,7 +4,8 @@ mod builder;
 
 pub use builder::ClientBuilder;
 
-use crate::clock::{Clock, seed};
+use crate::clock::{Clock, Seeds};
+use crate::connections::Connections;
 use crate::desk::Desk;
 use crate::outcomes::Outcomes;
 use crate::run::{NoIntake, Run};
@@ -19,7 +20,6 @@ use gcm_proto::{
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -89,6 +89,7 @@ pub struct Client {
     connect: Duration,
     reply: Duration,
     clock: Clock,
+    seeds: Seeds,
     /// All sends of all clones.
     house: Stop,
     stop: Option<Stop>,
@@ -240,14 +241,14 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Waiting for the next outcome may be given up and taken up again at any time. Dropping the stream cancels the send. Not
-    /// to be waited for between two outcomes: another send of this client. See [`Outcomes`].
+    /// Waiting for the next outcome may be given up and taken up again at any time. Dropping the stream cancels the send. See
+    /// [`Outcomes`].
     pub fn send_each<S>(&self, message: &Message, targets: S) -> Result<Outcomes<S>, Undeliverable>
     where
         S: Stream,
         S::Item: Into<Target>,
     {
-        let delivery = self.prepare(message)?.open(self.clock.now(), seed());
+        let delivery = self.prepare(message)?.open(self.clock.now(), self.seeds.next());
         Ok(Outcomes::new(self.run(delivery, true), targets))
     }
 
@@ -269,11 +270,13 @@ impl Client {
         // For room: as long as it may take to make a connection, or for another's reply to come.
         let patience = self.connect.saturating_mul(2).saturating_add(self.reply);
         if timeout(patience, poll_fn(|cx| attempt.poll_room(cx))).await.is_err() {
-            return Err(attempt.expire().into());
+            attempt.fail_expired();
         }
-        let reply = match timeout(self.reply, poll_fn(|cx| Pin::new(&mut attempt).poll(cx))).await {
-            Ok(reply) => reply?,
-            Err(_) => return Err(attempt.expire().into()),
+        let reply = if let Ok(reply) = timeout(self.reply, &mut attempt).await {
+            reply?
+        } else {
+            attempt.fail_expired();
+            attempt.await?
         };
         let (head, body) = reply.into_parts();
         Ok(exchange.read(&head, &body)?)
@@ -298,16 +301,19 @@ impl Client {
         }
         let mut connections = self.transport.close();
         let closed = async {
-            for connection in &mut connections {
-                while connection.join_next().await.is_some() {}
+            for connections in &mut connections {
+                connections.ended().await;
             }
         };
-        if timeout_at(until, closed).await.is_err() {
-            for connection in &mut connections {
-                connection.shutdown().await;
-            }
-        }
+        // Those that are left are ended; they may be on a runtime that nobody drives, so they are not waited for.
+        let _ = timeout_at(until, closed).await;
         self.house.progress()
+    }
+
+    /// How it stands with the connections, one entry for each host that was connected to. A client over a service has none of
+    /// its own.
+    pub fn connections(&self) -> Vec<Connections> {
+        self.transport.connections()
     }
 
     async fn send_list<T>(
@@ -319,7 +325,9 @@ impl Client {
     where
         T: IntoIterator<Item = Target>,
     {
-        let delivery = self.prepare(message)?.deliver(targets, self.clock.now(), seed());
+        let delivery = self
+            .prepare(message)?
+            .deliver(targets, self.clock.now(), self.seeds.next());
         let mut run = self.run(delivery, false);
         let mut ready = VecDeque::new();
         while !run.is_finished() {

@@ -1,18 +1,27 @@
 //! `Dial` decides how a connection is made: which address first, through which proxy, with TLS or without. What fails here
 //! was not sent.
 
+mod book;
+mod listened;
 mod meaning;
+mod net;
 mod tunnel;
 
-use crate::proxy::{Proxy, Tunnel};
+#[cfg(test)]
+pub(crate) use net::Doing;
+pub(crate) use net::{Net, Stream, System};
+
+use crate::proxy::Proxy;
 use crate::roots::tls_config;
 use crate::settings::Settings;
+use book::Book;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use gcm_proto::TransportError;
 use http::Uri;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
+use listened::Listened;
 use meaning::{explained, tls_error};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -20,14 +29,17 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tunnel::{at_proxy, dig};
 
 /// RFC 8305 section 5: the delay before the next address is tried beside the one before.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+/// RFC 8767 section 5: how long a resolver is waited for where there are older addresses.
+const OLD_ADDRESSES: Duration = Duration::from_millis(1800);
 
 /// A connection with nothing on it yet.
 pub(crate) type Socket = Box<dyn Duplex>;
@@ -46,6 +58,8 @@ pub(crate) enum Protocol {
 
 /// How the connections of a client are made.
 pub(crate) struct Dial {
+    net: Arc<dyn Net>,
+    book: Book,
     limit: Duration,
     prior_knowledge: bool,
     proxy: Option<Proxy>,
@@ -61,6 +75,15 @@ pub(crate) struct Target {
     pub(crate) tls: bool,
 }
 
+/// A connection that was made.
+pub(crate) struct Made {
+    pub(crate) socket: Socket,
+    pub(crate) protocol: Protocol,
+    pub(crate) address: SocketAddr,
+    /// The peer has said something above TLS.
+    pub(crate) heard: Arc<AtomicBool>,
+}
+
 /// No connection was made. Those who waited for it share the cause.
 #[derive(Clone, Debug)]
 pub(crate) struct NoConnection {
@@ -72,11 +95,20 @@ pub(crate) struct NoConnection {
 #[derive(Debug)]
 struct Shared(Arc<io::Error>);
 
+/// A connection to one of several addresses, and those that were not ruled out.
+struct Winner {
+    stream: Box<dyn Stream>,
+    address: SocketAddr,
+    left: Vec<SocketAddr>,
+}
+
 impl Dial {
     pub(crate) fn new(settings: &Settings) -> Self {
         let roots = settings.roots.as_ref();
         let tls = tls_config(roots, true).ok().zip(tls_config(roots, false).ok());
         Self {
+            net: Arc::clone(&settings.net),
+            book: Book::default(),
             limit: settings.connect,
             prior_knowledge: settings.http2_prior_knowledge,
             proxy: settings.proxy.clone(),
@@ -84,58 +116,150 @@ impl Dial {
         }
     }
 
-    /// A connection, and what is spoken on it. `http1` asks for HTTP/1.1 whatever the server can.
-    pub(crate) async fn connect(&self, to: &Target, http1: bool) -> Result<(Socket, Protocol), NoConnection> {
-        let tunnel = self
-            .proxy
-            .as_ref()
-            .filter(|_| to.tls)
-            .and_then(|proxy| proxy.tunnel(&to.url()?));
-        let (host, port) = match &tunnel {
-            Some(tunnel) => (tunnel.host.as_str(), tunnel.port),
-            None => (to.host.as_str(), to.port),
-        };
-        self.reach(look_up(host, port), to, tunnel.as_ref(), http1).await
+    /// How long [`connect`](Self::connect) takes at most.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
     }
 
-    /// The steps from the addresses on.
-    async fn reach(
-        &self,
-        addresses: impl Future<Output = io::Result<Vec<SocketAddr>>>,
-        to: &Target,
-        tunnel: Option<&Tunnel>,
-        http1: bool,
-    ) -> Result<(Socket, Protocol), NoConnection> {
-        let at = |error| if tunnel.is_some() { at_proxy(error) } else { error };
-        let addresses = match timeout(self.limit, addresses).await {
+    /// A connection. `http1` asks for HTTP/1.1 whatever the server can.
+    pub(crate) async fn connect(&self, to: &Target, http1: bool) -> Result<Made, NoConnection> {
+        let until = Instant::now() + self.limit;
+        let proxy = self.proxy_for(to);
+        let at = |error| if proxy.is_some() { at_proxy(error) } else { error };
+        let (host, port) = place(to, proxy);
+        let addresses = match timeout_at(until, self.addresses(host, port)).await {
             Ok(addresses) => addresses,
             Err(_) => Err(timed_out("looking up the host")),
         };
-        let addresses = addresses.map_err(|error| NoConnection::passing(at(error)))?;
-        let steps = async {
-            let stream = race(addresses)
-                .await
-                .map_err(|error| NoConnection::passing(at(explained(error))))?;
-            // A request is written whole: nothing is gained by waiting for more.
-            let _ = stream.set_nodelay(true);
-            self.over(stream, to, tunnel, http1).await
+        let mut left = addresses.map_err(|error| NoConnection::passing(at(error)))?;
+        let mut failed: Option<NoConnection> = None;
+        loop {
+            let raced = timeout_at(until, self.race(host, port, &left)).await;
+            let raced = raced.unwrap_or_else(|_| {
+                for address in &left {
+                    self.book.failed(host, port, *address);
+                }
+                Err(timed_out("connecting"))
+            });
+            let winner = match raced {
+                Ok(winner) => winner,
+                Err(error) => {
+                    let error = NoConnection::passing(at(explained(error)));
+                    // What failed above TCP says more.
+                    return Err(failed.map_or(error, NoConnection::not_for_good));
+                }
+            };
+            left = winner.left;
+            // One that accepts and says nothing does not take all the time of the others.
+            let now = Instant::now();
+            let shares = if left.is_empty() { 1 } else { 2 };
+            let share = now + until.saturating_duration_since(now) / shares;
+            let over = match timeout_at(share, self.over(winner.stream, to, proxy, http1)).await {
+                Ok(over) => over,
+                Err(_) => Err(NoConnection::passing(at(timed_out("connecting")))),
+            };
+            let error = match over {
+                Ok((socket, protocol, heard)) => {
+                    self.book.worked(host, port, winner.address);
+                    return Ok(Made {
+                        socket,
+                        protocol,
+                        address: winner.address,
+                        heard,
+                    });
+                }
+                Err(error) => error,
+            };
+            self.book.failed(host, port, winner.address);
+            // Another attempt may end otherwise if one of the addresses says so.
+            let error = failed.filter(|failed| !failed.hopeless).unwrap_or(error);
+            if left.is_empty() {
+                return Err(error);
+            }
+            failed = Some(error);
+        }
+    }
+
+    /// On a connection to this address nothing is heard: the next one begins with another.
+    pub(crate) fn is_silent(&self, to: &Target, address: SocketAddr) {
+        let (host, port) = place(to, self.proxy_for(to));
+        self.book.failed(host, port, address);
+    }
+
+    fn proxy_for(&self, to: &Target) -> Option<&Proxy> {
+        let proxy = self.proxy.as_ref().filter(|_| to.tls)?;
+        (!proxy.0.goes_direct(&to.host, to.port)).then_some(proxy)
+    }
+
+    /// The addresses of a host. While the resolver is silent, the last ones that it knew are good.
+    async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(address) = unbracketed(host).parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
+        let looking = self.net.look_up(host.to_owned(), port);
+        let old = self.book.in_order(host, port);
+        let found = if old.is_empty() {
+            looking.await?
+        } else {
+            match timeout(OLD_ADDRESSES, looking).await {
+                Ok(Ok(found)) => found,
+                Ok(Err(_)) | Err(_) => return Ok(old),
+            }
         };
-        match timeout(self.limit, steps).await {
-            Ok(result) => result,
-            Err(_) => Err(NoConnection::passing(at(timed_out("connecting")))),
+        self.book.found(host, port, found);
+        Ok(self.book.in_order(host, port))
+    }
+
+    /// The first address that answers. A broken IPv6 costs a quarter of a second.
+    async fn race(&self, host: &str, port: u16, addresses: &[SocketAddr]) -> io::Result<Winner> {
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        let mut ruled_out = Vec::new();
+        let mut waiting = addresses.iter().copied();
+        let mut running = FuturesUnordered::new();
+        loop {
+            running.extend(waiting.next().map(|address| {
+                let connecting = self.net.connect(address);
+                async move { (address, connecting.await) }
+            }));
+            let next = running.next();
+            let ended = if waiting.len() == 0 {
+                next.await
+            } else {
+                match timeout(NEXT_ADDRESS, next).await {
+                    Ok(ended) => ended,
+                    Err(_) => continue,
+                }
+            };
+            match ended {
+                Some((address, Ok(stream))) => {
+                    ruled_out.push(address);
+                    let left = addresses.iter().filter(|address| !ruled_out.contains(address));
+                    return Ok(Winner {
+                        stream,
+                        address,
+                        left: left.copied().collect(),
+                    });
+                }
+                Some((address, Err(error))) => {
+                    self.book.failed(host, port, address);
+                    ruled_out.push(address);
+                    failed = error;
+                }
+                None => return Err(failed),
+            }
         }
     }
 
     /// The steps above TCP.
     async fn over(
         &self,
-        mut stream: TcpStream,
+        mut stream: Box<dyn Stream>,
         to: &Target,
-        tunnel: Option<&Tunnel>,
+        proxy: Option<&Proxy>,
         http1: bool,
-    ) -> Result<(Socket, Protocol), NoConnection> {
-        if let Some(tunnel) = tunnel {
-            dig(&mut stream, to, tunnel).await?;
+    ) -> Result<(Socket, Protocol, Arc<AtomicBool>), NoConnection> {
+        if let Some(proxy) = proxy {
+            dig(&mut stream, to, proxy).await?;
         }
         if !to.tls {
             let protocol = if self.prior_knowledge && !http1 {
@@ -143,7 +267,8 @@ impl Dial {
             } else {
                 Protocol::Http1
             };
-            return Ok((Box::new(TokioIo::new(stream)), protocol));
+            let (stream, heard) = Listened::new(stream);
+            return Ok((Box::new(TokioIo::new(stream)), protocol, heard));
         }
         let (both, old) = self
             .tls
@@ -163,7 +288,16 @@ impl Dial {
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,
         };
-        Ok((Box::new(TokioIo::new(stream)), protocol))
+        let (stream, heard) = Listened::new(stream);
+        Ok((Box::new(TokioIo::new(stream)), protocol, heard))
+    }
+}
+
+/// Where the connection itself goes.
+fn place<'a>(to: &'a Target, proxy: Option<&'a Proxy>) -> (&'a str, u16) {
+    match proxy {
+        Some(proxy) => (proxy.0.host(), proxy.0.port()),
+        None => (&to.host, to.port),
     }
 }
 
@@ -191,10 +325,12 @@ impl Target {
             && self.port == url.port_u16().unwrap_or(default)
             && url.host().is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
     }
+}
 
-    fn url(&self) -> Option<Uri> {
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{}:{}/", self.host, self.port).parse().ok()
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
     }
 }
 
@@ -204,6 +340,13 @@ impl NoConnection {
         Self {
             cause: Arc::new(cause),
             hopeless: true,
+        }
+    }
+
+    fn not_for_good(self) -> Self {
+        Self {
+            hopeless: false,
+            ..self
         }
     }
 
@@ -237,54 +380,6 @@ impl NoConnection {
         let cause = io::Error::new(self.cause.kind(), Shared(Arc::clone(&self.cause)));
         let error = TransportError::not_sent(cause);
         if self.hopeless { error.hopeless() } else { error }
-    }
-}
-
-async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    if let Ok(address) = unbracketed(host).parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
-    }
-    Ok(in_turns(tokio::net::lookup_host((host, port)).await?.collect()))
-}
-
-/// RFC 8305 section 4: the families take turns, beginning with that of the first address.
-fn in_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) = addresses
-        .into_iter()
-        .partition(|address| address.is_ipv6() == first_is_v6);
-    let (mut first, mut second) = (first.into_iter(), second.into_iter());
-    let mut all = Vec::new();
-    loop {
-        let turn = [first.next(), second.next()];
-        if turn == [None, None] {
-            return all;
-        }
-        all.extend(turn.into_iter().flatten());
-    }
-}
-
-/// The first address that answers. A broken IPv6 costs a quarter of a second.
-async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    let mut left = addresses.into_iter();
-    let mut running = FuturesUnordered::new();
-    loop {
-        running.extend(left.next().map(TcpStream::connect));
-        let next = running.next();
-        let ended = if left.len() == 0 {
-            next.await
-        } else {
-            match timeout(NEXT_ADDRESS, next).await {
-                Ok(ended) => ended,
-                Err(_) => continue,
-            }
-        };
-        match ended {
-            Some(Ok(stream)) => return Ok(stream),
-            Some(Err(error)) => failed = error,
-            None => return Err(failed),
-        }
     }
 }
 
@@ -323,67 +418,14 @@ impl std::error::Error for Shared {
 }
 
 #[cfg(test)]
+mod reaching;
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Dial, Target, in_turns, race, tls_is_hopeless};
-    use crate::proxy::Tunnel;
-    use crate::settings::Settings;
-    use gcm_proto::Sent;
+    use super::{Target, tls_is_hopeless};
     use rustls::{AlertDescription, CertificateError, Error};
-    use std::future::pending;
     use std::io;
-    use std::time::Duration;
-
-    #[test]
-    fn families_of_addresses_take_turns() {
-        let all = ["[::1]:1", "[::2]:1", "127.0.0.1:1", "127.0.0.2:1", "127.0.0.3:1"];
-        let turns = ["[::1]:1", "127.0.0.1:1", "[::2]:1", "127.0.0.2:1", "127.0.0.3:1"];
-        let parse = |texts: [&str; 5]| texts.map(|text| text.parse().unwrap()).to_vec();
-        assert_eq!(in_turns(parse(all)), parse(turns));
-    }
-
-    #[tokio::test]
-    async fn an_address_that_refuses_is_passed_over() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let open = listener.local_addr().unwrap();
-        let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let stream = race(vec![closed, open]).await.unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), open);
-        assert_eq!(
-            race(vec![closed]).await.unwrap_err().kind(),
-            io::ErrorKind::ConnectionRefused
-        );
-        assert_eq!(race(Vec::new()).await.unwrap_err().kind(), io::ErrorKind::NotFound);
-    }
-
-    #[tokio::test]
-    async fn a_resolver_that_hangs_is_not_waited_for() {
-        let dial = Dial::new(&Settings {
-            connect: Duration::from_millis(10),
-            ..Settings::default()
-        });
-        let target = Target::of(&"https://push.example.org/".parse().unwrap()).unwrap();
-        let tunnel = Tunnel {
-            host: "proxy.example.org".to_owned(),
-            port: 3128,
-            authorization: None,
-        };
-        for (tunnel, words) in [
-            (None, "timed out while looking up the host"),
-            (Some(&tunnel), "no connection to the proxy"),
-        ] {
-            let none = dial.reach(pending(), &target, tunnel, false).await.err().unwrap();
-            let error = none.to_error();
-            assert_eq!((error.sent(), error.is_hopeless()), (Sent::NotSent, false));
-            assert_eq!(none.cause.kind(), io::ErrorKind::TimedOut);
-            assert_eq!(none.cause.to_string(), words);
-        }
-    }
 
     #[test]
     fn a_handshake_is_tried_again_only_when_the_peer_blames_itself_or_the_connection_broke() {

@@ -5,6 +5,7 @@ pub mod emulator;
 
 mod client;
 mod clock;
+mod connections;
 mod desk;
 mod dial;
 mod outcomes;
@@ -14,9 +15,12 @@ mod roots;
 mod run;
 mod settings;
 mod stop;
+#[cfg(test)]
+mod storm;
 mod transport;
 
 pub use client::{Client, ClientBuilder, ExchangeError};
+pub use connections::Connections;
 pub use outcomes::Outcomes;
 pub use proxy::{Proxy, ProxyError};
 pub use roots::{Roots, RootsError};

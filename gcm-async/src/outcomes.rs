@@ -15,9 +15,8 @@ use std::task::{Context, Poll};
 /// its way may arrive, and nobody learns of it; [`stop`](Self::stop) or [`cancel`](Self::cancel) it and read on to learn what
 /// is left. Between two items nothing is lost: `next()` of such a stream is cancel safe.
 ///
-/// While it is not polled, what is on its way keeps its connections and streams, also beyond the reply's time limit. Another
-/// send of the same client to the same host may need just those. So do not wait for one between two items: spawn a task for
-/// it, and read on.
+/// While it is not polled, what is on its way comes back all the same, and makes room for others: a slow consumer holds up no
+/// other send of the same client. (Over a `tower` service replies are read by whoever polls: there it does.)
 #[must_use = "nothing is sent unless the stream is polled"]
 pub struct Outcomes<S> {
     run: Run,

@@ -3,20 +3,25 @@
 //! A request gets a [`Permit`] before it is handed over: a stream of an HTTP/2 connection below the peer's limit, or an
 //! HTTP/1.1 connection of its own. Those who find no room queue here, in order, and have sent nothing.
 
+mod carrier;
 mod line;
 mod permit;
 mod site;
+mod tasks;
+mod waiter;
 
+pub(crate) use carrier::Errand;
 pub(crate) use line::{End, H1Sender, RequestBody};
-pub(crate) use permit::{Permit, Seat};
+pub(crate) use permit::{Permit, Place, Seat};
+pub(crate) use tasks::Tasks;
+pub(crate) use waiter::Waiter;
 
+use crate::connections::Connections;
 use crate::dial::{Dial, NoConnection, Target};
 use crate::settings::Settings;
 use http::Uri;
 use site::Site;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 
 /// Sites beyond which those that are idle are forgotten.
 const SITES: usize = 32;
@@ -37,7 +42,7 @@ struct Sites {
 /// Room for a request, or the promise of it.
 pub(crate) enum Taking {
     Now(Permit),
-    Later(oneshot::Receiver<Result<Permit, NoConnection>>),
+    Later(Waiter),
     /// There will be none.
     Never(NoConnection),
 }
@@ -61,13 +66,19 @@ impl Pool {
 
     /// Opens no connection any more, and closes those that are not in use; the others close after use. What is handed out are
     /// their tasks, each of which ends when its connection is closed.
-    pub(crate) fn close(&self) -> Vec<JoinSet<()>> {
+    pub(crate) fn close(&self) -> Vec<Tasks> {
         let sites = {
             let mut sites = self.lock();
             sites.closed = true;
             std::mem::take(&mut sites.all)
         };
         sites.iter().map(|site| site.close()).collect()
+    }
+
+    /// What there is at each host.
+    pub(crate) fn connections(&self) -> Vec<Connections> {
+        let sites = self.lock().all.clone();
+        sites.iter().map(|site| site.connections()).collect()
     }
 
     fn site(&self, url: &Uri) -> Result<Arc<Site>, NoConnection> {

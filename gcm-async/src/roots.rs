@@ -63,6 +63,16 @@ impl Roots {
         })
     }
 
+    /// One certificate, in DER form.
+    #[cfg(test)]
+    pub(crate) fn of(certificate: &CertificateDer<'_>) -> Self {
+        let mut store = RootCertStore::empty();
+        let _ = store.add(certificate.clone().into_owned());
+        Self {
+            trusted: Trusted::Own(Arc::new(store)),
+        }
+    }
+
     /// What the operating system trusts: the authorities that its administrator added are among them.
     #[cfg(feature = "platform-roots")]
     pub fn platform() -> Self {

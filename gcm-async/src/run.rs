@@ -27,6 +27,10 @@ const INTAKE: usize = 256;
 /// wait for their turn.
 const AHEAD: usize = 4096;
 
+/// Who is found to be overdue for longer was not looked after: the machine slept, or whoever reads the outcomes did. What has come
+/// meanwhile is read first, which may take so long.
+const LATE: Duration = Duration::from_secs(1);
+
 /// Who has recipients beyond those the machine began with.
 pub(crate) trait Intake {
     fn poll_target(&mut self, cx: &mut Context<'_>) -> Poll<Option<Target>>;
@@ -45,6 +49,8 @@ pub(crate) struct Run {
     flights: FuturesUnordered<Flight>,
     /// Nobody on its way is overdue before.
     overdue_at: Option<Instant>,
+    /// They have been given time to be read, until then.
+    late: Option<Instant>,
     /// Some are on their way that were not polled yet.
     fresh: bool,
     landed: Vec<(Ticket, Result<Response<Bytes>, TransportError>)>,
@@ -88,6 +94,7 @@ impl Run {
             reply,
             flights: FuturesUnordered::new(),
             overdue_at: None,
+            late: None,
             url,
             room: None,
             fresh: false,
@@ -121,7 +128,10 @@ impl Run {
         while !self.finished {
             self.land(cx);
             let delay = match self.ask(cx, out) {
-                Asked::Outcomes => return Poll::Ready(()),
+                Asked::Outcomes => {
+                    self.leave_room();
+                    return Poll::Ready(());
+                }
                 Asked::Nothing(delay) => delay,
                 Asked::Finished => {
                     self.finished = true;
@@ -218,6 +228,11 @@ impl Run {
         room.poll(cx).is_ready()
     }
 
+    /// Before it is left alone, for who knows how long: others may need it.
+    fn leave_room(&mut self) {
+        self.room.take_if(|room| room.is_taken());
+    }
+
     /// A request for a token goes elsewhere, mostly; the room is kept then.
     fn attempt(&mut self, request: Request<Vec<u8>>) -> Attempt {
         let url = request.uri();
@@ -290,7 +305,13 @@ impl Run {
 
     /// Gives up those that are overdue. All have the same time, so this is rare.
     fn expire(&mut self, now: Instant) {
-        if self.overdue_at.is_none_or(|at| at > now) {
+        let Some(first) = self.overdue_at.filter(|at| *at <= now) else {
+            return;
+        };
+        let is_late = now.saturating_duration_since(first) > LATE;
+        self.late = (is_late && self.late.is_none()).then_some(now + LATE);
+        if self.late.is_some() {
+            self.overdue_at = self.late;
             return;
         }
         self.overdue_at = None;

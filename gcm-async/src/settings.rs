@@ -1,7 +1,9 @@
 //! `Settings` decides what holds for a client's connections unless its builder says otherwise.
 
+use crate::dial::{Net, System};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// As good as no limit: more could not be added to an instant.
@@ -21,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) http2_prior_knowledge: bool,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) roots: Option<Roots>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) net: Arc<dyn Net>,
 }
 
 impl Default for Settings {
@@ -42,6 +46,8 @@ impl Default for Settings {
             http2_prior_knowledge: false,
             proxy: None,
             roots: None,
+            seed: None,
+            net: Arc::new(System),
         }
     }
 }

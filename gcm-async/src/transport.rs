@@ -2,6 +2,7 @@
 //!
 //! It knows HTTP, and nothing of what is sent.
 
+mod carriage;
 mod lost;
 mod reply;
 #[cfg(feature = "tower")]
@@ -10,27 +11,24 @@ mod service;
 #[cfg(feature = "tower")]
 pub(crate) use service::Service;
 
+use crate::connections::Connections;
 use crate::dial::{NoConnection, timed_out};
-use crate::pool::{End, H1Sender, Permit, Pool, RequestBody, Seat, Taking};
+use crate::pool::{Permit, Pool, RequestBody, Taking, Tasks};
 use bytes::Bytes;
+use carriage::{Arrived, Carriage};
 use gcm_proto::TransportError;
-use http::header::{HOST, USER_AGENT as USER_AGENT_HEADER};
-use http::{HeaderValue, Request, Response, StatusCode, Uri};
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use lost::{cause, lost};
-use reply::{Reply, ReplyBody};
-use std::io;
+use http::header::USER_AGENT as USER_AGENT_HEADER;
+use http::{HeaderValue, Request, Response, Uri};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::task::JoinSet;
 
 /// How this client names itself.
 pub(crate) const USER_AGENT: &str = concat!("gcm-async/", env!("CARGO_PKG_VERSION"));
 
-/// Connections that may end before they took a request, one after the other, before that counts as a failure.
-const CONNECTIONS: u8 = 4;
+/// Connections that may end before they took a request, or give it back unprocessed, one after the other, before that counts as
+/// a failure.
+const CONNECTIONS: u8 = 8;
 
 /// What carries requests. Cheap to clone.
 #[derive(Clone)]
@@ -54,19 +52,17 @@ pub(crate) struct Attempt {
     connections: u8,
 }
 
-/// A request on a stream, as hyper has it: most are, so nothing is wrapped around it.
-type Streaming = Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>> + Send>>;
-
-type Sending = Pin<Box<dyn Future<Output = Sent> + Send>>;
-
-/// What came of a request that was handed over, and a connection that may be used again.
-type Sent = (Result<Response<ReplyBody>, Lost>, Option<H1Sender>);
+#[cfg(feature = "tower")]
+type Sending = Pin<Box<dyn Future<Output = Result<Response<reply::ReplyBody>, TransportError>> + Send>>;
 
 enum Stage {
     Queued(Box<Request<RequestBody>>, Room),
-    Streaming(Streaming, Permit),
-    Sending(Sending, Option<Permit>),
-    Reading(Reply, Option<Permit>),
+    /// In its connection's task.
+    Away(Carriage),
+    #[cfg(feature = "tower")]
+    Sending(Sending),
+    #[cfg(feature = "tower")]
+    Reading(http::response::Parts, reply::Reply),
     Failed(TransportError),
     Over,
 }
@@ -78,18 +74,6 @@ enum Room {
     Taken(Permit),
     #[cfg(feature = "tower")]
     ServiceTaken(service::Permit),
-}
-
-/// No head of a reply came.
-enum Lost {
-    /// The request was never written. Here it is.
-    Unsent(Box<Request<RequestBody>>, hyper::Error),
-    /// The connection ended before the stream was opened.
-    Dropped,
-    /// The connection broke.
-    Broken(hyper::Error),
-    #[cfg(feature = "tower")]
-    Other(TransportError),
 }
 
 /// Room asked for before there is a request.
@@ -144,9 +128,18 @@ impl Transport {
     }
 
     /// Keeps no connections. What is handed out are the tasks of those there were.
-    pub(crate) fn close(&self) -> Vec<JoinSet<()>> {
+    pub(crate) fn close(&self) -> Vec<Tasks> {
         match self {
             Self::Pool { pool, .. } => pool.close(),
+            #[cfg(feature = "tower")]
+            Self::Service { .. } => Vec::new(),
+        }
+    }
+
+    /// What there is at each host.
+    pub(crate) fn connections(&self) -> Vec<Connections> {
+        match self {
+            Self::Pool { pool, .. } => pool.connections(),
             #[cfg(feature = "tower")]
             Self::Service { .. } => Vec::new(),
         }
@@ -154,6 +147,18 @@ impl Transport {
 }
 
 impl Reservation {
+    /// Whether there is room that nobody else has meanwhile.
+    pub(crate) fn is_taken(&self) -> bool {
+        match &self.room {
+            Room::Taken(_) | Room::Taking(Taking::Now(_)) => true,
+            Room::Taking(_) => false,
+            #[cfg(feature = "tower")]
+            Room::ServiceTaken(_) => true,
+            #[cfg(feature = "tower")]
+            Room::Service(_) => false,
+        }
+    }
+
     /// Waits until there is room, or there will be none.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.refused.is_none() {
@@ -174,7 +179,7 @@ impl Room {
                         *taking = Taking::Later(later);
                         return Poll::Pending;
                     }
-                    Poll::Ready(taken) => taken.unwrap_or_else(|_| Err(NoConnection::shut_down())),
+                    Poll::Ready(taken) => taken,
                 },
             },
             #[cfg(feature = "tower")]
@@ -211,108 +216,48 @@ impl Attempt {
         Poll::Ready(())
     }
 
-    /// Gives up. The error says how far the request got.
-    pub(crate) fn expire(&mut self) -> TransportError {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
+    /// Gives up, unless something has come of it: then it is ready when it is polled. The error says how far the request got.
+    pub(crate) fn expire(&mut self) -> Option<TransportError> {
+        let error = match &mut self.stage {
+            Stage::Away(carriage) => carriage.expire()?,
+            Stage::Failed(_) => return None,
             Stage::Queued(..) | Stage::Over => TransportError::not_sent(timed_out("waiting for a connection")),
-            Stage::Streaming(streaming, permit) => {
-                drop(streaming);
-                drop(permit);
-                TransportError::maybe_sent(timed_out("waiting for the reply"))
-            }
-            Stage::Sending(sending, permit) => {
-                // In this order: the connection is free when nothing is on it any more.
-                drop(sending);
-                drop(permit);
-                TransportError::maybe_sent(timed_out("waiting for the reply"))
-            }
-            Stage::Reading(reply, permit) => {
-                let head = reply.into_head();
-                drop(permit);
-                TransportError::body_lost(head, timed_out("waiting for the rest of the reply"))
-            }
-            Stage::Failed(error) => error,
-        }
+            #[cfg(feature = "tower")]
+            Stage::Sending(_) => TransportError::maybe_sent(timed_out("waiting for the reply")),
+            #[cfg(feature = "tower")]
+            Stage::Reading(..) => match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Reading(head, _) => {
+                    TransportError::body_lost(head, timed_out("waiting for the rest of the reply"))
+                }
+                _ => return None,
+            },
+        };
+        self.stage = Stage::Over;
+        Some(error)
     }
 
     /// As [`expire`](Self::expire), for one that goes on to be polled.
     pub(crate) fn fail_expired(&mut self) {
-        self.stage = Stage::Failed(self.expire());
-    }
-
-    fn send(&mut self, request: Request<RequestBody>, mut permit: Permit) {
-        let host = permit.host().cloned();
-        self.stage = match permit.seat() {
-            Seat::Stream { sender, .. } => Stage::Streaming(Box::pin(sender.try_send_request(request)), permit),
-            Seat::Connection { sender, .. } => match sender.take() {
-                Some(sender) => Stage::Sending(Box::pin(send_h1(sender, host, request)), Some(permit)),
-                None => Stage::Failed(TransportError::not_sent(timed_out("waiting for a connection"))),
-            },
-        };
-    }
-
-    fn sent(&mut self, (result, back): Sent, mut permit: Option<Permit>) {
-        match result {
-            Ok(response) => {
-                self.stage = Stage::Reading(Reply::new(response, back), permit);
-            }
-            Err(Lost::Unsent(request, error)) => {
-                let Some(mut permit) = permit else {
-                    self.stage = Stage::Failed(TransportError::not_sent(cause(&error)));
-                    return;
-                };
-                permit.retire();
-                if self.connections >= CONNECTIONS {
-                    self.stage = Stage::Failed(TransportError::not_sent(cause(&error)));
-                } else {
-                    self.connections += 1;
-                    self.stage = Stage::Queued(request, Room::Taking(permit.exchange()));
-                }
-            }
-            Err(Lost::Dropped) => {
-                let cause = io::Error::new(
-                    io::ErrorKind::ConnectionAborted,
-                    "the connection ended before the request",
-                );
-                self.stage = Stage::Failed(TransportError::not_sent(cause));
-            }
-            Err(Lost::Broken(error)) => self.stage = Stage::Failed(lost(&error, permit.as_mut())),
-            #[cfg(feature = "tower")]
-            Err(Lost::Other(error)) => self.stage = Stage::Failed(error),
+        if let Some(error) = self.expire() {
+            self.stage = Stage::Failed(error);
         }
     }
-}
 
-impl Attempt {
-    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Bytes>, TransportError>> {
-        let limit = self.reply_limit;
-        let Stage::Reading(reply, permit) = &mut self.stage else {
-            return Poll::Pending;
-        };
-        let whole = ready!(reply.poll(cx, limit));
-        let permit = permit.take();
-        let (response, back) = match whole {
-            Ok(whole) => whole,
-            Err(cause) => {
-                let lost = std::mem::replace(&mut self.stage, Stage::Over);
-                drop(permit);
-                return Poll::Ready(Err(match lost {
-                    Stage::Reading(reply, _) => TransportError::body_lost(reply.into_head(), cause),
-                    _ => TransportError::maybe_sent(cause),
-                }));
-            }
-        };
-        self.stage = Stage::Over;
-        if let Some(mut permit) = permit {
-            if let Seat::Connection { sender, .. } = permit.seat() {
-                *sender = back;
-            }
-            if response.status() == StatusCode::MISDIRECTED_REQUEST {
-                // RFC 9110 section 15.5.20: to be sent again over another connection.
-                permit.retire();
+    fn send(&mut self, request: Request<RequestBody>, permit: Permit) {
+        self.stage = Stage::Away(Carriage::start(request, permit, self.reply_limit));
+    }
+
+    fn arrived(&mut self, arrived: Arrived, from: &Carriage) -> Option<Result<Response<Bytes>, TransportError>> {
+        match arrived {
+            Arrived::Reply(reply) => Some(Ok(reply)),
+            Arrived::Failed(error) => Some(Err(error)),
+            Arrived::Unsent(_, error) if self.connections >= CONNECTIONS => Some(Err(error)),
+            Arrived::Unsent(request, _) => {
+                self.connections += 1;
+                self.stage = Stage::Queued(request, Room::Taking(from.take_again()));
+                None
             }
         }
-        Poll::Ready(Ok(response))
     }
 }
 
@@ -324,23 +269,28 @@ impl Future for Attempt {
             // A stage is left in its place as long as it lasts: moving it costs more than all else here.
             match &mut self.stage {
                 Stage::Queued(..) => ready!(self.poll_room(cx)),
-                Stage::Streaming(streaming, _) => {
-                    let result = ready!(streaming.as_mut().poll(cx));
-                    if let Stage::Streaming(_, permit) = std::mem::replace(&mut self.stage, Stage::Over) {
-                        let result = result
-                            .map(|response| response.map(ReplyBody::Hyper))
-                            .map_err(|error| lost_h2(error, &permit));
-                        self.sent((result, None), Some(permit));
+                Stage::Away(carriage) => {
+                    let arrived = ready!(carriage.poll(cx));
+                    if let Stage::Away(carriage) = std::mem::replace(&mut self.stage, Stage::Over) {
+                        if let Some(result) = self.arrived(arrived, &carriage) {
+                            return Poll::Ready(result);
+                        }
                     }
                     continue;
                 }
-                Stage::Sending(sending, _) => {
-                    let sent = ready!(sending.as_mut().poll(cx));
-                    if let Stage::Sending(_, permit) = std::mem::replace(&mut self.stage, Stage::Over) {
-                        self.sent(sent, permit);
-                    }
+                #[cfg(feature = "tower")]
+                Stage::Sending(sending) => {
+                    self.stage = match ready!(sending.as_mut().poll(cx)) {
+                        Ok(response) => {
+                            let (mut head, body) = response.into_parts();
+                            head.extensions.clear();
+                            Stage::Reading(head, reply::Reply::new(body))
+                        }
+                        Err(error) => Stage::Failed(error),
+                    };
                     continue;
                 }
+                #[cfg(feature = "tower")]
                 Stage::Reading(..) => return self.poll_reply(cx),
                 Stage::Failed(_) | Stage::Over => {}
             }
@@ -348,11 +298,11 @@ impl Future for Attempt {
                 Stage::Queued(request, Room::Taken(permit)) => self.send(*request, permit),
                 #[cfg(feature = "tower")]
                 Stage::Queued(request, Room::ServiceTaken(permit)) => {
-                    self.stage = Stage::Sending(permit.call(*request), None);
+                    self.stage = Stage::Sending(permit.call(*request));
                 }
                 Stage::Failed(error) => return Poll::Ready(Err(error)),
                 _ => {
-                    let error = io::Error::other("an attempt was polled after its end");
+                    let error = std::io::Error::other("an attempt was polled after its end");
                     return Poll::Ready(Err(TransportError::maybe_sent(error)));
                 }
             }
@@ -360,39 +310,20 @@ impl Future for Attempt {
     }
 }
 
-/// hyper gives a request back that it has not written. One whose stream was not opened is dropped with the connection.
-fn lost_h2(mut error: TrySendError<Request<RequestBody>>, permit: &Permit) -> Lost {
-    let undispatched = permit.end().is_some_and(End::was_undispatched);
-    match error.take_message() {
-        Some(request) => Lost::Unsent(Box::new(request), error.into_error()),
-        None if undispatched && error.error().is_user() => Lost::Dropped,
-        None => Lost::Broken(error.into_error()),
-    }
-}
-
-async fn send_h1(mut sender: H1Sender, host: Option<HeaderValue>, mut request: Request<RequestBody>) -> Sent {
-    if let Err(error) = sender.ready().await {
-        return (Err(Lost::Unsent(Box::new(request), error)), None);
-    }
-    // RFC 9112 section 3.2.1: the path, with the host in a header of its own.
-    let path = request.uri().path_and_query().cloned();
-    let whole = std::mem::replace(request.uri_mut(), path.map_or_else(Uri::default, Uri::from));
-    if let Some(host) = host {
-        request.headers_mut().insert(HOST, host);
-    }
-    match sender.try_send_request(request).await {
-        Ok(response) => (Ok(response.map(ReplyBody::Hyper)), Some(sender)),
-        Err(error) => (Err(lost_h1(error, whole)), None),
-    }
-}
-
-fn lost_h1(mut error: TrySendError<Request<RequestBody>>, whole: Uri) -> Lost {
-    match error.take_message() {
-        Some(mut request) => {
-            *request.uri_mut() = whole;
-            request.headers_mut().remove(HOST);
-            Lost::Unsent(Box::new(request), error.into_error())
-        }
-        None => Lost::Broken(error.into_error()),
+#[cfg(feature = "tower")]
+impl Attempt {
+    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Bytes>, TransportError>> {
+        let limit = self.reply_limit;
+        let Stage::Reading(_, reply) = &mut self.stage else {
+            return Poll::Pending;
+        };
+        let body = ready!(reply.poll(cx, limit));
+        let Stage::Reading(head, _) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return Poll::Pending;
+        };
+        Poll::Ready(match body {
+            Ok(body) => Ok(Response::from_parts(head, body)),
+            Err(cause) => Err(TransportError::body_lost(head, cause)),
+        })
     }
 }

@@ -5,7 +5,7 @@ use crate::crew::{Crew, Desk};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use crate::stop::Stop;
-use crate::transport::{Settings, Transport};
+use crate::transport::{AGES, Settings, Transport};
 use gcm_proto::{
     Accepted, Code, Delivery, Exchange, Failure, Gateway, Message, Outcome, Prepared, Refusal, Report, Sent, Settled,
     Target, TransportError, Undeliverable,
@@ -266,24 +266,39 @@ impl fmt::Debug for Client {
 }
 
 impl ClientBuilder {
-    /// How long it may take to look up the host, and after that to connect, the proxy and TLS included: 10 seconds unless
-    /// set.
+    /// How long it may take until a connection stands, the look-up of the host, the proxy and TLS included: 10 seconds unless
+    /// set. The [front page](crate#time-outs) has all time-outs in one table.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.settings.connect = limit;
+        self.settings.connect = limit.min(AGES);
         self
     }
 
-    /// How long the head of the request may take to leave, and after that its body: 30 seconds unless set.
+    /// How long the head of the request may take to leave, and after that its body: 30 seconds unless set. It is part of what
+    /// [`reply_timeout`](Self::reply_timeout) bounds.
     pub fn send_timeout(mut self, limit: Duration) -> Self {
-        self.settings.send = limit;
+        self.settings.send = limit.min(AGES);
         self
     }
 
-    /// How long the head of the reply may take to come, and after that its body: 30 seconds unless set.
+    /// How long an attempt may take, from handing over the request to the end of the reply's body: 30 seconds unless set.
     ///
     /// Below ten seconds it gives up on requests that the service still works on, and they may be delivered.
     pub fn reply_timeout(mut self, limit: Duration) -> Self {
-        self.settings.reply = limit;
+        self.settings.reply = limit.min(AGES);
+        self
+    }
+
+    /// How long a connection is kept that nothing is sent on: 15 seconds unless set. Servers and what is between close idle
+    /// connections too; of a request that meets such a close nobody knows whether it arrived.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.settings.idle = limit.min(AGES);
+        self
+    }
+
+    /// How long a connection is used: 15 minutes unless set. After that it takes no more requests, and others are made, to the
+    /// addresses that the host has then: until then it does not matter if they have changed.
+    pub fn connection_lifetime(mut self, limit: Duration) -> Self {
+        self.settings.lifetime = limit.min(AGES);
         self
     }
 
@@ -304,7 +319,7 @@ impl ClientBuilder {
         self
     }
 
-    /// A proxy for `https` endpoints; none unless set, whatever the environment says.
+    /// A proxy for `https` endpoints; none unless set, whatever the environment says: [`Proxy::from_env`] reads it.
     pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
         self.settings.proxy = proxy.into();
         self

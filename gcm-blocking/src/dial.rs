@@ -1,44 +1,58 @@
-//! `Dial` decides which errors came before a connection stood (then nothing was sent, whatever the error is), and how long
-//! a connection is used again.
+//! `Dial` decides how a connection is made: which address first, through which proxy, with TLS or without; and how long it is
+//! used again.
 //!
-//! By its kind alone an error does not tell: a reset may end the handshake or the reply.
+//! What fails here was not sent, whatever the error is. By its kind alone an error does not tell: a reset may end the handshake
+//! or the reply.
+
+mod line;
+mod race;
+mod wire;
+
+pub(crate) use line::{Broken, Line, Retired};
 
 use crate::lookup::Lookup;
+use crate::proxy::Proxy;
+use gcm_proto::transport::ProxyRefused;
+use http::Uri;
+use http::uri::Scheme;
+use line::Place;
+use race::race;
 use std::fmt;
-use std::io::{self, ErrorKind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
-use ureq::Error;
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+use ureq::unversioned::transport::time::Duration as Limit;
+use ureq::unversioned::transport::{
+    ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, RustlsConnector, Transport,
+};
+use ureq::{Error, Timeout};
+use wire::Wire;
 
-/// Connects as ureq does, and marks what went wrong while connecting.
+/// How this client names itself.
+pub(crate) const USER_AGENT: &str = concat!("gcm-blocking/", env!("CARGO_PKG_VERSION"));
+
+/// How the connections of a client are made.
 #[derive(Debug)]
 pub(crate) struct Dial {
-    steps: DefaultConnector,
     lookup: Lookup,
+    proxy: Option<Proxy>,
+    tls: RustlsConnector,
+    limit: Duration,
+    reply: Duration,
     lifetime: Duration,
     retired: Retired,
 }
 
-/// Ends the use of all connections made so far: the next request gets a new one.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Retired(Arc<AtomicU64>);
-
-/// A connection that is not used again when it is old, or was retired.
+/// What holds for the connections that are made.
 #[derive(Debug)]
-pub(crate) struct Line {
-    inner: Box<dyn Transport>,
-    end: Option<Instant>,
-    generation: u64,
-    retired: Retired,
-    /// Why nothing can be written any more.
-    unwritable: Option<io::Error>,
+pub(crate) struct Terms {
+    /// How long it takes to make one at most.
+    pub(crate) limit: Duration,
+    /// How long an attempt takes over it at most.
+    pub(crate) reply: Duration,
+    /// How long it is used.
+    pub(crate) lifetime: Duration,
 }
-
-/// The connection broke.
-#[derive(Debug)]
-pub(crate) struct Broken(pub(crate) io::Error);
 
 /// No connection was made.
 #[derive(Debug)]
@@ -49,124 +63,222 @@ pub(crate) struct NoConnection {
 }
 
 impl Dial {
-    /// Connections that are used again for at most `lifetime`.
-    pub(crate) fn new(lookup: Lookup, lifetime: Duration, retired: Retired) -> Self {
+    pub(crate) fn new(lookup: Lookup, proxy: Option<Proxy>, terms: &Terms, retired: Retired) -> Self {
         Self {
-            steps: DefaultConnector::new(),
             lookup,
-            lifetime,
+            proxy,
+            tls: RustlsConnector::default(),
+            limit: terms.limit,
+            reply: terms.reply,
+            lifetime: terms.lifetime,
             retired,
         }
     }
-}
 
-impl Retired {
-    pub(crate) fn retire(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+    fn make(&self, details: &ConnectionDetails) -> Result<Line, NoConnection> {
+        let generation = self.retired.generation();
+        let until = Instant::now() + self.limit;
+        let (host, port) = host_and_port(details.uri).ok_or_else(no_host)?;
+        let proxy = self.proxy_for(details.uri);
+        let (to, at) = match proxy {
+            Some(proxy) => (unbracketed(proxy.0.host()), proxy.0.port()),
+            None => (host, port),
+        };
+        let at_proxy = |error| NoConnection {
+            error: Error::Io(error),
+            at_proxy: proxy.is_some(),
+        };
+        let mut left = self.lookup.addresses(to, at, self.limit).map_err(at_proxy)?;
+        let mut failed: Option<NoConnection> = None;
+        loop {
+            let winner = match race(&left, until, |address| self.lookup.failed(to, at, address)) {
+                Ok(winner) => winner,
+                // What failed above TCP says more.
+                Err(error) => return Err(failed.unwrap_or_else(|| at_proxy(error))),
+            };
+            left = winner.left;
+            // One that accepts and says nothing does not take all the time of the others.
+            let now = Instant::now();
+            let shares = if left.is_empty() { 1 } else { 2 };
+            let share = until.saturating_duration_since(now) / shares;
+            match self.over(winner.stream, proxy, now, share, details) {
+                Ok(transport) => {
+                    self.lookup.worked(to, at, winner.address);
+                    let place = Place {
+                        lookup: self.lookup.clone(),
+                        host: to.into(),
+                        port: at,
+                        address: winner.address,
+                    };
+                    let end = Instant::now().checked_add(self.lifetime);
+                    return Ok(Line::new(transport, place, end, self.reply, generation, &self.retired));
+                }
+                Err(error) => {
+                    self.lookup.failed(to, at, winner.address);
+                    // Another attempt may end otherwise if one of the addresses says so.
+                    let error = failed.filter(|failed| !failed.is_hopeless()).unwrap_or(error);
+                    if left.is_empty() {
+                        return Err(error);
+                    }
+                    failed = Some(error);
+                }
+            }
+        }
     }
 
-    fn generation(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+    /// In a tunnel that carries plain http the proxy would read the credential.
+    fn proxy_for(&self, uri: &Uri) -> Option<&Proxy> {
+        let proxy = self.proxy.as_ref().filter(|_| uri.scheme() == Some(&Scheme::HTTPS))?;
+        let (host, port) = host_and_port(uri)?;
+        (!proxy.0.goes_direct(host, port)).then_some(proxy)
+    }
+
+    /// The steps above TCP.
+    fn over(
+        &self,
+        mut stream: TcpStream,
+        proxy: Option<&Proxy>,
+        now: Instant,
+        share: Duration,
+        details: &ConnectionDetails,
+    ) -> Result<Box<dyn Transport>, NoConnection> {
+        let until = now + share;
+        if let (Some(proxy), Some((_, port))) = (proxy, host_and_port(details.uri)) {
+            dig(&mut stream, proxy, details.uri.host().unwrap_or_default(), port, until)?;
+        }
+        let config = details.config;
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = NextTimeout {
+            after: Limit::Exact(left),
+            reason: Timeout::Connect,
+            ..NextTimeout::default()
+        };
+        let details = ConnectionDetails {
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            resolver: details.resolver,
+            config,
+            request_level: details.request_level,
+            now: (details.current_time)(),
+            timeout,
+            current_time: details.current_time.clone(),
+            run_connector: details.run_connector.clone(),
+            register_shutdown: details.register_shutdown.clone(),
+        };
+        match self.tls.connect(&details, Some(Wire::new(stream, buffers))) {
+            Ok(Some(Either::A(wire))) => Ok(Box::new(wire)),
+            Ok(Some(Either::B(tls))) => Ok(Box::new(tls)),
+            Ok(None) => Err(Error::ConnectionFailed.into()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
 impl Connector<()> for Dial {
     type Out = Line;
 
-    fn connect(&self, details: &ConnectionDetails, chained: Option<()>) -> Result<Option<Line>, Error> {
-        let generation = self.retired.generation();
-        let line = self.steps.connect(details, chained).map_err(|error| {
-            // The addresses may be old ones.
-            self.lookup.forget(details.uri);
-            NoConnection::mark(error)
-        })?;
-        Ok(line.map(|line| Line {
-            inner: line,
-            end: Instant::now().checked_add(self.lifetime),
-            generation,
-            retired: self.retired.clone(),
-            unwritable: None,
-        }))
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Line>, Error> {
+        match self.make(details) {
+            Ok(line) => Ok(Some(line)),
+            Err(none) => Err(Error::Other(Box::new(none))),
+        }
     }
 }
 
-impl Transport for Line {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        self.inner.buffers()
-    }
-
-    /// A server may answer before it has read all, and close: the answer is still there to be read.
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        if self.unwritable.is_some() {
-            return Ok(());
-        }
-        match self.inner.transmit_output(amount, timeout) {
-            Err(Error::Io(error)) if is_hang_up(&error) => {
-                self.unwritable = Some(error);
-                Ok(())
+/// Asks the proxy for a tunnel, in this time. The credential it is shown is its own.
+fn dig(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16, until: Instant) -> Result<(), NoConnection> {
+    let lost = |error: io::Error| {
+        let error = match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                io::Error::new(io::ErrorKind::TimedOut, "timed out while connecting")
             }
-            result => result,
-        }
-    }
-
-    /// In a body that ends with the connection, ureq would take a broken one for the end.
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let result = match self.inner.await_input(timeout) {
-            Err(Error::Io(error)) => Err(error),
-            Err(error) => return Err(error),
-            Ok(true) => return Ok(true),
-            Ok(false) => Ok(false),
+            _ => error,
         };
-        match (result, self.unwritable.take()) {
-            (_, Some(error)) | (Err(error), None) => Err(Error::Other(Box::new(Broken(error)))),
-            (Ok(more), None) => Ok(more),
+        NoConnection {
+            error: Error::Io(error),
+            at_proxy: true,
+        }
+    };
+    let left = || match until.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+        left => Ok(Some(left)),
+    };
+    let ask = proxy.0.connect(host, port, USER_AGENT);
+    left().and_then(|left| stream.set_write_timeout(left)).map_err(lost)?;
+    stream.write_all(&ask).map_err(lost)?;
+    let mut answer = proxy.0.answer();
+    let mut byte = [0];
+    // A byte at a time: what follows the head belongs to TLS. It happens once a connection.
+    loop {
+        left().and_then(|left| stream.set_read_timeout(left)).map_err(lost)?;
+        match stream.read(&mut byte) {
+            Ok(0) => return Err(lost(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(lost(error)),
+        }
+        let [byte] = byte;
+        match answer.read(byte) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(refused) => {
+                let (kind, at_proxy) = match refused.status() {
+                    Some(_) => (io::ErrorKind::ConnectionRefused, false),
+                    None => (io::ErrorKind::InvalidData, true),
+                };
+                return Err(NoConnection {
+                    error: Error::Io(io::Error::new(kind, refused)),
+                    at_proxy,
+                });
+            }
         }
     }
+}
 
-    /// Asked before a kept connection is used again.
-    fn is_open(&mut self) -> bool {
-        let is_old = self.end.is_some_and(|end| end <= Instant::now());
-        !is_old && self.unwritable.is_none() && self.generation == self.retired.generation() && self.inner.is_open()
-    }
+fn no_host() -> NoConnection {
+    Error::Io(io::Error::new(io::ErrorKind::InvalidInput, "the URL names no host")).into()
+}
 
-    fn is_tls(&self) -> bool {
-        self.inner.is_tls()
-    }
+/// The host without brackets.
+fn host_and_port(uri: &Uri) -> Option<(&str, u16)> {
+    let usual = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    Some((unbracketed(uri.host()?), uri.port_u16().unwrap_or(usual)))
+}
+
+fn unbracketed(host: &str) -> &str {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    bare.unwrap_or(host)
 }
 
 impl NoConnection {
-    /// Through a proxy there are two connections, and the first one's errors pass here twice.
-    pub(crate) fn mark(error: Error) -> Error {
-        let none = match error {
-            Error::Other(other) => match other.downcast::<Self>() {
-                Ok(first) => Self {
-                    at_proxy: true,
-                    ..*first
-                },
-                Err(other) => Self::new(Error::Other(other)),
-            },
-            error => Self::new(error),
-        };
-        Error::Other(Box::new(none))
+    /// Whether another attempt at connecting would end the same way.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        match &self.error {
+            Error::Rustls(error) => tls_is_hopeless(error),
+            Error::Io(error) => {
+                let inner = error.get_ref();
+                let refused = inner.and_then(|inner| inner.downcast_ref::<ProxyRefused>());
+                let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                refused.is_some_and(ProxyRefused::is_hopeless) || tls.is_some_and(tls_is_hopeless)
+            }
+            Error::Tls(_) | Error::BadUri(_) | Error::Http(_) | Error::TlsRequired => true,
+            _ => false,
+        }
     }
+}
 
-    fn new(error: Error) -> Self {
+/// A handshake fails for good (a certificate refused, no TLS spoken there) unless the peer blames itself.
+fn tls_is_hopeless(error: &rustls::Error) -> bool {
+    let peer_failed = rustls::Error::AlertReceived(rustls::AlertDescription::InternalError);
+    *error != peer_failed
+}
+
+impl From<Error> for NoConnection {
+    fn from(error: Error) -> Self {
         Self { error, at_proxy: false }
     }
 }
-
-fn is_hang_up(error: &io::Error) -> bool {
-    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection broke")
-    }
-}
-
-impl std::error::Error for Broken {}
 
 impl fmt::Display for NoConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,3 +287,6 @@ impl fmt::Display for NoConnection {
 }
 
 impl std::error::Error for NoConnection {}
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,12 @@
 //! `Lookup` decides which addresses a host has, and for how long that is believed.
 //!
-//! ureq asks its resolver before every call, kept connections or not. This one asks the system once in a while, in a
-//! thread that it does not wait for longer than a connection may take.
+//! The system is asked once in a while, by one thread a host, which nobody waits for longer than a connection may take.
 
-use crate::dial::NoConnection;
-use http::Uri;
-use http::uri::Scheme;
+use gcm_proto::transport::Addresses;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use ureq::config::Config;
@@ -18,96 +16,159 @@ use ureq::unversioned::transport::NextTimeout;
 /// Java's `networkaddress.cache.ttl` without a security manager, in its `java.security`.
 const BELIEVED: Duration = Duration::from_secs(30);
 
+/// RFC 8767 section 5: how long a resolver is waited for where there are older addresses.
+const OLD_ADDRESSES: Duration = Duration::from_millis(1800);
+
 /// Hosts remembered. A client talks to one or two.
 const HOSTS: usize = 16;
 
-/// Addresses tried. ureq's own limit.
-const ADDRESSES: usize = 16;
+/// Who is asked.
+type System = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
 /// Looks up hosts. Clones share what they know.
-#[derive(Clone, Debug)]
-pub(crate) struct Lookup {
-    limit: Duration,
-    known: Arc<Mutex<Vec<Known>>>,
+#[derive(Clone)]
+pub(crate) struct Lookup(Arc<Shared>);
+
+struct Shared {
+    system: Arc<System>,
+    known: Mutex<Vec<Known>>,
+    /// Told when the system has answered.
+    answered: Condvar,
 }
 
-#[derive(Debug)]
 struct Known {
     host: Box<str>,
     port: u16,
-    addresses: Box<[SocketAddr]>,
-    since: Instant,
+    addresses: Addresses,
+    /// When they were found; `None` when they are to be asked for again.
+    since: Option<Instant>,
+    /// A thread is at it.
+    is_asked: bool,
+    answers: u64,
+    /// What the last answer was, if it was no addresses.
+    failure: Option<Arc<io::Error>>,
 }
 
 /// The system has no answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the host could not be looked up")]
-struct NoAddress(#[source] io::Error);
+struct NoAddress(#[source] Arc<io::Error>);
+
+/// Asks nobody: a kept connection needs no address, and a new one is made by [`Dial`](crate::dial::Dial), which asks.
+#[derive(Debug)]
+pub(crate) struct Nobody;
 
 impl Lookup {
-    /// Waits for the system this long.
-    pub(crate) fn new(limit: Duration) -> Self {
-        Self {
-            limit,
-            known: Arc::default(),
-        }
+    /// Asks the operating system.
+    pub(crate) fn new() -> Self {
+        Self::asking(|host, port| Ok((host, port).to_socket_addrs()?.collect()))
     }
 
-    /// Asks again the next time.
-    pub(crate) fn forget(&self, uri: &Uri) {
-        let Some((host, port)) = host_and_port(uri) else { return };
-        self.update(|known| known.retain(|entry| !entry.is(host, port)));
+    pub(crate) fn asking(system: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Shared {
+            system: Arc::new(system),
+            known: Mutex::default(),
+            answered: Condvar::new(),
+        }))
     }
 
-    fn addresses(&self, uri: &Uri) -> io::Result<ResolvedSocketAddrs> {
-        let Some((host, port)) = host_and_port(uri) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the URL names no host"));
-        };
-        let mut found = self.empty();
+    /// The addresses of a host, in the order to try them. While the system is silent, the last ones that it knew are good.
+    pub(crate) fn addresses(&self, host: &str, port: u16, limit: Duration) -> io::Result<Vec<SocketAddr>> {
         if let Ok(ip) = host.parse::<IpAddr>() {
-            found.push(SocketAddr::new(ip, port));
-            return Ok(found);
+            return Ok(vec![SocketAddr::new(ip, port)]);
         }
-        let mut push = |addresses: &[SocketAddr]| {
-            for address in addresses.iter().take(ADDRESSES) {
-                found.push(*address);
+        let mut known = self.lock();
+        let entry = Known::of(&mut known, host, port);
+        let old = entry.addresses.in_order();
+        if !old.is_empty() && entry.since.is_some_and(|since| since.elapsed() < BELIEVED) {
+            return Ok(old);
+        }
+        let answers = entry.answers;
+        if !std::mem::replace(&mut entry.is_asked, true) {
+            if let Err(error) = self.ask(host, port) {
+                entry.is_asked = false;
+                return if old.is_empty() { Err(error) } else { Ok(old) };
             }
-        };
-        let known = self.update(|known| {
-            known.retain(|entry| entry.since.elapsed() < BELIEVED);
-            known
-                .iter()
-                .find(|entry| entry.is(host, port))
-                .map(|entry| push(&entry.addresses))
-        });
-        if known.is_none() {
-            let name = (host.to_owned(), port);
-            let addresses = ask(self.limit, move || name.to_socket_addrs().map(Iterator::collect))?;
-            push(&addresses);
-            self.update(|known| {
-                if known.len() >= HOSTS {
-                    known.remove(0);
-                }
-                known.push(Known {
-                    host: host.into(),
-                    port,
-                    addresses,
-                    since: Instant::now(),
-                });
-            });
         }
-        Ok(found)
+        let limit = if old.is_empty() {
+            limit
+        } else {
+            limit.min(OLD_ADDRESSES)
+        };
+        let is_same = |known: &mut Vec<Known>| Known::of(known, host, port).answers == answers;
+        let (mut known, waited) = self
+            .0
+            .answered
+            .wait_timeout_while(known, limit, is_same)
+            .unwrap_or_else(PoisonError::into_inner);
+        let entry = Known::of(&mut known, host, port);
+        let found = entry.addresses.in_order();
+        match &entry.failure {
+            _ if !found.is_empty() => Ok(found),
+            Some(error) if !waited.timed_out() => {
+                Err(io::Error::new(io::ErrorKind::NotFound, NoAddress(Arc::clone(error))))
+            }
+            _ => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "timed out while looking up the host",
+            )),
+        }
     }
 
-    fn update<T>(&self, change: impl FnOnce(&mut Vec<Known>) -> T) -> T {
-        change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    /// A connection to this address was made.
+    pub(crate) fn worked(&self, host: &str, port: u16, address: SocketAddr) {
+        self.mark(host, port, |known| known.addresses.worked(address));
     }
-}
 
-impl Resolver for Lookup {
-    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        self.addresses(uri)
-            .map_err(|error| NoConnection::mark(ureq::Error::Io(error)))
+    /// None was, or one on which nothing is heard. The system is asked again, and another address comes first.
+    pub(crate) fn failed(&self, host: &str, port: u16, address: SocketAddr) {
+        self.mark(host, port, |known| {
+            known.addresses.failed(address);
+            known.since = None;
+        });
+    }
+
+    fn mark(&self, host: &str, port: u16, mark: impl FnOnce(&mut Known)) {
+        if let Some(known) = self.lock().iter_mut().find(|known| known.is(host, port)) {
+            mark(known);
+        }
+    }
+
+    /// The system's call cannot be broken off: its thread is left to end by itself.
+    fn ask(&self, host: &str, port: u16) -> io::Result<()> {
+        let (lookup, host) = (self.clone(), host.to_owned());
+        let ask = move || {
+            let answer = (lookup.0.system)(&host, port);
+            lookup.take_down(&host, port, answer);
+        };
+        thread::Builder::new()
+            .name("gcm-lookup".to_owned())
+            .spawn(ask)
+            .map(drop)
+    }
+
+    fn take_down(&self, host: &str, port: u16, answer: io::Result<Vec<SocketAddr>>) {
+        let mut known = self.lock();
+        let entry = Known::of(&mut known, host, port);
+        entry.is_asked = false;
+        entry.answers += 1;
+        match answer {
+            Ok(found) if !found.is_empty() => {
+                entry.addresses.found(found);
+                (entry.since, entry.failure) = (Some(Instant::now()), None);
+            }
+            Ok(_) => {
+                let none = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+                entry.failure = Some(Arc::new(none));
+            }
+            Err(error) => entry.failure = Some(Arc::new(error)),
+        }
+        drop(known);
+        self.0.answered.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,31 +176,39 @@ impl Known {
     fn is(&self, host: &str, port: u16) -> bool {
         self.port == port && *self.host == *host
     }
+
+    /// What is known of this host. The one that has been there for the longest makes way for a new one.
+    fn of<'a>(known: &'a mut Vec<Self>, host: &str, port: u16) -> &'a mut Self {
+        let index = known.iter().position(|entry| entry.is(host, port));
+        let index = index.unwrap_or_else(|| {
+            if known.len() >= HOSTS {
+                known.remove(0);
+            }
+            known.push(Self {
+                host: host.into(),
+                port,
+                addresses: Addresses::default(),
+                since: None,
+                is_asked: false,
+                answers: 0,
+                failure: None,
+            });
+            known.len() - 1
+        });
+        #[allow(clippy::indexing_slicing)] // it was found there, or put there
+        &mut known[index]
+    }
 }
 
-fn host_and_port(uri: &Uri) -> Option<(&str, u16)> {
-    let host = uri.host()?;
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let usual = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
-    Some((bare.unwrap_or(host), uri.port_u16().unwrap_or(usual)))
+impl Resolver for Nobody {
+    fn resolve(&self, _: &http::Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        Ok(self.empty())
+    }
 }
 
-/// Asks the system. Its call cannot be broken off: a thread that hangs in it is left to end by itself.
-fn ask(
-    limit: Duration,
-    system: impl FnOnce() -> io::Result<Box<[SocketAddr]>> + Send + 'static,
-) -> io::Result<Box<[SocketAddr]>> {
-    use io::ErrorKind::{NotFound, TimedOut};
-    let (answer, answered) = mpsc::sync_channel(1);
-    thread::Builder::new().name("gcm-lookup".to_owned()).spawn(move || {
-        // When nobody waits for it any more: fine.
-        let _ = answer.send(system());
-    })?;
-    match answered.recv_timeout(limit) {
-        Ok(Ok(addresses)) if addresses.is_empty() => Err(io::Error::new(NotFound, "the host has no address")),
-        Ok(Ok(addresses)) => Ok(addresses),
-        Ok(Err(error)) => Err(io::Error::new(NotFound, NoAddress(error))),
-        Err(_) => Err(io::Error::new(TimedOut, "timed out while looking up the host")),
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lookup")
     }
 }
 
@@ -147,50 +216,55 @@ fn ask(
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{HOSTS, Lookup, ask};
-    use http::Uri;
-    use std::io::ErrorKind;
-    use std::sync::mpsc;
+    use super::{HOSTS, Lookup};
+    use std::io;
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex, mpsc};
     use std::time::Duration;
 
-    fn lookup() -> Lookup {
-        Lookup::new(Duration::from_secs(60))
-    }
+    const LONG: Duration = Duration::from_secs(60);
 
-    fn found(lookup: &Lookup, uri: &str) -> Vec<String> {
-        let uri: Uri = uri.parse().unwrap();
-        let addresses = lookup.addresses(&uri).unwrap();
-        addresses.iter().map(ToString::to_string).collect()
+    fn address(number: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, number], 443))
     }
 
     #[test]
     fn an_address_is_not_looked_up() {
-        let lookup = lookup();
-        assert_eq!(found(&lookup, "http://127.0.0.1/send"), ["127.0.0.1:80"]);
-        assert_eq!(found(&lookup, "https://[::1]/send"), ["[::1]:443"]);
-        assert_eq!(found(&lookup, "https://192.0.2.1:8443/send"), ["192.0.2.1:8443"]);
-        assert!(lookup.known.lock().unwrap().is_empty());
+        let lookup = Lookup::asking(|_, _| unreachable!());
+        let found = |host, port| lookup.addresses(host, port, LONG).unwrap();
+        assert_eq!(found("127.0.0.1", 80), ["127.0.0.1:80".parse().unwrap()]);
+        assert_eq!(found("::1", 443), ["[::1]:443".parse().unwrap()]);
+        assert!(lookup.lock().is_empty());
     }
 
     #[test]
     fn a_name_is_remembered_until_connecting_failed() {
-        let lookup = lookup();
-        let first = found(&lookup, "http://localhost:1/send");
-        let since = lookup.known.lock().unwrap()[0].since;
-        assert_eq!(found(&lookup.clone(), "http://localhost:1/other"), first);
-        assert_eq!(lookup.known.lock().unwrap()[0].since, since);
-
-        lookup.forget(&"http://localhost:1/send".parse().unwrap());
-        assert!(lookup.known.lock().unwrap().is_empty());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        let lookup = Lookup::asking(move |_, _| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            Ok(vec![address(1), address(2)])
+        });
+        for _ in 0..3 {
+            assert_eq!(
+                lookup.clone().addresses("a", 1, LONG).unwrap(),
+                [address(1), address(2)]
+            );
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        lookup.failed("a", 1, address(1));
+        assert_eq!(lookup.addresses("a", 1, LONG).unwrap(), [address(2), address(1)]);
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 
     #[test]
     fn only_so_many_hosts_are_remembered() {
-        let lookup = lookup();
+        let lookup = Lookup::asking(|_, port| Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))]));
         for port in 1..40 {
-            found(&lookup, &format!("http://localhost:{port}/"));
+            assert_eq!(lookup.addresses("a", port, LONG).unwrap()[0].port(), port);
         }
-        let known = lookup.known.lock().unwrap();
+        let known = lookup.lock();
         assert_eq!(known.len(), HOSTS);
         assert_eq!(known[HOSTS - 1].port, 39);
     }
@@ -198,21 +272,50 @@ mod tests {
     #[test]
     fn a_name_without_an_address_is_an_error_of_its_own_kind() {
         // Longer than RFC 1035 section 2.3.4 lets a label be, so that nothing is asked over the network.
-        let uri: Uri = format!("http://{}.invalid/send", "x".repeat(64)).parse().unwrap();
-        let error = lookup().addresses(&uri).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let host = format!("{}.invalid", "x".repeat(64));
+        let error = Lookup::new().addresses(&host, 443, LONG).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        let error = Lookup::asking(|_, _| Ok(Vec::new()))
+            .addresses("a", 1, LONG)
+            .unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
-    fn a_system_that_does_not_answer_is_not_waited_for() {
+    fn trial_s10_a_system_that_does_not_answer_is_not_waited_for_and_its_last_addresses_are_good() {
+        // It answers once, and then when the test is over.
         let (release, held) = mpsc::channel::<()>();
-        let error = ask(Duration::from_millis(1), move || {
-            // It answers when the test is over.
-            let _ = held.recv();
-            Ok(Box::default())
-        })
-        .unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let (held, asked) = (Mutex::new(held), Arc::new(AtomicUsize::new(0)));
+        let counter = Arc::clone(&asked);
+        let lookup = Lookup::asking(move |host, _| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            if host == "b" || counter.load(Ordering::SeqCst) > 1 {
+                let _ = held.lock().unwrap().recv();
+            }
+            Ok(vec![address(1), address(2)])
+        });
+        lookup.addresses("a", 1, LONG).unwrap();
+        for _ in 0..3 {
+            // Nobody connects there just now: it is asked again, by one thread, and the others are tried meanwhile.
+            lookup.failed("a", 1, address(1));
+            let found = lookup.addresses("a", 1, Duration::from_millis(5)).unwrap();
+            assert_eq!(found, [address(2), address(1)]);
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        let error = lookup.addresses("b", 1, Duration::from_millis(1)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(release);
+    }
+
+    #[test]
+    fn trial_s10_a_system_that_fails_leaves_the_last_addresses() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let lookup = Lookup::asking(move |_, _| match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(vec![address(1)]),
+            _ => Err(io::Error::other("try again")),
+        });
+        lookup.addresses("a", 1, LONG).unwrap();
+        lookup.failed("a", 1, address(1));
+        assert_eq!(lookup.addresses("a", 1, LONG).unwrap(), [address(1)]);
     }
 }

@@ -2,17 +2,20 @@
 //!
 //! It knows HTTP, and nothing of what is sent.
 
-use crate::dial::{Broken, Dial, NoConnection, Retired};
-use crate::lookup::Lookup;
+use crate::dial::{Broken, Dial, NoConnection, Retired, Terms, USER_AGENT};
+use crate::lookup::{Lookup, Nobody};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use gcm_proto::TransportError;
-use http::{Request, Response, StatusCode, uri};
+use http::{Request, Response, StatusCode};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
+
+/// As good as no limit: more could not be added to an instant.
+pub(crate) const AGES: Duration = Duration::from_secs(365 * 86_400);
 
 /// What a transport is made from.
 #[derive(Clone, Debug)]
@@ -22,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) reply: Duration,
     pub(crate) reply_limit: u64,
     pub(crate) concurrency: usize,
+    pub(crate) idle: Duration,
     pub(crate) lifetime: Duration,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) roots: Option<Roots>,
@@ -30,9 +34,7 @@ pub(crate) struct Settings {
 /// One attempt at a time, over connections that are kept.
 #[derive(Clone)]
 pub(crate) struct Transport {
-    direct: Agent,
-    /// For https only: in a tunnel that carries plain http the proxy would read the credential.
-    proxied: Option<Agent>,
+    agent: Agent,
     reply_limit: u64,
     retired: Retired,
 }
@@ -46,6 +48,8 @@ impl Default for Settings {
             reply: Duration::from_secs(30),
             reply_limit: 1 << 20,
             concurrency: 16,
+            // ureq's own default.
+            idle: Duration::from_secs(15),
             // Microsoft, "HttpClient guidelines for .NET": a pooled connection lives for 15 minutes, since a kept one is
             // not told that the name has new addresses.
             lifetime: Duration::from_secs(15 * 60),
@@ -57,11 +61,13 @@ impl Default for Settings {
 
 impl Transport {
     pub(crate) fn new(settings: &Settings) -> Self {
+        Self::with_lookup(settings, Lookup::new())
+    }
+
+    pub(crate) fn with_lookup(settings: &Settings, lookup: Lookup) -> Self {
         let retired = Retired::default();
-        let proxy = settings.proxy.as_ref();
         Self {
-            direct: agent(settings, None, &retired),
-            proxied: proxy.map(|proxy| agent(settings, Some(proxy), &retired)),
+            agent: agent(settings, lookup, &retired),
             reply_limit: settings.reply_limit,
             retired,
         }
@@ -69,11 +75,7 @@ impl Transport {
 
     /// One attempt: a request out, a whole reply in.
     pub(crate) fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, TransportError> {
-        let agent = match &self.proxied {
-            Some(proxied) if request.uri().scheme() == Some(&uri::Scheme::HTTPS) => proxied,
-            _ => &self.direct,
-        };
-        let (mut head, body) = agent.run(request).map_err(no_reply)?.into_parts();
+        let (mut head, body) = self.agent.run(request).map_err(no_reply)?.into_parts();
         // The HTTP client keeps the request's URI here.
         head.extensions.clear();
         if head.status == StatusCode::MISDIRECTED_REQUEST {
@@ -87,7 +89,7 @@ impl Transport {
     }
 }
 
-fn agent(settings: &Settings, proxy: Option<&Proxy>, retired: &Retired) -> Agent {
+fn agent(settings: &Settings, lookup: Lookup, retired: &Retired) -> Agent {
     // The limits of phases, never one of the whole call: ureq starts a thread a call to keep that one.
     let config = Agent::config_builder()
         .timeout_connect(Some(settings.connect))
@@ -99,9 +101,10 @@ fn agent(settings: &Settings, proxy: Option<&Proxy>, retired: &Retired) -> Agent
         .max_idle_connections_per_host(settings.concurrency)
         .max_redirects(0)
         .http_status_as_error(false)
-        .user_agent(concat!("gcm-blocking/", env!("CARGO_PKG_VERSION")))
-        // Said even when there is none, or the environment is asked.
-        .proxy(proxy.map(Proxy::as_ureq))
+        .max_idle_age(settings.idle)
+        .user_agent(USER_AGENT)
+        // Said, or the environment is asked: proxies are not ureq's affair here.
+        .proxy(None)
         .tls_config(
             TlsConfig::builder()
                 .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -109,12 +112,13 @@ fn agent(settings: &Settings, proxy: Option<&Proxy>, retired: &Retired) -> Agent
                 .build(),
         )
         .build();
-    let lookup = Lookup::new(settings.connect);
-    Agent::with_parts(
-        config,
-        Dial::new(lookup.clone(), settings.lifetime, retired.clone()),
-        lookup,
-    )
+    let terms = Terms {
+        limit: settings.connect,
+        reply: settings.reply,
+        lifetime: settings.lifetime,
+    };
+    let dial = Dial::new(lookup, settings.proxy.clone(), &terms, retired.clone());
+    Agent::with_parts(config, dial, Nobody)
 }
 
 /// The request was handed over, or not even that, and no head of a reply came.
@@ -130,7 +134,7 @@ fn no_reply(error: ureq::Error) -> TransportError {
         }
         error => return TransportError::maybe_sent(cause(error)),
     };
-    let hopeless = is_hopeless(&none.error);
+    let hopeless = none.is_hopeless();
     let meaning = meaning(&none.error);
     let mut cause = cause(none.error);
     if let Some(meaning) = meaning {
@@ -141,30 +145,6 @@ fn no_reply(error: ureq::Error) -> TransportError {
     }
     let error = TransportError::not_sent(cause);
     if hopeless { error.hopeless() } else { error }
-}
-
-/// Whether another attempt at connecting would end the same way.
-fn is_hopeless(error: &ureq::Error) -> bool {
-    if let Some(error) = rustls_error(error) {
-        return tls_is_hopeless(error);
-    }
-    match error {
-        ureq::Error::ConnectProxyFailed(text) => {
-            proxy_status(text).is_some_and(|status| (400..500).contains(&status) && !matches!(status, 408 | 425 | 429))
-        }
-        ureq::Error::Tls(_)
-        | ureq::Error::BadUri(_)
-        | ureq::Error::Http(_)
-        | ureq::Error::TlsRequired
-        | ureq::Error::InvalidProxyUrl => true,
-        _ => false,
-    }
-}
-
-/// A handshake fails for good (a certificate refused, no TLS spoken there) unless the peer blames itself.
-fn tls_is_hopeless(error: &rustls::Error) -> bool {
-    let peer_failed = rustls::Error::AlertReceived(rustls::AlertDescription::InternalError);
-    *error != peer_failed
 }
 
 /// What the commonest errors mean for whoever set this up.
@@ -178,7 +158,12 @@ fn meaning(error: &ureq::Error) -> Option<&'static str> {
         (_, Some(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => Some(STRANGER),
         // The handshake's first answer was no TLS at all.
         (_, Some(Error::InvalidMessage(_))) => Some(CLEAR),
-        (ureq::Error::Io(error), None) if error.kind() == io::ErrorKind::ConnectionRefused => Some(NOBODY),
+        // The system says so, and not a proxy.
+        (ureq::Error::Io(error), None)
+            if error.kind() == io::ErrorKind::ConnectionRefused && error.get_ref().is_none() =>
+        {
+            Some(NOBODY)
+        }
         _ => None,
     }
 }
@@ -191,15 +176,9 @@ fn rustls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     }
 }
 
-/// The status out of ureq's "proxy server responded 407/407".
-fn proxy_status(text: &str) -> Option<u16> {
-    let (_, after) = text.rsplit_once(' ')?;
-    after.split('/').next()?.parse().ok()
-}
-
 /// The cause as std has it, in words that hold no URL: a peer's or the HTTP client's text may quote one.
 fn cause(error: ureq::Error) -> io::Error {
-    use io::ErrorKind::{ConnectionRefused, InvalidData, InvalidInput, NotFound, TimedOut};
+    use io::ErrorKind::{InvalidData, InvalidInput, NotFound, TimedOut};
     use ureq::Timeout;
     match error {
         ureq::Error::Io(error) => error,
@@ -230,16 +209,6 @@ fn cause(error: ureq::Error) -> io::Error {
         }
         ureq::Error::Rustls(error) => io::Error::new(InvalidData, error),
         ureq::Error::Tls(what) => io::Error::new(InvalidData, what),
-        ureq::Error::ConnectProxyFailed(text) => {
-            let text = match proxy_status(&text) {
-                Some(407) => {
-                    "the proxy answered 407 to CONNECT: it wants a user name and a password in its URL".to_owned()
-                }
-                Some(status) => format!("the proxy answered {status} to CONNECT"),
-                None => "the proxy did not answer to CONNECT".to_owned(),
-            };
-            io::Error::new(ConnectionRefused, text)
-        }
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => io::Error::new(InvalidInput, "the request has no valid URL"),
         ureq::Error::Other(other) => match other.downcast::<Broken>() {
             Ok(broken) => broken.0,
@@ -267,9 +236,8 @@ struct ProxyFailed(#[source] io::Error);
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Settings, Transport, proxy_status, tls_is_hopeless};
+    use super::{Settings, Transport};
     use http::Request;
-    use rustls::{AlertDescription, CertificateError, Error};
     use std::io::{Read, Write};
     use std::net::TcpListener;
     use std::thread;
@@ -303,22 +271,5 @@ mod tests {
             drop(transport);
             server.join().unwrap();
         }
-    }
-
-    #[test]
-    fn a_handshake_is_tried_again_only_when_the_peer_blames_itself() {
-        for (error, hopeless) in [
-            (Error::AlertReceived(AlertDescription::InternalError), false),
-            (Error::AlertReceived(AlertDescription::HandshakeFailure), true),
-            (Error::InvalidCertificate(CertificateError::UnknownIssuer), true),
-        ] {
-            assert_eq!(tls_is_hopeless(&error), hopeless, "{error}");
-        }
-    }
-
-    #[test]
-    fn the_status_of_a_proxy_is_read_out_of_a_sentence() {
-        assert_eq!(proxy_status("proxy server responded 407/407"), Some(407));
-        assert_eq!(proxy_status("proxy server did not respond"), None);
     }
 }

@@ -247,7 +247,10 @@ impl Delivery {
         let now = self.tick(now);
         match self.in_flight.land(&self.identity, ticket) {
             Some(Flight::Message {
-                exchange, members, sent, ..
+                exchange,
+                members,
+                sent,
+                ..
             }) => self.land(&exchange, members, sent, result),
             Some(Flight::Mint {
                 exchange,
@@ -304,7 +307,10 @@ impl Delivery {
 
     /// How many recipients are ready to be sent, and how many wait until they are: nothing to send for now when both are 0.
     pub fn pending(&self) -> (usize, usize) {
-        (self.queue.recipients.ready + self.backlog.len(), self.queue.recipients.waiting)
+        (
+            self.queue.recipients.ready + self.backlog.len(),
+            self.queue.recipients.waiting,
+        )
     }
 
     /// Whether outcomes wait to be handed out by [`poll`](Self::poll).
@@ -315,9 +321,7 @@ impl Delivery {
     /// Where it stands.
     pub fn progress(&self) -> Progress {
         let now = self.now.mono;
-        let (service, retries_left) = self
-            .gateway()
-            .gate(|gate| (gate.service(now), gate.retries_left()));
+        let (service, retries_left) = self.gateway().gate(|gate| (gate.service(now), gate.retries_left()));
         let recipients = &self.queue.recipients;
         Progress {
             ready: recipients.ready + self.backlog.len(),

@@ -14,10 +14,10 @@ mod visit;
 pub use gate::Service;
 pub(crate) use gate::{Admission, Checked, Gate, Leaving, Limit, Sign};
 pub(crate) use health::{Bad, Departed};
-pub(crate) use tokens::{REFUSED_EVERY, TokenStep};
-pub(crate) use visit::{Grace, Visit};
 pub use prepared::Prepared;
 pub(crate) use prepared::{Flying, Returned};
+pub(crate) use tokens::{REFUSED_EVERY, TokenStep};
+pub(crate) use visit::{Grace, Visit};
 
 use crate::credentials::{Credential, Grant, ServiceAccount};
 use crate::exchange::{Route, Undeliverable, Wire, v1};

@@ -16,6 +16,7 @@
 pub mod exchange;
 pub mod names;
 pub mod outcome;
+pub mod transport;
 
 mod credentials;
 mod delivery;
@@ -27,7 +28,6 @@ mod policy;
 mod secret;
 mod target;
 mod text;
-mod transport;
 
 #[cfg(feature = "emulator")]
 pub mod emulator;
@@ -60,4 +60,5 @@ pub use outcome::{Accepted, Advice, Code, Failure, Outcome, Position, Reach, Rep
 pub use policy::{Duplicates, Jitter, Pace, RetryBudget, RetryPolicy};
 pub use secret::Secret;
 pub use target::Target;
+#[doc(no_inline)]
 pub use transport::TransportError;

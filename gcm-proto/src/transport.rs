@@ -1,4 +1,11 @@
-//! How far a request got before its transport failed is said here; what to do then is decided elsewhere.
+//! What transports have in common: how far a request got before one failed, which address comes first, what a proxy's URL and
+//! its answer mean. What to do then is decided elsewhere.
+
+mod addresses;
+mod proxy;
+
+pub use addresses::Addresses;
+pub use proxy::{Proxy, ProxyAnswer, ProxyError, ProxyRefused};
 
 use crate::outcome::Sent;
 use http::response::Parts;

@@ -1,7 +1,7 @@
 //! `ClientBuilder` decides what can be set of a client.
 
 use super::Client;
-use crate::clock::Clock;
+use crate::clock::{Clock, Seeds};
 use crate::pool::Pool;
 use crate::proxy::Proxy;
 use crate::roots::Roots;
@@ -20,8 +20,8 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// How long it may take to look up the host, and after that to connect, the proxy and TLS included: 10 seconds unless
-    /// set.
+    /// How long it may take until a connection stands, the look-up of the host, the proxy and TLS included: 10 seconds unless
+    /// set. The [front page](crate#time-outs) has all time-outs in one table.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.settings.connect = limit.min(AGES);
         self
@@ -39,6 +39,13 @@ impl ClientBuilder {
     /// connections too; of a request that meets such a close nobody knows whether it arrived.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.settings.idle = limit.min(AGES);
+        self
+    }
+
+    /// How long a connection is used: 15 minutes unless set. After that it takes no more requests and closes with its last one,
+    /// and others are made, to the addresses that the host has then: until then it does not matter if they have changed.
+    pub fn connection_lifetime(mut self, limit: Duration) -> Self {
+        self.settings.lifetime = limit.min(AGES);
         self
     }
 
@@ -81,7 +88,7 @@ impl ClientBuilder {
         self
     }
 
-    /// A proxy for `https` endpoints; none unless set, whatever the environment says.
+    /// A proxy for `https` endpoints; none unless set, whatever the environment says: [`Proxy::from_env`] reads it.
     pub fn proxy(mut self, proxy: impl Into<Option<Proxy>>) -> Self {
         self.settings.proxy = proxy.into();
         self
@@ -90,6 +97,22 @@ impl ClientBuilder {
     /// The certificate authorities to trust, in place of those of the web.
     pub fn roots(mut self, roots: Roots) -> Self {
         self.settings.roots = Some(roots);
+        self
+    }
+
+    /// For tests: the same seed spreads backoffs the same way. Random unless set.
+    ///
+    /// Time is tokio's, so under [`tokio::time::pause`](https://docs.rs/tokio/1/tokio/time/fn.pause.html) nothing is waited
+    /// for, and over a network that is simulated a run repeats itself.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Another network than the system's.
+    #[cfg(test)]
+    pub(crate) fn net(mut self, net: impl crate::dial::Net + 'static) -> Self {
+        self.settings.net = Arc::new(net);
         self
     }
 
@@ -133,6 +156,7 @@ impl ClientBuilder {
             connect: self.settings.connect,
             reply: self.settings.reply,
             clock: Clock::start(),
+            seeds: Seeds::new(self.settings.seed),
             house: Stop::new(),
             stop: None,
             expires_after: None,

@@ -1,13 +1,9 @@
-//! `Tunnel` decides what a proxy's answer to `CONNECT` means.
+//! `Tunnel` decides how a proxy is asked for one, over a connection that was just made.
 
-use super::{NoConnection, Target};
-use crate::proxy::Tunnel;
+use super::{NoConnection, Stream, Target};
+use crate::proxy::Proxy;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-/// Bytes that the head of a proxy's answer may have: hyper-util's limit too.
-const PROXY_HEAD: usize = 8192;
 
 /// The connection to the proxy failed, not the one to the service.
 #[derive(Debug, thiserror::Error)]
@@ -15,76 +11,31 @@ const PROXY_HEAD: usize = 8192;
 struct ProxyFailed(#[source] io::Error);
 
 /// Asks the proxy for a tunnel. The credential it is shown is its own.
-pub(super) async fn dig(stream: &mut TcpStream, to: &Target, tunnel: &Tunnel) -> Result<(), NoConnection> {
+pub(super) async fn dig(stream: &mut Box<dyn Stream>, to: &Target, proxy: &Proxy) -> Result<(), NoConnection> {
     let lost = |error| NoConnection::passing(at_proxy(error));
-    let (host, port) = (&to.host, to.port);
-    let agent = crate::transport::USER_AGENT;
-    let mut ask =
-        format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: {agent}\r\n").into_bytes();
-    if let Some(authorization) = &tunnel.authorization {
-        ask.extend_from_slice(b"Proxy-Authorization: ");
-        ask.extend_from_slice(authorization.as_bytes());
-        ask.extend_from_slice(b"\r\n");
-    }
-    ask.extend_from_slice(b"\r\n");
+    let ask = proxy.0.connect(&to.host, to.port, crate::transport::USER_AGENT);
     stream.write_all(&ask).await.map_err(lost)?;
-    let mut head = Vec::new();
+    let mut answer = proxy.0.answer();
     // A byte at a time: what follows the head belongs to TLS. It happens once a connection.
-    while !head.ends_with(b"\r\n\r\n") {
+    loop {
         let byte = stream.read_u8().await.map_err(lost)?;
-        head.push(byte);
-        if head.len() > PROXY_HEAD {
-            return Err(lost(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the proxy's answer is over the limit",
-            )));
+        match answer.read(byte) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(refused) => {
+                let (hopeless, status) = (refused.is_hopeless(), refused.status());
+                return Err(match status {
+                    Some(_) if hopeless => {
+                        NoConnection::hopeless(io::Error::new(io::ErrorKind::ConnectionRefused, refused))
+                    }
+                    Some(_) => NoConnection::passing(io::Error::new(io::ErrorKind::ConnectionRefused, refused)),
+                    None => lost(io::Error::new(io::ErrorKind::InvalidData, refused)),
+                });
+            }
         }
     }
-    match status(&head) {
-        Some(200..=299) => Ok(()),
-        Some(status) => {
-            let wish = match status {
-                407 => ": it wants a user name and a password in its URL",
-                _ => "",
-            };
-            let text = format!("the proxy answered {status} to CONNECT{wish}");
-            let cause = io::Error::new(io::ErrorKind::ConnectionRefused, text);
-            // It wants a password, or forbids the host.
-            let refused = (400..500).contains(&status) && !matches!(status, 408 | 425 | 429);
-            Err(if refused {
-                NoConnection::hopeless(cause)
-            } else {
-                NoConnection::passing(cause)
-            })
-        }
-        None => Err(lost(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the proxy's answer is no HTTP/1.1",
-        ))),
-    }
-}
-
-/// The status of a head such as `HTTP/1.1 200 OK`.
-fn status(head: &[u8]) -> Option<u16> {
-    let line = head.split(|byte| *byte == b'\r').next()?;
-    let line = std::str::from_utf8(line).ok()?.strip_prefix("HTTP/1.")?;
-    line.split(' ').nth(1).filter(|digits| digits.len() == 3)?.parse().ok()
 }
 
 pub(super) fn at_proxy(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), ProxyFailed(error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::status;
-
-    #[test]
-    fn the_status_of_a_proxy_is_read_out_of_its_first_line() {
-        assert_eq!(status(b"HTTP/1.1 200 Connection established\r\n\r\n"), Some(200));
-        assert_eq!(status(b"HTTP/1.0 407 \r\nA: b\r\n\r\n"), Some(407));
-        for text in ["HTTP/2 200\r\n", "HTTP/1.1 2000 OK\r\n", "SSH-2.0\r\n", "HTTP/1.1\r\n"] {
-            assert_eq!(status(text.as_bytes()), None, "{text}");
-        }
-    }
 }

@@ -1,7 +1,8 @@
-//! `Line` decides how long a connection lives: one task carries it, and with the task all of it ends.
+//! `Line` decides how long a connection lives: one task carries it and what is asked over it, and with the task all of it ends.
 
-use super::site::{Dialing, STREAMS_AT_FIRST, Site};
-use crate::dial::{NoConnection, Protocol, Socket};
+use super::carrier::{Aboard, Carrier, Errand};
+use super::site::{Dialing, STREAMS_AT_FIRST, Stay};
+use crate::dial::{Made, NoConnection, Protocol, Socket};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::stream::FuturesUnordered;
@@ -12,8 +13,8 @@ use hyper_util::rt::TokioTimer;
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
@@ -21,8 +22,6 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 pub(crate) type RequestBody = Full<Bytes>;
 pub(crate) type H1Sender = http1::SendRequest<RequestBody>;
 pub(crate) type H2Sender = http2::SendRequest<RequestBody>;
-
-type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Bytes that the head of a reply over HTTP/1.1 may have; hyper's own limit is 400 kB.
 const HEAD: usize = 64 << 10;
@@ -45,6 +44,20 @@ pub(crate) struct End {
     undispatched: AtomicBool,
     /// The peer asked for calm.
     calm: AtomicBool,
+    /// Streams that were taken, those of them that are still in use, and those that the peer did not process.
+    taken: AtomicU64,
+    in_use: AtomicU64,
+    given_back: AtomicU64,
+}
+
+/// An HTTP/1.1 connection, and the requests that are sent over it.
+struct H1Line {
+    /// Gone when nothing is read or written any more.
+    connection: Option<http1::Connection<Socket, RequestBody>>,
+    aboard: Aboard,
+    stay: Stay,
+    timer: Pin<Box<Sleep>>,
+    idle: Duration,
 }
 
 /// An HTTP/2 connection: hyper's dispatcher, and its errands (one reads and writes, one a stream waits for the reply).
@@ -56,70 +69,67 @@ struct H2Line {
     /// Empty; kept for its capacity.
     taken: Vec<Errand>,
     running: FuturesUnordered<Errand>,
-    site: Weak<Site>,
-    id: u64,
-    born: Instant,
-    streams: usize,
+    /// The requests on it.
+    aboard: Aboard,
+    stay: Stay,
+    /// The peer's settings have come.
+    heard: Arc<AtomicBool>,
+    /// What they said last.
+    streams: Option<usize>,
     /// Looks whether it is idle; after the dispatcher, ends the rest.
     timer: Pin<Box<Sleep>>,
     closing: Duration,
 }
 
 /// Carries a new connection to its end.
-pub(super) async fn run(socket: Socket, protocol: Protocol, dialing: Dialing) {
-    match protocol {
-        Protocol::Http1 => run_h1(socket, dialing).await,
-        Protocol::Http2 => run_h2(socket, dialing).await,
+pub(super) async fn run(made: Made, dialing: Dialing) {
+    match made.protocol {
+        Protocol::Http1 => run_h1(made, dialing).await,
+        Protocol::Http2 => run_h2(made, dialing).await,
     }
 }
 
-async fn run_h1(socket: Socket, dialing: Dialing) {
-    let made = http1::Builder::new().max_buf_size(HEAD).handshake(socket).await;
-    let Ok((sender, mut connection)) = made else {
+async fn run_h1(made: Made, dialing: Dialing) {
+    let shaken = http1::Builder::new().max_buf_size(HEAD).handshake(made.socket).await;
+    let Ok((sender, connection)) = shaken else {
         return dialing.fail(&broken());
     };
     let Some(site) = dialing.done() else { return };
-    let (idle, weak) = (site.settings().idle, Arc::downgrade(&site));
-    let Some(id) = site.opened_h1(sender) else { return };
+    let (idle, lifetime) = (site.settings().idle, site.settings().lifetime);
+    let carrier = Arc::new(Carrier::default());
+    let Some(stay) = site.opened_h1(sender, Arc::clone(&carrier), made.address) else {
+        return;
+    };
     drop(site);
-    let born = Instant::now();
-    let mut timer = Box::pin(sleep(idle));
-    std::future::poll_fn(|cx| {
-        while timer.as_mut().poll(cx).is_ready() {
-            let next = weak.upgrade().and_then(|site| site.tend(id, born));
-            // What is not kept ends by itself; it need not be looked at soon.
-            timer
-                .as_mut()
-                .reset(next.unwrap_or_else(|| Instant::now() + idle.max(Duration::from_secs(1))));
-        }
-        Pin::new(&mut connection).poll(cx)
-    })
-    .await
-    .ok();
-    if let Some(site) = weak.upgrade() {
-        site.retire(id);
+    H1Line {
+        connection: Some(connection),
+        aboard: Aboard::new(carrier),
+        stay,
+        timer: Box::pin(sleep(idle.min(lifetime))),
+        idle,
     }
+    .await;
 }
 
-async fn run_h2(socket: Socket, dialing: Dialing) {
+async fn run_h2(made: Made, dialing: Dialing) {
     let Some(settings) = dialing.settings() else { return };
     let new = Errands::default();
-    let made = http2::Builder::new(new.clone())
+    let shaken = http2::Builder::new(new.clone())
         .timer(TokioTimer::new())
         .initial_max_send_streams(STREAMS_AT_FIRST)
         .keep_alive_interval(settings.silence / 2)
         .keep_alive_timeout(settings.silence / 2)
         .max_concurrent_reset_streams(GIVEN_UP)
         .reset_stream_duration(GIVEN_UP_FOR)
-        .handshake(socket)
+        .handshake(made.socket)
         .await;
-    let Ok((sender, dispatcher)) = made else {
+    let Ok((sender, dispatcher)) = shaken else {
         return dialing.fail(&broken());
     };
     let Some(site) = dialing.done() else { return };
     let end = Arc::new(End::default());
-    let weak = Arc::downgrade(&site);
-    let Some(id) = site.opened_h2(sender, Arc::clone(&end)) else {
+    let carrier = Arc::new(Carrier::default());
+    let Some(stay) = site.opened_h2(sender, Arc::clone(&end), Arc::clone(&carrier), made.address) else {
         return;
     };
     drop(site);
@@ -132,14 +142,48 @@ async fn run_h2(socket: Socket, dialing: Dialing) {
         end,
         new,
         taken,
-        site: weak,
-        id,
-        born: Instant::now(),
-        streams: STREAMS_AT_FIRST,
-        timer: Box::pin(sleep(settings.idle)),
+        aboard: Aboard::new(carrier),
+        stay,
+        heard: made.heard,
+        streams: None,
+        timer: Box::pin(sleep(settings.idle.min(settings.lifetime))),
         closing: settings.reply,
     }
     .await;
+}
+
+impl Future for H1Line {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let line = &mut *self;
+        while line.timer.as_mut().poll(cx).is_ready() {
+            // What is not kept ends by itself; it need not be looked at soon.
+            let next = line.stay.tend();
+            let next = next.unwrap_or_else(|| Instant::now() + line.idle.max(Duration::from_secs(1)));
+            line.timer.as_mut().reset(next);
+        }
+        line.aboard.poll(cx);
+        let Some(connection) = &mut line.connection else {
+            return Poll::Ready(());
+        };
+        let ended = Pin::new(connection).poll(cx).is_ready();
+        // What it brought is read, and put down before the connection is.
+        line.aboard.poll(cx);
+        if ended {
+            line.connection = None;
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for H1Line {
+    fn drop(&mut self) {
+        self.stay.retire();
+        self.connection = None;
+        self.aboard.end();
+    }
 }
 
 impl Future for H2Line {
@@ -148,6 +192,7 @@ impl Future for H2Line {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let line = &mut *self;
         loop {
+            line.aboard.poll(cx);
             line.poll_dispatcher(cx);
             line.new.swap(&mut line.taken);
             line.running.extend(line.taken.drain(..));
@@ -158,6 +203,7 @@ impl Future for H2Line {
                 }
             }
             line.heed_limit();
+            line.aboard.poll(cx);
             if line.dispatcher.is_none() && line.running.is_empty() {
                 return Poll::Ready(());
             }
@@ -169,8 +215,8 @@ impl Future for H2Line {
             if line.dispatcher.is_none() {
                 return Poll::Ready(());
             }
-            let next = line.site.upgrade().and_then(|site| site.tend(line.id, line.born));
             // What is not kept ends by itself, with its last request.
+            let next = line.stay.tend();
             let next = next.unwrap_or_else(|| Instant::now() + line.closing.max(Duration::from_secs(1)));
             line.timer.as_mut().reset(next);
         }
@@ -184,13 +230,11 @@ impl H2Line {
         let Poll::Ready(ended) = Pin::new(dispatcher).poll(cx) else {
             return;
         };
-        if let Some(site) = self.site.upgrade() {
-            if ended.is_err_and(|error| asks_for_calm(&error)) {
-                self.end.ask_for_calm();
-                site.calm(self.id);
-            }
-            site.retire(self.id);
+        if ended.is_err_and(|error| asks_for_calm(&error)) {
+            self.end.ask_for_calm();
+            self.stay.calm();
         }
+        self.stay.retire();
         // Before the dispatcher is dropped: it may hold a request whose stream was never opened.
         self.end.undispatched.store(true, Ordering::SeqCst);
         self.dispatcher = None;
@@ -200,22 +244,30 @@ impl H2Line {
     /// The number is read by one of the errands: only now is it fresh.
     fn heed_limit(&mut self) {
         let Some(dispatcher) = &self.dispatcher else { return };
+        if !self.heard.load(Ordering::Relaxed) {
+            return;
+        }
         let streams = dispatcher.current_max_send_streams();
-        if streams != self.streams {
-            self.streams = streams;
-            if let Some(site) = self.site.upgrade() {
-                site.limit(self.id, streams);
-            }
+        if Some(streams) != self.streams {
+            self.streams = Some(streams);
+            self.stay.limit(streams);
         }
     }
 }
 
 impl Drop for H2Line {
     fn drop(&mut self) {
+        self.stay.retire();
         if !self.running.is_empty() {
             // These were dispatched.
             self.end.undispatched.store(false, Ordering::SeqCst);
         }
+        // Those aboard hear of it.
+        self.dispatcher = None;
+        self.running.clear();
+        self.new.swap(&mut self.taken);
+        self.taken.clear();
+        self.aboard.end();
     }
 }
 
@@ -226,6 +278,25 @@ impl End {
 
     pub(crate) fn asked_for_calm(&self) -> bool {
         self.calm.load(Ordering::SeqCst)
+    }
+
+    /// A stream is taken.
+    pub(super) fn enter(&self) {
+        self.taken.fetch_add(1, Ordering::SeqCst);
+        self.in_use.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The peer did not process a stream.
+    pub(super) fn give_back(&self) {
+        self.given_back.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A stream is free. With the last one of a connection on which the peer cut some off: how many it did process.
+    pub(super) fn leave(&self) -> Option<u64> {
+        let is_last = self.in_use.fetch_sub(1, Ordering::SeqCst) == 1;
+        let given_back = self.given_back.load(Ordering::SeqCst);
+        let cut = is_last && given_back > 0;
+        cut.then(|| self.taken.load(Ordering::SeqCst).saturating_sub(given_back))
     }
 
     pub(super) fn ask_for_calm(&self) {

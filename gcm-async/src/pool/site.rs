@@ -3,19 +3,25 @@
 mod state;
 
 use super::Taking;
+use super::carrier::Carrier;
 use super::line::{self, End, H1Sender, H2Sender};
+use super::permit::{Sitting, Standing, Use};
+use super::tasks::Tasks;
+use super::waiter::{Giving, Seat, Waiter};
+use crate::connections::Connections;
 use crate::dial::{Dial, NoConnection, Protocol, Target};
 use crate::settings::Settings;
 use futures_util::future::{Either, select};
 use http::HeaderValue;
-use state::{Idle, Lane, State, Waiting};
+use state::{Idle, Lane, State};
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Streams on one connection at once, however many more the peer allows. RFC 9113 section 6.5.2 recommends peers to allow
@@ -36,7 +42,7 @@ pub(super) struct Site {
     dial: Arc<Dial>,
     state: Mutex<State>,
     /// The tasks of its connections: with the site they end.
-    tasks: Mutex<JoinSet<()>>,
+    tasks: Tasks,
     /// No connection is waited for any more.
     closing: watch::Sender<bool>,
 }
@@ -44,7 +50,15 @@ pub(super) struct Site {
 /// One connection in the making. Dropped too early, with the runtime that made it, it counts as failed.
 pub(super) struct Dialing {
     site: Weak<Site>,
+    id: u64,
     done: bool,
+}
+
+/// A connection's place in the pool, which its task has: it is given up with the task, however that ends.
+pub(super) struct Stay {
+    site: Weak<Site>,
+    id: u64,
+    born: Instant,
 }
 
 impl Site {
@@ -61,7 +75,7 @@ impl Site {
             settings,
             dial,
             state: Mutex::default(),
-            tasks: Mutex::default(),
+            tasks: Tasks::default(),
             closing: watch::Sender::new(false),
         })
     }
@@ -84,8 +98,27 @@ impl Site {
         let state = self.lock();
         state.lanes.iter().all(|lane| lane.active == 0)
             && state.busy == 0
-            && state.dialing == 0
+            && state.dialing.is_empty()
             && state.waiting.is_empty()
+    }
+
+    /// What is to be seen from outside.
+    pub(super) fn connections(&self) -> Connections {
+        let state = self.lock();
+        let good = state.lanes.iter().filter(|lane| lane.is_good());
+        let streams: usize = state.lanes.iter().map(|lane| lane.active).sum();
+        Connections {
+            host: self.target.to_string(),
+            open: good.count() + state.busy + state.idle.len(),
+            in_use: streams + state.busy,
+            waiting: state.waiting.iter().filter(|seat| !seat.is_left()).count(),
+            connecting: state.dialing.len(),
+            last_failure: state.failure.as_ref().map(NoConnection::to_error),
+            next_attempt: state
+                .dial_after
+                .map(|after| after.saturating_duration_since(Instant::now()))
+                .filter(|wait| !wait.is_zero()),
+        }
     }
 
     /// Room now, or when it is one's turn.
@@ -94,21 +127,32 @@ impl Site {
         if state.closed {
             return Taking::Never(NoConnection::shut_down());
         }
-        if state.waiting.is_empty() {
+        if !state.waiting.iter().any(|seat| seat.is_attended()) {
             if let Some(permit) = state.room(self) {
                 return Taking::Now(permit);
             }
         }
-        let (seat, taken) = oneshot::channel();
-        let runtime = Handle::current();
+        let seat = Seat::new();
         state.forget_who_left();
-        state.waiting.push_back(Waiting { seat, runtime });
+        state.waiting.push_back(Arc::clone(&seat));
         drop(state);
-        self.dial_for_those_who_wait();
-        Taking::Later(taken)
+        self.dial_for_those_who_wait(None);
+        Taking::Later(Waiter::new(seat, self))
     }
 
-    pub(super) fn close(&self) -> JoinSet<()> {
+    /// Somebody who waits looks whether there can be more room.
+    pub(super) fn look(self: &Arc<Self>) {
+        let back = self.lock().take_back();
+        drop(back);
+        self.serve(Some(&Handle::current()));
+    }
+
+    /// How many wait.
+    pub(super) fn crowd(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    pub(super) fn close(&self) -> Tasks {
         let mut state = self.lock();
         state.closed = true;
         let (lanes, idle) = (std::mem::take(&mut state.lanes), std::mem::take(&mut state.idle));
@@ -117,74 +161,108 @@ impl Site {
         drop((lanes, idle));
         self.closing.send_replace(true);
         turn_away(waiting, &NoConnection::shut_down());
-        std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
+        self.tasks.take()
     }
 
-    /// A connection stands. It gets a number, by which its task refers to it.
-    pub(super) fn opened_h2(self: &Arc<Self>, sender: H2Sender, end: Arc<End>) -> Option<u64> {
+    /// A connection stands.
+    pub(super) fn opened_h2(
+        self: &Arc<Self>,
+        sender: H2Sender,
+        end: Arc<End>,
+        carrier: Arc<Carrier>,
+        address: SocketAddr,
+    ) -> Option<Stay> {
+        let now = Instant::now();
+        let stay = self.opened(Protocol::Http2, now, |state, id| {
+            state.lanes.push(Lane {
+                id,
+                sender: Some(sender),
+                ending: end,
+                carrier,
+                address,
+                born: now,
+                end: now + self.settings.lifetime,
+                active: 0,
+                most: 0,
+                taken: 0,
+                limit: STREAMS_AT_FIRST,
+                known: false,
+                missed: 0,
+                quiet_since: now,
+            });
+        });
+        self.serve(None);
+        stay
+    }
+
+    pub(super) fn opened_h1(
+        self: &Arc<Self>,
+        sender: H1Sender,
+        carrier: Arc<Carrier>,
+        address: SocketAddr,
+    ) -> Option<Stay> {
+        let now = Instant::now();
+        let stay = self.opened(Protocol::Http1, now, |state, id| {
+            state.idle.push(Idle {
+                id,
+                sender,
+                carrier,
+                standing: Standing {
+                    born: now,
+                    address,
+                    heard: false,
+                },
+                since: now,
+            });
+        });
+        self.serve(None);
+        stay
+    }
+
+    fn opened(self: &Arc<Self>, protocol: Protocol, born: Instant, add: impl FnOnce(&mut State, u64)) -> Option<Stay> {
         let mut state = self.lock();
-        state.dialed();
         if state.closed {
             return None;
         }
-        state.protocol = Some(Protocol::Http2);
+        state.protocol = Some(protocol);
+        (state.failure, state.dial_after) = (None, None);
         let id = state.next_id();
-        state.lanes.push(Lane {
+        add(&mut state, id);
+        Some(Stay {
+            site: Arc::downgrade(self),
             id,
-            sender,
-            end,
-            active: 0,
-            most: 0,
-            limit: STREAMS_AT_FIRST,
-            known: false,
-            quiet_since: Instant::now(),
-        });
-        drop(state);
-        self.serve();
-        Some(id)
-    }
-
-    pub(super) fn opened_h1(self: &Arc<Self>, sender: H1Sender) -> Option<u64> {
-        let mut state = self.lock();
-        state.dialed();
-        if state.closed {
-            return None;
-        }
-        state.protocol = Some(Protocol::Http1);
-        let (id, now) = (state.next_id(), Instant::now());
-        state.idle.push(Idle {
-            id,
-            sender,
-            born: now,
-            since: now,
-        });
-        drop(state);
-        self.serve();
-        Some(id)
+            born,
+        })
     }
 
     /// The peer allows so many streams.
-    pub(super) fn limit(self: &Arc<Self>, id: u64, streams: usize) {
+    fn limit(self: &Arc<Self>, id: u64, streams: usize) {
         if let Some(lane) = self.lock().lane(id) {
             lane.limit = streams.min(STREAMS);
             lane.known = true;
         }
-        self.serve();
+        self.serve(None);
     }
 
     /// The connection takes no request any more. Those it has go on.
     pub(super) fn retire(self: &Arc<Self>, id: u64) {
-        let gone = {
+        let (gone, mute) = {
             let mut state = self.lock();
-            let lane = state.lanes.iter().position(|lane| lane.id == id);
-            let lane = lane.map(|index| state.lanes.swap_remove(index));
-            let idle = state.idle.iter().position(|idle| idle.id == id);
-            (lane, idle.map(|index| state.idle.remove(index)))
+            let mute = state.lane(id).filter(|lane| lane.is_mute()).map(|lane| lane.address);
+            (state.retire(id), mute)
         };
+        if let Some(address) = mute {
+            self.is_silent(address);
+        }
         if gone.0.is_some() || gone.1.is_some() {
             drop(gone);
-            self.dial_for_those_who_wait();
+            self.dial_for_those_who_wait(None);
         }
+    }
+
+    /// Nothing was ever heard from there.
+    pub(super) fn is_silent(&self, address: SocketAddr) {
+        self.dial.is_silent(&self.target, address);
     }
 
     /// The peer had too much on its way, this connection says.
@@ -201,7 +279,7 @@ impl Site {
     }
 
     /// When to look again whether the connection has been idle for too long; `None` when it is not kept any more.
-    pub(super) fn tend(self: &Arc<Self>, id: u64, born: Instant) -> Option<Instant> {
+    fn tend(self: &Arc<Self>, id: u64, born: Instant) -> Option<Instant> {
         let now = Instant::now();
         let next = {
             let mut state = self.lock();
@@ -229,47 +307,52 @@ impl Site {
     }
 
     /// Gives room to those who wait for it, in order.
-    fn serve(self: &Arc<Self>) {
+    fn serve(self: &Arc<Self>, runtime: Option<&Handle>) {
         let mut spare = None;
         loop {
             let mut state = self.lock();
-            while state.waiting.front().is_some_and(|waiting| waiting.seat.is_closed()) {
+            while state.waiting.front().is_some_and(|seat| seat.is_left()) {
                 state.waiting.pop_front();
             }
-            if state.waiting.is_empty() {
+            if !state.waiting.iter().any(|seat| seat.is_attended()) {
                 break;
             }
             let Some(permit) = spare.take().or_else(|| state.room(self)) else {
                 break;
             };
-            let Some(waiting) = state.waiting.pop_front() else {
-                break;
-            };
-            drop(state);
+            let given = state.give(permit);
             // Outside the lock, since this wakes somebody.
-            if let Err(Ok(permit)) = waiting.seat.send(Ok(permit)) {
-                spare = Some(permit);
+            drop(state);
+            match given {
+                Giving::To(waker) => waker.into_iter().for_each(Waker::wake),
+                Giving::Back(permit) => spare = Some(permit),
             }
         }
-        // Nobody waits: this serves nobody, and so does not come back here.
+        // Nobody takes it: this serves nobody, and so does not come back here.
         drop(spare);
-        self.dial_for_those_who_wait();
+        self.dial_for_those_who_wait(runtime);
     }
 
-    fn dial_for_those_who_wait(self: &Arc<Self>) {
+    /// Connects on this runtime, or on that of whoever waits first.
+    fn dial_for_those_who_wait(self: &Arc<Self>, runtime: Option<&Handle>) {
+        let patience = self.dial.limit() + Duration::from_secs(1);
         loop {
             let mut state = self.lock();
-            if !state.wants_another(&self.settings) {
+            if !state.wants_another(&self.settings, patience) {
                 return;
             }
-            let Some(runtime) = state.waiting.front().map(|waiting| waiting.runtime.clone()) else {
+            let first = state.waiting.iter().find(|seat| !seat.is_left());
+            let Some(first) = first.map(|seat| seat.runtime().clone()) else {
                 return;
             };
-            state.dialing += 1;
+            let id = state.next_id();
+            state.dialing.retain(|(_, since)| *since + patience > Instant::now());
+            state.dialing.push((id, Instant::now()));
             let http1 = state.http1_required;
             drop(state);
             let dialing = Dialing {
                 site: Arc::downgrade(self),
+                id,
                 done: false,
             };
             let (dial, target) = (Arc::clone(&self.dial), self.target.clone());
@@ -281,21 +364,20 @@ impl Site {
                     Either::Right(_) => Err(NoConnection::shut_down()),
                 };
                 match made {
-                    Ok((socket, protocol)) => line::run(socket, protocol, dialing).await,
+                    Ok(made) => line::run(made, dialing).await,
                     Err(none) => dialing.fail(&none),
                 }
             };
-            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-            while tasks.try_join_next().is_some() {}
-            tasks.spawn_on(task, &runtime);
+            self.tasks.spawn_on(runtime.unwrap_or(&first), task);
         }
     }
 
-    /// Without any connection those who wait are told; else they wait for the others.
-    fn not_opened(self: &Arc<Self>, none: &NoConnection) {
+    /// Without any connection those who wait are told; else they wait for the others, or for the next.
+    fn not_opened(self: &Arc<Self>, id: u64, none: &NoConnection) {
         let mut state = self.lock();
-        state.dialed();
-        if !state.lanes.is_empty() || state.busy > 0 || state.dialing > 0 {
+        state.dialed(id);
+        state.failure = Some(none.clone());
+        if state.is_open() || !state.dialing.is_empty() {
             state.dial_after = Some(Instant::now() + NEXT_DIAL);
             return;
         }
@@ -304,43 +386,65 @@ impl Site {
         turn_away(waiting, none);
     }
 
-    pub(super) fn release_stream(self: &Arc<Self>, id: u64) {
+    pub(super) fn release_stream(self: &Arc<Self>, id: u64, outcome: Use, cut: Option<u64>) {
         let mut state = self.lock();
-        if let Some(lane) = state.lane(id) {
-            lane.active -= 1;
-            // A peer says how many streams it allows before it answers.
-            lane.known = true;
-            if lane.active == 0 {
-                lane.quiet_since = Instant::now();
-            }
-        }
-        if !state.waiting.is_empty() {
-            drop(state);
-            self.serve();
+        state.release_stream(id, outcome, cut);
+        let ended = state.lane(id).is_some_and(|lane| lane.active == 0 && !lane.is_good());
+        let gone = ended.then(|| state.retire(id));
+        let waits = !state.waiting.is_empty();
+        drop(state);
+        drop(gone);
+        if waits {
+            self.serve(None);
         }
     }
 
-    pub(super) fn release_connection(self: &Arc<Self>, id: u64, sender: Option<H1Sender>, born: Instant) {
+    pub(super) fn release_connection(
+        self: &Arc<Self>,
+        id: u64,
+        sender: Option<H1Sender>,
+        carrier: &Arc<Carrier>,
+        standing: Standing,
+        outcome: Use,
+    ) {
         let mut state = self.lock();
-        state.busy -= 1;
+        state.release_connection(outcome);
         let now = Instant::now();
-        let sender = sender.filter(|_| !state.closed && born + self.settings.lifetime > now);
+        let sender = sender.filter(|_| !state.closed && standing.born + self.settings.lifetime > now);
         let mut useless = None;
         match sender {
             Some(sender) if !sender.is_closed() => state.idle.push(Idle {
                 id,
                 sender,
-                born,
+                carrier: Arc::clone(carrier),
+                standing,
                 since: now,
             }),
             other => useless = other,
         }
-        let served = !state.waiting.is_empty();
+        let waits = !state.waiting.is_empty();
         drop(state);
         drop(useless);
-        if served {
-            self.serve();
+        if waits {
+            self.serve(None);
         }
+    }
+
+    /// A request was given up after this time, and nothing was heard of it. Says whether that was time enough.
+    pub(super) fn given_up(self: &Arc<Self>, sitting: Sitting, time: Duration) -> bool {
+        let mut state = self.lock();
+        if state.is_soon(time) {
+            return false;
+        }
+        let silent = state.given_up(sitting);
+        let dead = silent.map(|_| state.dead());
+        drop(state);
+        drop(dead);
+        if let Some(address) = silent {
+            self.dial.is_silent(&self.target, address);
+            self.dial_for_those_who_wait(None);
+        }
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -357,12 +461,15 @@ impl Dialing {
     /// The site, if somebody still has it.
     pub(super) fn done(mut self) -> Option<Arc<Site>> {
         self.done = true;
-        self.site.upgrade()
+        let site = self.site.upgrade()?;
+        site.lock().dialed(self.id);
+        Some(site)
     }
 
-    pub(super) fn fail(self, none: &NoConnection) {
-        if let Some(site) = self.done() {
-            site.not_opened(none);
+    pub(super) fn fail(mut self, none: &NoConnection) {
+        self.done = true;
+        if let Some(site) = self.site.upgrade() {
+            site.not_opened(self.id, none);
         }
     }
 }
@@ -373,14 +480,46 @@ impl Drop for Dialing {
             return;
         }
         if let Some(site) = self.site.upgrade() {
-            site.not_opened(&NoConnection::runtime_gone());
+            site.not_opened(self.id, &NoConnection::runtime_gone());
         }
     }
 }
 
-fn turn_away(waiting: VecDeque<Waiting>, none: &NoConnection) {
-    for one in waiting {
-        let _ = one.seat.send(Err(none.clone()));
+impl Stay {
+    pub(super) fn tend(&self) -> Option<Instant> {
+        self.site.upgrade()?.tend(self.id, self.born)
+    }
+
+    pub(super) fn limit(&self, streams: usize) {
+        if let Some(site) = self.site.upgrade() {
+            site.limit(self.id, streams);
+        }
+    }
+
+    pub(super) fn calm(&self) {
+        if let Some(site) = self.site.upgrade() {
+            site.calm(self.id);
+        }
+    }
+
+    pub(super) fn retire(&self) {
+        if let Some(site) = self.site.upgrade() {
+            site.retire(self.id);
+        }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.retire();
+    }
+}
+
+fn turn_away(waiting: VecDeque<Arc<Seat>>, none: &NoConnection) {
+    for seat in waiting {
+        if let Giving::To(Some(waker)) = seat.give(Err(none.clone())) {
+            waker.wake();
+        }
     }
 }
 

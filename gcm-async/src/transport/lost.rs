@@ -1,54 +1,93 @@
 //! `Lost` decides what a request that brought no reply means: not sent, or perhaps sent.
 
-use crate::pool::Permit;
+use crate::pool::{End, Permit, RequestBody};
 use gcm_proto::TransportError;
-use std::io;
+use http::header::HOST;
+use http::{Request, Uri};
+use hyper::client::conn::TrySendError;
+use std::io::{self, ErrorKind::ConnectionAborted};
 use std::time::Duration;
 
 /// Firebase, "Best practices when sending FCM messages at scale": retries wait for ten seconds at least. RFC 9113 section 7
 /// has no time for `ENHANCE_YOUR_CALM`.
 const CALM: Duration = Duration::from_secs(10);
 
+/// What became of a request that brought no head of a reply.
+pub(super) enum Failed {
+    /// It was never written. Here it is.
+    Unsent(Box<Request<RequestBody>>, io::Error),
+    Lost(TransportError),
+}
+
+/// hyper gives a request back that it has not written. One whose stream was not opened is dropped with the connection.
+pub(super) fn over_h2(mut error: TrySendError<Request<RequestBody>>, permit: &mut Permit) -> Failed {
+    let undispatched = permit.end().is_some_and(End::was_undispatched);
+    match error.take_message() {
+        Some(request) => Failed::Unsent(Box::new(request), cause(error.error())),
+        None if undispatched && error.error().is_user() => {
+            permit.given_back();
+            let cause = io::Error::new(ConnectionAborted, "the connection ended before the request");
+            Failed::Lost(TransportError::given_back(cause))
+        }
+        None => Failed::Lost(lost(error.error(), permit)),
+    }
+}
+
+/// The request as it was, for another connection.
+pub(super) fn over_h1(mut error: TrySendError<Request<RequestBody>>, whole: Uri) -> Failed {
+    match error.take_message() {
+        Some(mut request) => {
+            *request.uri_mut() = whole;
+            request.headers_mut().remove(HOST);
+            Failed::Unsent(Box::new(request), cause(error.error()))
+        }
+        None => Failed::Lost(TransportError::maybe_sent(cause(error.error()))),
+    }
+}
+
+/// The task of the connection ended, with its runtime.
+pub(super) fn no_task() -> io::Error {
+    io::Error::new(ConnectionAborted, "the runtime of the connection ended")
+}
+
 /// The request was handed over, and no head of a reply came.
-pub(super) fn lost(error: &hyper::Error, permit: Option<&mut Permit>) -> TransportError {
+fn lost(error: &hyper::Error, permit: &mut Permit) -> TransportError {
     use h2::Reason;
     let cause = cause(error);
     let Some(h2) = find::<h2::Error>(error).filter(|h2| h2.is_remote()) else {
         let error = TransportError::maybe_sent(cause);
         // Streams up to the last id of a GOAWAY are lost with the connection, and not told why.
-        return match permit.and_then(|permit| permit.end()) {
+        return match permit.end() {
             Some(end) if end.asked_for_calm() => error.pause(CALM),
             _ => error,
         };
     };
-    match (h2.reason(), permit) {
+    match h2.reason() {
         // The peer is overrun: what it says of single streams is no reason to send them again at once.
-        (Some(Reason::ENHANCE_YOUR_CALM), permit) => {
-            if let Some(permit) = permit.filter(|_| h2.is_go_away()) {
+        Some(Reason::ENHANCE_YOUR_CALM) => {
+            if h2.is_go_away() {
                 permit.calm();
             }
             TransportError::maybe_sent(cause).pause(CALM)
         }
-        (Some(Reason::HTTP_1_1_REQUIRED), Some(permit)) => {
+        Some(Reason::HTTP_1_1_REQUIRED) => {
             permit.require_http1();
-            TransportError::not_sent(cause)
+            TransportError::given_back(cause)
         }
         // RFC 9113 section 8.7: a stream above the last id of a GOAWAY, and one refused, was not processed. (Others get no
         // error of a GOAWAY: h2 lets them finish.)
-        (_, permit) if h2.is_go_away() => {
-            if let Some(permit) = permit {
-                permit.retire();
-            }
-            TransportError::not_sent(cause)
+        _ if h2.is_go_away() => {
+            permit.given_back();
+            TransportError::given_back(cause)
         }
-        (Some(Reason::REFUSED_STREAM), _) => TransportError::not_sent(cause),
+        Some(Reason::REFUSED_STREAM) => TransportError::given_back(cause),
         _ => TransportError::maybe_sent(cause),
     }
 }
 
 /// The cause as std has it, in words that hold nothing of a peer's: its text may quote what it was sent.
 pub(super) fn cause(error: &hyper::Error) -> io::Error {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidData, TimedOut, UnexpectedEof};
+    use io::ErrorKind::{ConnectionReset, InvalidData, TimedOut, UnexpectedEof};
     if error.is_timeout() {
         return io::Error::new(TimedOut, "the peer answers no pings");
     }

@@ -1,23 +1,17 @@
 //! `Reply` decides when a reply is whole, and how much of it is read.
 
 use super::lost::cause;
-use crate::pool::H1Sender;
 use bytes::Bytes;
-use http::Response;
-use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// A reply whose head has come.
+/// The body of a reply whose head has come.
 pub(super) struct Reply {
-    head: Parts,
     body: ReplyBody,
     read: Read,
-    /// The connection it comes over, if that can be used again afterwards.
-    back: Option<H1Sender>,
 }
 
 pub(super) enum ReplyBody {
@@ -25,9 +19,6 @@ pub(super) enum ReplyBody {
     #[cfg(feature = "tower")]
     Other(Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>),
 }
-
-/// A whole reply, and its connection if that can be used again.
-pub(super) type Whole = (Response<Bytes>, Option<H1Sender>);
 
 /// The usual reply comes in one piece, which is kept as it is.
 enum Read {
@@ -37,19 +28,14 @@ enum Read {
 }
 
 impl Reply {
-    pub(super) fn new(response: Response<ReplyBody>, back: Option<H1Sender>) -> Self {
-        let (mut head, body) = response.into_parts();
-        // The HTTP client keeps things of its own here.
-        head.extensions.clear();
+    pub(super) fn new(body: ReplyBody) -> Self {
         Self {
-            head,
             body,
             read: Read::Nothing,
-            back,
         }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<Whole>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<Bytes>> {
         let too_large = || {
             let text = format!("the reply's body is over the limit of {limit} bytes");
             io::Error::new(io::ErrorKind::InvalidData, text)
@@ -71,13 +57,7 @@ impl Reply {
                 return Poll::Ready(Err(too_large()));
             }
         }
-        let head = std::mem::replace(&mut self.head, Response::new(()).into_parts().0);
-        let response = Response::from_parts(head, self.read.take());
-        Poll::Ready(Ok((response, self.back.take())))
-    }
-
-    pub(super) fn into_head(self) -> Parts {
-        self.head
+        Poll::Ready(Ok(self.read.take()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `Service` decides how many requests a service of the caller's has at once, and reads its replies as any other's.
 
+use super::Sending;
 use super::reply::ReplyBody;
-use super::{Lost, Sending};
 use crate::pool::RequestBody;
 use bytes::{Buf, Bytes};
 use gcm_proto::TransportError;
@@ -77,8 +77,7 @@ impl Service {
 impl Permit {
     pub(super) fn call(self, request: Request<RequestBody>) -> Sending {
         let request = request.map(|body| body.into_inner().map_or_else(Vec::new, Vec::from));
-        let calling = (self.service.start)(request, self.room);
-        Box::pin(async move { (calling.await.map_err(Lost::Other), None) })
+        (self.service.start)(request, self.room)
     }
 }
 

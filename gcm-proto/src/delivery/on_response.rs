@@ -320,7 +320,11 @@ impl Delivery {
             if let Some(recipient) = self.queue.recipients.get_mut(*key) {
                 recipient.got(failure.sent());
                 recipient.last_is_verdict = false;
-                recipient.given_back = if error.is_given_back() { recipient.given_back + 1 } else { 0 };
+                recipient.given_back = if error.is_given_back() {
+                    recipient.given_back + 1
+                } else {
+                    0
+                };
                 given_back &= recipient.given_back < GIVEN_BACK;
             }
         }
@@ -468,7 +472,10 @@ impl Delivery {
     fn hand_back(&mut self, key: Key, failure: Failure, delay: Option<Duration>) {
         if self.expires_at.is_some_and(|at| at <= self.now.mono) {
             // Its reply came late: nobody wants it sent again.
-            return self.settle_failed(key, expired(Failure::new(Code::Expired, failure.sent()), Some(&failure)));
+            return self.settle_failed(
+                key,
+                expired(Failure::new(Code::Expired, failure.sent()), Some(&failure)),
+            );
         }
         let failure = match delay {
             Some(delay) => failure.with_retry_after(delay.min(self.gateway().settings().policy.retry_after_cap)),

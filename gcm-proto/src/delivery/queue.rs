@@ -54,7 +54,9 @@ impl Queue {
 
     /// Ready again, behind those who are ready already. `joined` to the one before it.
     pub(super) fn make_ready(&mut self, key: Key, batched: bool, joined: bool, now: Duration) {
-        let Some(recipient) = self.recipients.get(key) else { return };
+        let Some(recipient) = self.recipients.get(key) else {
+            return;
+        };
         let lane = match (recipient.deadline, recipient.costs) {
             (None, _) => Lane::Untried,
             (_, false) => Lane::Free,

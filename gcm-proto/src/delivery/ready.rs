@@ -83,7 +83,12 @@ impl Ready {
 
     /// The lanes with somebody in them that `allowed` lets pass, those who came first in front.
     pub(super) fn in_order(&self, allowed: impl Fn(Lane) -> bool) -> Flatten<IntoIter<Option<(Lane, Entry)>, 3>> {
-        let mut fronts = Lane::ALL.map(|lane| allowed(lane).then(|| self.front(lane)).flatten().map(|(entry, _)| (lane, entry)));
+        let mut fronts = Lane::ALL.map(|lane| {
+            allowed(lane)
+                .then(|| self.front(lane))
+                .flatten()
+                .map(|(entry, _)| (lane, entry))
+        });
         fronts.sort_by_key(|front| front.map_or(u64::MAX, |(_, entry)| entry.serial));
         fronts.into_iter().flatten()
     }

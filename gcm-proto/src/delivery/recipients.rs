@@ -241,7 +241,11 @@ impl Recipients {
         let mut all: Vec<(Position, Key)> = Vec::with_capacity(self.len());
         for (index, slot) in (0..).zip(&self.slots) {
             let generation = slot.generation;
-            all.extend(slot.recipient.as_ref().map(|one| (one.position, Key { index, generation })));
+            all.extend(
+                slot.recipient
+                    .as_ref()
+                    .map(|one| (one.position, Key { index, generation })),
+            );
         }
         all.sort_unstable_by_key(|(position, _)| *position);
         all.into_iter().map(|(_, key)| key).collect()

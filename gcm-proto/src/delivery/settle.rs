@@ -166,9 +166,7 @@ impl Delivery {
             .find(|(_, recipient)| !recipient.is_in_flight())
             .and_then(|(_, recipient)| recipient.deadline);
         let own = first.and_then(|deadline| {
-            let (counted, stands) = self
-                .gateway()
-                .gate(|gate| (gate.counted(now), gate.stands_still()));
+            let (counted, stands) = self.gateway().gate(|gate| (gate.counted(now), gate.stands_still()));
             let left = deadline.saturating_sub(counted);
             (!stands || left.is_zero()).then(|| self.late.ends(now.saturating_add(left)))
         });
@@ -181,7 +179,11 @@ impl Delivery {
         let Some(oldest) = self.queue.recipients.by_deadline().next() else {
             return;
         };
-        if oldest.1.deadline.is_none_or(|deadline| deadline > self.counted_at_most()) {
+        if oldest
+            .1
+            .deadline
+            .is_none_or(|deadline| deadline > self.counted_at_most())
+        {
             return;
         }
         let counted = self.gateway().gate(|gate| gate.counted(now));
@@ -209,7 +211,10 @@ impl Delivery {
         let now = self.now.mono;
         let give_up = self.give_up_after();
         loop {
-            let over = self.in_flight.oldest().is_some_and(|at| at.saturating_add(give_up) <= now);
+            let over = self
+                .in_flight
+                .oldest()
+                .is_some_and(|at| at.saturating_add(give_up) <= now);
             if !self.lost_late.is_over(over, now) {
                 return;
             }
@@ -321,7 +326,11 @@ impl Delivery {
             if !recipient.is_checked() {
                 recipient.got(Sent::MaybeSent);
             }
-            let code = if hindrance.is_some() { Code::Expired } else { Code::Cancelled };
+            let code = if hindrance.is_some() {
+                Code::Expired
+            } else {
+                Code::Cancelled
+            };
             return self.settle_failed(key, Failure::new(code, Sent::MaybeSent));
         }
         let failure = match (hindrance, recipient.last.take()) {

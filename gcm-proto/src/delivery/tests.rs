@@ -85,7 +85,10 @@ fn what_was_not_sent_is_replayed_as_long_as_there_is_time_and_costs_no_attempt()
     };
     // 0.1 s doubling to 5 s, half as much again at most: ten minutes have room for 80 to 130.
     assert!((80..=130).contains(&sends), "{sends}");
-    assert_eq!((failure.attempts(), failure.unsent(), failure.sent()), (0, sends, Sent::NotSent));
+    assert_eq!(
+        (failure.attempts(), failure.unsent(), failure.sent()),
+        (0, sends, Sent::NotSent)
+    );
     // Nothing went well for ten minutes; what is found over is acted on a second later.
     let took = at.mono.as_secs();
     assert!((600..=607).contains(&took), "{took}");
@@ -104,7 +107,10 @@ fn replays_can_be_limited() {
         at = at.after(SECOND);
     }
     let failure = settled(&mut delivery, at).outcome.failure().unwrap().clone();
-    assert_eq!((failure.attempts(), failure.unsent(), failure.sent()), (0, 3, Sent::NotSent));
+    assert_eq!(
+        (failure.attempts(), failure.unsent(), failure.sent()),
+        (0, 3, Sent::NotSent)
+    );
 }
 
 #[test]
@@ -262,12 +268,18 @@ fn five_strangers_in_a_row_halt_where_nothing_has_worked() {
     }
     for position in 0..5 {
         let done = settled(&mut delivery, now(0));
-        assert_eq!((done.position.get(), done.outcome.failure().unwrap().sent()), (position, Sent::MaybeSent));
+        assert_eq!(
+            (done.position.get(), done.outcome.failure().unwrap().sent()),
+            (position, Sent::MaybeSent)
+        );
         assert!(matches!(done.outcome.advice(), Advice::Retry(_)));
     }
     let untried = settled(&mut delivery, now(0)).outcome;
     assert_eq!(untried.failure().unwrap().cause(), Some(&Code::Unreadable));
-    assert!(matches!(untried.advice(), Advice::Retry(_)), "never keep: nothing was sent");
+    assert!(
+        matches!(untried.advice(), Advice::Retry(_)),
+        "never keep: nothing was sent"
+    );
 }
 
 #[test]

@@ -105,10 +105,7 @@ impl Delivery {
     /// Whether the refusal of a mint is mended by asking again with the clock that it came with.
     fn corrects_clock(&self, refusal: &Refusal, session: u64, now: Now) -> bool {
         let sent = refusal.date().filter(|_| *refusal.code() == Code::ClockSkew);
-        sent.is_some_and(|sent| {
-            self.gateway()
-                .gate(|gate| gate.correct_clock(session, sent, now.wall))
-        })
+        sent.is_some_and(|sent| self.gateway().gate(|gate| gate.correct_clock(session, sent, now.wall)))
     }
 }
 

@@ -222,7 +222,10 @@ impl Gate {
         } else {
             None
         };
-        let Some(until) = visit.impatient_since.map(|since| since.saturating_add(self.give_up_after)) else {
+        let Some(until) = visit
+            .impatient_since
+            .map(|since| since.saturating_add(self.give_up_after))
+        else {
             return Checked::Goes(None);
         };
         let held = self.health.shut().and_then(|shut| shut.held_until);
@@ -397,7 +400,8 @@ impl Gate {
 
     /// A delivery that may not leave before `at` waits: until when, at most. Its waker is kept until then.
     pub(crate) fn wait(&mut self, visit: &mut Visit, at: Duration, now: Duration) -> Duration {
-        let alone = self.health.in_flight() <= visit.in_flight && (visit.session.is_some() || !self.tokens.is_lent(now));
+        let alone =
+            self.health.in_flight() <= visit.in_flight && (visit.session.is_some() || !self.tokens.is_lent(now));
         self.waiters.wait(visit, at, now, alone)
     }
 

@@ -190,7 +190,11 @@ impl Health {
             State::Up(Some(places)) => (self.in_flight, places.now),
             State::Recovering { places, .. } => (self.recent, *places),
             State::Shut(shut) => {
-                let taken = shut.probe.as_ref().map(|probe| probe.until).filter(|until| *until > now);
+                let taken = shut
+                    .probe
+                    .as_ref()
+                    .map(|probe| probe.until)
+                    .filter(|until| *until > now);
                 return match taken.unwrap_or(shut.probe_at) {
                     at if at > now => Leave::Wait(at),
                     _ => Leave::Probe,
@@ -374,7 +378,9 @@ impl Health {
             LONGEST_PAUSE
         };
         self.pause = (self.pause * 2).min(longest);
-        let State::Shut(shut) = &mut self.state else { return false };
+        let State::Shut(shut) = &mut self.state else {
+            return false;
+        };
         let asked = bad.asked.unwrap_or(Duration::ZERO);
         let floor = asked.min(shut.asked.max(UNCONFIRMED));
         shut.asked = asked;

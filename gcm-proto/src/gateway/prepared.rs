@@ -8,9 +8,9 @@ use crate::message::Message;
 use crate::names::Token;
 use crate::now::Now;
 use crate::target::Target;
-use http::{Request, StatusCode};
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::response::Parts;
+use http::{Request, StatusCode};
 use std::time::{Duration, SystemTime};
 
 /// A message that a gateway has checked and encoded. Cheap to clone, to start any number of deliveries.

@@ -118,9 +118,10 @@ impl Tokens {
             self.live = None;
         }
         let usable = self.usable();
-        let refused = self.refusals.refused.is_some_and(|refused| {
-            self.live.as_ref().map_or(self.generations, |live| live.generation) <= refused
-        });
+        let refused = self
+            .refusals
+            .refused
+            .is_some_and(|refused| self.live.as_ref().map_or(self.generations, |live| live.generation) <= refused);
         let refresh = match &self.live {
             Some(live) => live.refresh_at.is_some_and(|at| at <= now),
             None => true,
@@ -268,7 +269,11 @@ impl Tokens {
                 self.missing_since.get_or_insert(now);
             }
             let again = before.is_some_and(|before| self.refusals.accepted <= before);
-            return if !known && again { Refused::Verdict } else { Refused::Again };
+            return if !known && again {
+                Refused::Verdict
+            } else {
+                Refused::Again
+            };
         }
         if is_live && self.refusals.row.bad(in_flight, now) {
             let before = self.refusals.stopped.replace(generation);
@@ -330,7 +335,10 @@ impl Tokens {
             self.refusals.minted_at = Some(now);
         }
         // A session goes on when its clock was corrected: that is done once.
-        let corrected = self.lease.as_ref().is_some_and(|lease| lease.corrected && lease.until.is_zero());
+        let corrected = self
+            .lease
+            .as_ref()
+            .is_some_and(|lease| lease.corrected && lease.until.is_zero());
         self.sessions += 1;
         self.lease = Some(Lease {
             session: self.sessions,

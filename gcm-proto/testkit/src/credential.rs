@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// The project of all rows.
-pub(crate) const PROJECT: &str = "demo-project";
+pub const PROJECT: &str = "demo-project";
 
 /// The account of all rows.
 const ACCOUNT: &str = "push@demo-project.iam.gserviceaccount.com";
@@ -55,7 +55,7 @@ pub(crate) fn at(endpoint: &Endpoint, path: &str) -> Endpoint {
 }
 
 /// The account, which asks this endpoint.
-pub(crate) fn account(token_endpoint: &Endpoint) -> ServiceAccount {
+pub fn account(token_endpoint: &Endpoint) -> ServiceAccount {
     ServiceAccount::from_json_at(FILE, token_endpoint.clone()).expect("a key file")
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn handed(tokens: Vec<Handed>) -> impl Credential + 'static {
 }
 
 /// Lets the emulator know the project, and the account if it is to ask there.
-pub(crate) fn introduce(script: &mut Value, account: bool) {
+pub fn introduce(script: &mut Value, account: bool) {
     let Some(fields) = script.as_object_mut() else { return };
     fields.entry("project").or_insert_with(|| PROJECT.into());
     if account {

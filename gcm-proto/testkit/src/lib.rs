@@ -11,6 +11,7 @@ mod expected;
 pub mod laws;
 mod policy;
 mod program;
+pub mod proxies;
 pub mod removal;
 pub mod replies;
 mod scenario;
@@ -18,6 +19,7 @@ mod script_server;
 pub mod sim;
 mod virtual_run;
 
+pub use credential::{PROJECT, account, introduce};
 pub use driver::{Driver, Reply, Seen};
 pub use expected::{Observed, Request, assert_expected, names};
 pub use program::example;

@@ -4,6 +4,7 @@ use crate::parts;
 use crate::probe::{KEY, LONG, MIDDLE, Shown};
 use crate::replies;
 use crate::shown;
+use gcm_proto::transport::{Addresses, Proxy, ProxyAnswer, ProxyError, ProxyRefused};
 use gcm_proto::*;
 use std::time::{Duration, SystemTime};
 
@@ -150,6 +151,26 @@ fn undeliverables() -> Vec<Undeliverable> {
         json::Multicast::new(&tiny, &message(), Vec::new()).unwrap_err(),
         json::Single::new(&tiny, &message(), "'a' in topics".parse::<Condition>().unwrap()).unwrap_err(),
     ]
+}
+
+/// Proxies whose password is a secret.
+fn proxies() -> Vec<Proxy> {
+    [KEY, LONG, MIDDLE]
+        .map(|secret| format!("http://anna:{secret}@proxy.example.org").parse().unwrap())
+        .into()
+}
+
+/// What a proxy answers that repeats what it was shown.
+fn refusals_of_a_proxy() -> Vec<ProxyRefused> {
+    let answer = format!("HTTP/1.1 407 {KEY}\r\nProxy-Authenticate: {LONG}, NTLM {MIDDLE}\r\n\r\n");
+    let read = |text: &str| {
+        let mut answer = proxies()[0].answer();
+        text.bytes().find_map(|byte| answer.read(byte).err())
+    };
+    [answer, format!("{KEY}\r\n\r\n")]
+        .iter()
+        .filter_map(|text| read(text))
+        .collect()
 }
 
 /// Errors of a transport: their heads repeat a secret, and so may what stands in the peer's headers.
@@ -343,6 +364,11 @@ fn values() -> Vec<Shown> {
         shown!("now.rs" Now, Now, [now()]),
         shown!("target.rs" Target, Target, targets()),
         shown!("transport.rs" TransportError, TransportError, transport_errors()),
+        shown!("transport/addresses.rs" Addresses, Addresses, [Addresses::default()]),
+        shown!("transport/proxy.rs" Proxy, Proxy, proxies()),
+        shown!("transport/proxy.rs" ProxyAnswer, ProxyAnswer, proxies().iter().map(Proxy::answer).collect::<Vec<_>>()),
+        shown!("transport/proxy.rs" ProxyError, ProxyError, [format!("socks5://{KEY}").parse::<Proxy>().unwrap_err()]),
+        shown!("transport/proxy.rs" ProxyRefused, ProxyRefused, refusals_of_a_proxy()),
         shown!("message.rs" Message, Message, [message(), parts::message(LONG), parts::message(MIDDLE)]),
         shown!("message.rs" MessageBuilder, MessageBuilder, [Message::builder().data_json("x", &f64::NAN)]),
         shown!("message/error.rs" MessageError, MessageError, message_errors()),

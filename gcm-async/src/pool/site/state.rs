@@ -2,19 +2,39 @@
 
 use super::Site;
 use crate::dial::{NoConnection, Protocol};
+use crate::pool::carrier::Carrier;
 use crate::pool::line::{End, H1Sender, H2Sender};
-use crate::pool::permit::{Permit, Seat};
+use crate::pool::permit;
+use crate::pool::permit::{Permit, Sitting, Standing, Use};
+use crate::pool::waiter::{Giving, LOOK, Seat};
 use crate::settings::Settings;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How long a peer that asked for calm gets half of what it had. Firebase, "Best practices when sending FCM messages at
 /// scale": traffic is raised over a minute.
 const CALM: Duration = Duration::from_secs(60);
+
+/// A peer that has not said how many streams it allows is not waited for any longer: RFC 9113 section 3.4 lets it say that
+/// first of all.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// Requests given up one after the other, with nothing heard meanwhile, after which a connection is thought to be dead.
+const MISSED: u32 = 2;
+
+/// A request given up sooner says nothing of its connection; nor one given up before twice the time that replies take here.
+const SOON: Duration = Duration::from_millis(100);
+
+/// How often in a row a host ends its connections after the same number of requests until that is taken for its rule, and how
+/// long that is believed.
+const RULE: u32 = 3;
+const CUT: Duration = Duration::from_secs(600);
+
+/// With so many who were given room, those are forgotten who took it.
+const GIVEN: usize = 64;
 
 /// What a host has, and who waits there.
 #[derive(Default)]
@@ -26,27 +46,47 @@ pub(super) struct State {
     pub(super) idle: Vec<Idle>,
     /// HTTP/1.1 connections in use.
     pub(super) busy: usize,
-    pub(super) dialing: usize,
+    /// Connections in the making, since when.
+    pub(super) dialing: Vec<(u64, Instant)>,
     pub(super) dial_after: Option<Instant>,
+    /// Why the last one was not made; none once one was.
+    pub(super) failure: Option<NoConnection>,
     calm: Option<Calm>,
-    pub(super) waiting: VecDeque<Waiting>,
+    /// How long replies take here: rather the longest of late.
+    latency: Duration,
+    /// Over HTTP/1.1: requests given up in a row.
+    missed: u32,
+    cut: Option<Cut>,
+    pub(super) waiting: VecDeque<Arc<Seat>>,
+    /// Those of them who were given room, and may not have taken it yet.
+    pub(super) given: Vec<Arc<Seat>>,
     /// With so many, those are looked for who have left.
     crowd: usize,
     last_id: u64,
     pub(super) closed: bool,
 }
 
-/// An HTTP/2 connection.
+/// An HTTP/2 connection. One that takes no requests any more stays as long as it has some.
 pub(super) struct Lane {
     pub(super) id: u64,
-    pub(super) sender: H2Sender,
-    pub(super) end: Arc<End>,
+    /// Gone when it takes no requests any more.
+    pub(super) sender: Option<H2Sender>,
+    pub(super) ending: Arc<End>,
+    pub(super) carrier: Arc<Carrier>,
+    pub(super) address: SocketAddr,
+    pub(super) born: Instant,
+    /// Its lifetime is over.
+    pub(super) end: Instant,
     pub(super) active: usize,
     /// At once so far.
     pub(super) most: usize,
+    /// All so far.
+    pub(super) taken: u64,
     pub(super) limit: usize,
     /// The peer has said how many streams it allows.
     pub(super) known: bool,
+    /// Requests given up in a row, with nothing heard meanwhile.
+    pub(super) missed: u32,
     pub(super) quiet_since: Instant,
 }
 
@@ -59,17 +99,40 @@ struct Calm {
     newest: u64,
 }
 
+/// The peer ends its connections after some requests, and gives back those beyond: nginx's `keepalive_requests`.
+struct Cut {
+    after: u64,
+    /// In a row.
+    times: u32,
+    until: Instant,
+}
+
 /// An HTTP/1.1 connection that is not in use.
 pub(super) struct Idle {
     pub(super) id: u64,
     pub(super) sender: H1Sender,
-    pub(super) born: Instant,
+    pub(super) carrier: Arc<Carrier>,
+    pub(super) standing: Standing,
     pub(super) since: Instant,
 }
 
-pub(super) struct Waiting {
-    pub(super) seat: oneshot::Sender<Result<Permit, NoConnection>>,
-    pub(super) runtime: Handle,
+impl Lane {
+    /// Whether it may get requests.
+    pub(super) fn is_good(&self) -> bool {
+        // What it was made for it gets, however old it is.
+        let is_old = self.taken > 0 && self.end <= Instant::now();
+        self.missed < MISSED && !is_old && self.sender.as_ref().is_some_and(|sender| !sender.is_closed())
+    }
+
+    /// Whether it was asked something and has said nothing at all.
+    pub(super) fn is_mute(&self) -> bool {
+        !self.known && self.taken > 0
+    }
+
+    /// Whether it may yet say how many streams it allows.
+    fn is_expected(&self, now: Instant) -> bool {
+        !self.known && now < self.born + SILENT
+    }
 }
 
 impl State {
@@ -78,47 +141,193 @@ impl State {
         self.last_id
     }
 
-    pub(super) fn dialed(&mut self) {
-        self.dialing = self.dialing.saturating_sub(1);
+    pub(super) fn dialed(&mut self, id: u64) {
+        self.dialing.retain(|(other, _)| *other != id);
     }
 
     pub(super) fn lane(&mut self, id: u64) -> Option<&mut Lane> {
         self.lanes.iter_mut().find(|lane| lane.id == id)
     }
 
+    /// Whether somebody may have what he waits for without another connection.
+    pub(super) fn is_open(&self) -> bool {
+        self.busy > 0 || !self.idle.is_empty() || self.lanes.iter().any(Lane::is_good)
+    }
+
+    /// The connection takes no request any more. What is to be dropped without the lock comes back.
+    pub(super) fn retire(&mut self, id: u64) -> (Option<H2Sender>, Option<Idle>) {
+        let sender = self.lane(id).and_then(|lane| lane.sender.take());
+        self.lanes.retain(|lane| lane.sender.is_some() || lane.active > 0);
+        let idle = self.idle.iter().position(|idle| idle.id == id);
+        (sender, idle.map(|index| self.idle.remove(index)))
+    }
+
     /// Who gives up waiting stays in the queue until its turn. It is not to grow by them: each time that it has doubled, they
     /// are taken out.
     pub(super) fn forget_who_left(&mut self) {
         if self.waiting.len() >= self.crowd {
-            self.waiting.retain(|waiting| !waiting.seat.is_closed());
+            self.waiting.retain(|seat| !seat.is_left());
             self.crowd = (2 * self.waiting.len()).max(64);
         }
+    }
+
+    /// Gives somebody room who waits for it.
+    pub(super) fn give(&mut self, mut permit: Permit) -> Giving<Permit> {
+        while let Some(next) = self.waiting.iter().position(|seat| seat.is_attended()) {
+            let Some(seat) = self.waiting.remove(next) else { break };
+            match seat.give(Ok(permit)) {
+                Giving::To(waker) => {
+                    if self.given.len() >= GIVEN {
+                        self.given.retain(|seat| seat.is_given());
+                    }
+                    self.given.push(seat);
+                    return Giving::To(waker);
+                }
+                Giving::Back(Ok(back)) => permit = back,
+                // It was room that was given.
+                Giving::Back(Err(_)) => return Giving::To(None),
+            }
+        }
+        Giving::Back(permit)
+    }
+
+    /// Room that those do not take whom it was given to: they are not there just now, and keep their places in the queue.
+    pub(super) fn take_back(&mut self) -> Vec<Permit> {
+        let mut back = Vec::new();
+        for seat in std::mem::take(&mut self.given) {
+            match seat.take_back(LOOK) {
+                Some(permit) => {
+                    back.push(permit);
+                    self.waiting.push_front(seat);
+                }
+                None if seat.is_given() => self.given.push(seat),
+                None => {}
+            }
+        }
+        back
     }
 
     /// A connection that is not in use, or a stream of the one that has the fewest.
     pub(super) fn room(&mut self, site: &Arc<Site>) -> Option<Permit> {
         while let Some(idle) = self.idle.pop() {
-            if !idle.sender.is_closed() {
+            let is_old = idle.standing.heard && idle.standing.born + site.settings().lifetime <= Instant::now();
+            if !is_old && !idle.sender.is_closed() {
                 self.busy += 1;
-                let seat = Seat::Connection {
+                let seat = permit::Seat::Connection {
                     sender: Some(idle.sender),
-                    born: idle.born,
+                    standing: idle.standing,
                 };
-                return Some(Permit::new(site, idle.id, seat));
+                return Some(Permit::new(site, idle.id, &idle.carrier, seat));
             }
         }
         if self.is_calm() {
             return None;
         }
-        let open = |lane: &&mut Lane| lane.active < lane.limit && !lane.sender.is_closed();
-        let lane = self.lanes.iter_mut().filter(open).min_by_key(|lane| lane.active)?;
-        lane.active += 1;
-        lane.most = lane.most.max(lane.active);
-        let seat = Seat::Stream {
-            sender: lane.sender.clone(),
-            end: Arc::clone(&lane.end),
+        let cut = self.cut_after();
+        let lanes = self.lanes.iter_mut();
+        let lane = lanes
+            .filter(|lane| lane.active < lane.limit && lane.taken < cut && lane.is_good())
+            .min_by_key(|lane| lane.active)?;
+        let sender = if lane.taken + 1 < cut {
+            lane.sender.clone()
+        } else {
+            // The last one: those that it has go on.
+            lane.sender.take()
         };
-        Some(Permit::new(site, lane.id, seat))
+        lane.active += 1;
+        lane.taken += 1;
+        lane.most = lane.most.max(lane.active);
+        lane.ending.enter();
+        let seat = permit::Seat::Stream {
+            sender: sender?,
+            end: Arc::clone(&lane.ending),
+        };
+        Some(Permit::new(site, lane.id, &lane.carrier, seat))
+    }
+
+    /// A stream is free again.
+    pub(super) fn release_stream(&mut self, id: u64, outcome: Use, cut: Option<u64>) {
+        if let Some(after) = cut {
+            self.cut_off(after);
+        }
+        self.learn(outcome);
+        let Some(lane) = self.lane(id) else { return };
+        lane.active -= 1;
+        if let Use::Heard(_) = outcome {
+            // A peer says how many streams it allows before it answers.
+            lane.known = true;
+            lane.missed = 0;
+        }
+        if lane.active == 0 {
+            lane.quiet_since = Instant::now();
+        }
+    }
+
+    /// An HTTP/1.1 connection is free again, or closed.
+    pub(super) fn release_connection(&mut self, outcome: Use) {
+        self.busy -= 1;
+        self.learn(outcome);
+        if let Use::Heard(_) = outcome {
+            self.missed = 0;
+        }
+    }
+
+    /// Whether a request that was given up after this time says anything of its connection.
+    pub(super) fn is_soon(&self, time: Duration) -> bool {
+        time < SOON.max(self.latency * 2)
+    }
+
+    /// A request was given up after time enough, and nothing was heard of it. Says which address is silent, if it is.
+    pub(super) fn given_up(&mut self, seat: Sitting) -> Option<SocketAddr> {
+        match seat {
+            Sitting::Stream(id) => {
+                let lane = self.lane(id)?;
+                // One that has said nothing at all needs no second proof.
+                lane.missed = if lane.known { lane.missed + 1 } else { MISSED };
+                (lane.missed >= MISSED).then_some(lane.address)
+            }
+            Sitting::Connection(standing) => {
+                self.missed += 1;
+                (!standing.heard || self.missed >= MISSED).then_some(standing.address)
+            }
+        }
+    }
+
+    /// Those that are likely to be as dead as the ones that nothing was heard on.
+    pub(super) fn dead(&mut self) -> (Vec<Idle>, Vec<H2Sender>) {
+        let idle = if self.missed >= MISSED {
+            std::mem::take(&mut self.idle)
+        } else {
+            Vec::new()
+        };
+        let is_dead = |lane: &&mut Lane| lane.active == 0 && lane.missed >= MISSED;
+        let lanes = self.lanes.iter_mut().filter(is_dead);
+        let senders = lanes.filter_map(|lane| lane.sender.take()).collect();
+        self.lanes.retain(|lane| lane.sender.is_some() || lane.active > 0);
+        (idle, senders)
+    }
+
+    fn learn(&mut self, outcome: Use) {
+        if let Use::Heard(time) = outcome {
+            self.latency = time.max((self.latency * 7 + time) / 8);
+        }
+    }
+
+    /// The peer processed only so many of the requests on a connection.
+    fn cut_off(&mut self, after: u64) {
+        let again = self.cut.as_ref().filter(|cut| cut.after == after);
+        self.cut = Some(Cut {
+            after,
+            times: again.map_or(0, |cut| cut.times).saturating_add(1),
+            until: Instant::now() + CUT,
+        });
+    }
+
+    /// What it processes on one connection, if that is a rule.
+    fn cut_after(&self) -> u64 {
+        let rule = self.cut.as_ref().filter(|cut| cut.times >= RULE && cut.after > 0);
+        rule.filter(|cut| cut.until > Instant::now())
+            .map_or(u64::MAX, |cut| cut.after)
     }
 
     /// Halves what the peer has at once, for a while.
@@ -147,25 +356,33 @@ impl State {
         })
     }
 
-    /// Whether those who wait need one more connection, and may have it.
-    pub(super) fn wants_another(&self, settings: &Settings) -> bool {
+    /// Whether those who wait need one more connection, and may have it. One in the making for longer than `patience` does
+    /// not count: nobody drives it.
+    pub(super) fn wants_another(&self, settings: &Settings, patience: Duration) -> bool {
         if self.waiting.is_empty() || self.closed || self.is_calm() {
             return false;
         }
-        let open = !self.lanes.is_empty() || self.busy > 0 || !self.idle.is_empty();
-        if open && self.dial_after.is_some_and(|after| after > Instant::now()) {
+        let now = Instant::now();
+        if self.is_open() && self.dial_after.is_some_and(|after| after > now) {
             return false;
         }
+        let dialing = self.dialing.iter().filter(|(_, since)| *since + patience > now).count();
         match self.protocol {
             // The first connection says what is spoken there.
-            None => self.dialing == 0,
+            None => dialing == 0,
             Some(Protocol::Http1) => {
-                let used = self.busy + self.idle.len() + self.dialing;
-                used < settings.concurrency.max(1) && self.dialing < self.waiting.len()
+                let used = self.busy + self.idle.len() + dialing;
+                used < settings.concurrency.max(1) && dialing < self.waiting.len()
             }
             Some(Protocol::Http2) => {
-                let used = self.lanes.iter().filter(|lane| !lane.sender.is_closed()).count();
-                self.dialing == 0 && used < settings.connections.max(1) && self.lanes.iter().all(|lane| lane.known)
+                let most = settings.connections.max(1);
+                let cut = self.cut_after();
+                let good = || self.lanes.iter().filter(|lane| lane.is_good() && lane.taken < cut);
+                dialing == 0
+                    && good().count() < most
+                    // Those that go on with what they have.
+                    && self.lanes.len() < most.saturating_add(1).saturating_mul(2)
+                    && !good().any(|lane| lane.is_expected(now))
             }
         }
     }

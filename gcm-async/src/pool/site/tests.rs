@@ -14,7 +14,7 @@ fn site(settings: Settings) -> Arc<Site> {
     let target = Target::of(&"http://127.0.0.1:1/".parse().unwrap()).unwrap();
     let dial = Arc::new(Dial::new(&settings));
     let site = Site::new(target, Arc::new(settings), dial);
-    site.lock().dialing = 1;
+    site.lock().dialing.push((0, Instant::now()));
     site
 }
 
@@ -28,12 +28,7 @@ async fn those_who_leave_the_queue_do_not_make_it_grow() {
     let last = site.take();
     assert!(site.lock().waiting.len() <= 130);
     assert!(matches!((&first, &last), (Taking::Later(_), Taking::Later(_))));
-    let still_there = site
-        .lock()
-        .waiting
-        .iter()
-        .filter(|waiting| !waiting.seat.is_closed())
-        .count();
+    let still_there = site.lock().waiting.iter().filter(|seat| !seat.is_left()).count();
     assert_eq!(still_there, 2);
 }
 

@@ -76,7 +76,13 @@ fn a_verdict_before_anything_worked_stops_admission_and_halts_when_the_last_has_
     let mut visit = gate.enter(SECOND(0));
     let first = gate.leaves(&mut visit, SECOND(0));
     let second = gate.leaves(&mut visit, SECOND(0));
-    gate.land(&mut visit, first, Sign::Verdict(failure(Code::EndpointGone), None), SECOND(0), 0);
+    gate.land(
+        &mut visit,
+        first,
+        Sign::Verdict(failure(Code::EndpointGone), None),
+        SECOND(0),
+        0,
+    );
     assert!(gate.next(SECOND(0)) > SECOND(0));
     assert!(!gate.halts(&mut visit, SECOND(0)));
     gate.land(&mut visit, second, bad(Code::Connection), SECOND(0), 0);
@@ -91,7 +97,13 @@ fn a_verdict_before_anything_worked_is_forgotten_when_one_in_flight_is_accepted(
     let mut visit = gate.enter(SECOND(0));
     let first = gate.leaves(&mut visit, SECOND(0));
     let second = gate.leaves(&mut visit, SECOND(0));
-    gate.land(&mut visit, first, Sign::Verdict(failure(Code::EndpointGone), None), SECOND(0), 0);
+    gate.land(
+        &mut visit,
+        first,
+        Sign::Verdict(failure(Code::EndpointGone), None),
+        SECOND(0),
+        0,
+    );
     gate.land(&mut visit, second, GOOD, SECOND(0), 0);
     assert_eq!(gate.next(SECOND(0)), SECOND(0));
     // From now on it is a bad sign like any other.
@@ -121,7 +133,9 @@ fn patience_runs_from_the_first_trouble_and_a_good_sign_ends_it() {
     let mut visit = gate.enter(SECOND(10));
     assert!(matches!(gate.check(&mut visit, SECOND(5000)), Checked::Goes(None)));
     gate.round(&mut visit, bad(Code::Unavailable), SECOND(5000));
-    let Checked::Goes(until) = gate.check(&mut visit, SECOND(5001)) else { panic!("patient") };
+    let Checked::Goes(until) = gate.check(&mut visit, SECOND(5001)) else {
+        panic!("patient")
+    };
     assert_eq!(until, Some(SECOND(5600)));
     gate.round(&mut visit, GOOD, SECOND(5100));
     assert!(matches!(gate.check(&mut visit, SECOND(5101)), Checked::Goes(None)));
@@ -139,7 +153,9 @@ fn a_delivery_is_not_impatient_for_what_was_before_it() {
     let mut late = gate.enter(SECOND(600));
     assert!(matches!(gate.check(&mut late, SECOND(605)), Checked::Goes(None)));
     gate.round(&mut late, bad(Code::Unavailable), SECOND(606));
-    let Checked::Goes(until) = gate.check(&mut late, SECOND(606)) else { panic!("patient") };
+    let Checked::Goes(until) = gate.check(&mut late, SECOND(606)) else {
+        panic!("patient")
+    };
     assert_eq!(until, Some(SECOND(1206)));
 }
 
@@ -165,7 +181,9 @@ fn a_hold_longer_than_the_patience_gives_up_when_it_is_said_again() {
     gate.land(&mut visit, first, limited(Limit::Project, Some(700)), SECOND(1), 0);
     assert!(matches!(gate.check(&mut visit, SECOND(1)), Checked::Goes(Some(_))));
     gate.land(&mut visit, second, limited(Limit::Project, Some(700)), SECOND(2), 0);
-    let Checked::GivenUp(_, delay) = gate.check(&mut visit, SECOND(2)) else { panic!("given up") };
+    let Checked::GivenUp(_, delay) = gate.check(&mut visit, SECOND(2)) else {
+        panic!("given up")
+    };
     assert_eq!(delay, Some(SECOND(700)));
 }
 
@@ -223,9 +241,18 @@ fn who_was_woken_and_goes_passes_it_on() {
         visit.set_waker(Waker::from(Arc::clone(bell)));
         let until = gateway.gate(|gate| gate.wait(visit, SECOND(10), SECOND(0)));
         let first = Arc::ptr_eq(bell, &bells[0]);
-        assert_eq!(until, if first { SECOND(10) } else { SECOND(15) }, "the oldest looks first");
+        assert_eq!(
+            until,
+            if first { SECOND(10) } else { SECOND(15) },
+            "the oldest looks first"
+        );
     }
-    let rung = || bells.iter().map(|bell| bell.0.load(Ordering::Relaxed)).collect::<Vec<_>>();
+    let rung = || {
+        bells
+            .iter()
+            .map(|bell| bell.0.load(Ordering::Relaxed))
+            .collect::<Vec<_>>()
+    };
     gateway.gate(|gate| gate.leave(&mut visits[0]));
     assert_eq!(rung(), [0, 1, 0], "another is the oldest now");
     gateway.gate(|gate| gate.leave(&mut visits[1]));

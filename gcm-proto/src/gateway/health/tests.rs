@@ -138,7 +138,9 @@ fn in_an_outage_one_probe_at_a_time_leaves_after_a_pause_that_grows_to_fifteen_s
     let mut at = SECOND(1);
     let mut pauses = Vec::new();
     for _ in 0..9 {
-        let Leave::Wait(next) = health.admit(at) else { panic!("a pause") };
+        let Leave::Wait(next) = health.admit(at) else {
+            panic!("a pause")
+        };
         pauses.push((next - at).as_millis());
         at = next;
         assert_eq!(health.admit(at), Leave::Probe);
@@ -155,7 +157,9 @@ fn the_pause_grows_to_five_seconds_while_nothing_is_sent() {
     let mut at = SECOND(1);
     let mut last = Duration::ZERO;
     for _ in 0..9 {
-        let Leave::Wait(next) = health.admit(at) else { panic!("a pause") };
+        let Leave::Wait(next) = health.admit(at) else {
+            panic!("a pause")
+        };
         last = next - at;
         at = next;
         let probe = health.depart(at, false);
@@ -278,12 +282,22 @@ fn three_probes_over_ten_seconds_that_end_in_one_verdict_are_believed() {
 fn a_hold_ends_with_a_probe_and_goes_on_in_a_recovery() {
     let mut health = Health::new();
     let others: Vec<Departed> = (0..3).map(|_| health.leave(SECOND(1))).collect();
-    health.hold(Failure::new(Code::QuotaExceeded, Sent::Answered), SECOND(60), SECOND(1), 0);
+    health.hold(
+        Failure::new(Code::QuotaExceeded, Sent::Answered),
+        SECOND(60),
+        SECOND(1),
+        0,
+    );
     // A good reply to what left before does not end it.
     health.lands_well(others[0], SECOND(2));
     assert_eq!(health.admit(SECOND(2)), Leave::Wait(SECOND(61)));
     // A shorter one does not shorten it.
-    health.hold(Failure::new(Code::QuotaExceeded, Sent::Answered), SECOND(5), SECOND(2), 0);
+    health.hold(
+        Failure::new(Code::QuotaExceeded, Sent::Answered),
+        SECOND(5),
+        SECOND(2),
+        0,
+    );
     assert_eq!(health.admit(SECOND(60)), Leave::Wait(SECOND(61)));
     let probe = health.leave(SECOND(61));
     assert!(matches!(health.admit(SECOND(61)), Leave::Wait(_)));
@@ -295,8 +309,15 @@ fn a_hold_ends_with_a_probe_and_goes_on_in_a_recovery() {
 fn the_end_of_a_hold_is_spread_and_never_early() {
     for draw in [0, 1, 7_499, 7_500, u64::MAX] {
         let mut health = Health::new();
-        health.hold(Failure::new(Code::QuotaExceeded, Sent::Answered), SECOND(60), SECOND(1), draw);
-        let Leave::Wait(at) = health.admit(SECOND(1)) else { panic!("held") };
+        health.hold(
+            Failure::new(Code::QuotaExceeded, Sent::Answered),
+            SECOND(60),
+            SECOND(1),
+            draw,
+        );
+        let Leave::Wait(at) = health.admit(SECOND(1)) else {
+            panic!("held")
+        };
         assert!(at >= SECOND(61) && at < MS(61_000 + 7_500), "{at:?}");
     }
 }

@@ -103,7 +103,10 @@ fn a_token_is_refreshed_before_its_end_and_used_meanwhile() {
     tokens.failed(session, Duration::ZERO, failure(), SECOND(3376), 0);
     assert_eq!(tokens.uses(SECOND(3376)), 1);
     let session = tokens.mints(SECOND(3377));
-    assert!(!tokens.failed_for_good(session, failure(), SECOND(3380)), "the old one lives");
+    assert!(
+        !tokens.failed_for_good(session, failure(), SECOND(3380)),
+        "the old one lives"
+    );
     assert_eq!(tokens.uses(SECOND(3389)), 1);
     tokens.mints(SECOND(3390));
     assert_eq!(tokens.uses(SECOND(3399)), 1);
@@ -115,7 +118,11 @@ fn a_token_is_refreshed_before_its_end_and_used_meanwhile() {
 fn before_anything_worked_the_first_refusal_forgets_and_a_second_generation_ends_it() {
     let mut tokens = Tokens::minted(SECOND(0), None);
     assert_eq!(tokens.refused(1, false, 5, SECOND(1)), Refused::Again);
-    assert_eq!(tokens.refused(1, false, 4, SECOND(1)), Refused::Again, "those in flight say the same");
+    assert_eq!(
+        tokens.refused(1, false, 4, SECOND(1)),
+        Refused::Again,
+        "those in flight say the same"
+    );
     let session = tokens.mints(SECOND(1));
     tokens.granted(grant(None), Some(session), SECOND(1), SECOND(1));
     assert_eq!(tokens.refused(2, false, 0, SECOND(2)), Refused::Verdict);

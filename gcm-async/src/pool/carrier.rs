@@ -1,0 +1,98 @@
+//! `Carrier` decides who reads replies: the task of the connection they come over, whoever waits for them.
+
+use futures_core::Stream;
+use futures_util::stream::FuturesUnordered;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Something that a connection's task does beside reading and writing.
+pub(crate) type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What is to be taken aboard a connection. An errand that its task does not take, or does not finish, is dropped.
+#[derive(Default)]
+pub(crate) struct Carrier(Mutex<Quay>);
+
+#[derive(Default)]
+struct Quay {
+    waiting: Vec<Errand>,
+    task: Option<Waker>,
+    ended: bool,
+}
+
+/// The errands of one connection.
+pub(super) struct Aboard {
+    carrier: Arc<Carrier>,
+    running: FuturesUnordered<Errand>,
+    /// Empty; kept for its capacity.
+    taken: Vec<Errand>,
+}
+
+impl Carrier {
+    /// Hands an errand to the connection's task.
+    pub(crate) fn carry(&self, errand: Errand) {
+        let mut quay = self.lock();
+        if quay.ended {
+            // What it drops may come back here.
+            drop(quay);
+            drop(errand);
+            return;
+        }
+        quay.waiting.push(errand);
+        let task = quay.task.take();
+        drop(quay);
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Quay> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Aboard {
+    pub(super) fn new(carrier: Arc<Carrier>) -> Self {
+        Self {
+            carrier,
+            running: FuturesUnordered::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    /// Takes aboard what waits, and goes on with what is there. The task is woken for the next.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
+        loop {
+            {
+                let mut quay = self.carrier.lock();
+                if quay.waiting.is_empty() {
+                    if !quay.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+                        quay.task = Some(cx.waker().clone());
+                    }
+                } else {
+                    std::mem::swap(&mut quay.waiting, &mut self.taken);
+                }
+            }
+            let is_new = !self.taken.is_empty();
+            self.running.extend(self.taken.drain(..));
+            while let Poll::Ready(Some(())) = Pin::new(&mut self.running).poll_next(cx) {}
+            if !is_new {
+                return;
+            }
+        }
+    }
+
+    /// Takes nothing any more. What is aboard goes on as far as it gets without the connection.
+    pub(super) fn end(&mut self) {
+        let left = {
+            let mut quay = self.carrier.lock();
+            quay.ended = true;
+            quay.task = None;
+            std::mem::take(&mut quay.waiting)
+        };
+        drop(left);
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(())) = Pin::new(&mut self.running).poll_next(&mut cx) {}
+        self.running.clear();
+    }
+}

@@ -1,0 +1,313 @@
+//! `Carriage` decides how far a request gets: it is sent and answered in its connection's task, whoever waits for it.
+
+use super::lost::{self, Failed};
+use super::reply::{Reply, ReplyBody};
+use crate::dial::timed_out;
+use crate::pool::{Errand, H1Sender, Permit, Place, RequestBody, Seat, Taking};
+use bytes::Bytes;
+use gcm_proto::TransportError;
+use http::header::HOST;
+use http::response::Parts;
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// A request on its way, as the one sees it who waits for its reply. Dropped, it is given up: its stream is reset, or its
+/// connection closed.
+pub(super) struct Carriage {
+    slip: Arc<Slip>,
+    place: Place,
+}
+
+/// What comes of a request.
+pub(super) enum Arrived {
+    Reply(Response<Bytes>),
+    /// It was never written, or given back unprocessed. Here it is.
+    Unsent(Box<Request<RequestBody>>, TransportError),
+    Failed(TransportError),
+}
+
+/// What both sides know.
+#[derive(Default)]
+struct Slip(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// What the connection's task has not taken yet.
+    load: Option<Load>,
+    /// Of a reply whose body is still to come.
+    head: Option<Parts>,
+    arrived: Option<Arrived>,
+    /// Nobody waits any more.
+    over: bool,
+    /// Who waits.
+    owner: Option<Waker>,
+    /// Who carries.
+    task: Option<Waker>,
+}
+
+/// A request, and the room for it.
+struct Load {
+    request: Option<Box<Request<RequestBody>>>,
+    permit: Permit,
+    reply_limit: usize,
+}
+
+/// A request in its connection's task.
+struct Trip {
+    slip: Arc<Slip>,
+    load: Option<Load>,
+}
+
+impl Carriage {
+    /// Hands the request to the task of the connection that there is room on.
+    pub(super) fn start(request: Request<RequestBody>, permit: Permit, reply_limit: usize) -> Self {
+        let (carrier, place) = (permit.carrier(), permit.place());
+        let slip = Arc::new(Slip(Mutex::new(State {
+            load: Some(Load {
+                request: Some(Box::new(request)),
+                permit,
+                reply_limit,
+            }),
+            ..State::default()
+        })));
+        let trip = Trip {
+            slip: Arc::clone(&slip),
+            load: None,
+        };
+        carrier.carry(trip.errand());
+        Self { slip, place }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Arrived> {
+        let mut state = self.slip.lock();
+        if let Some(arrived) = state.arrived.take() {
+            state.over = true;
+            return Poll::Ready(arrived);
+        }
+        if !state.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
+            state.owner = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Other room at the same host.
+    pub(super) fn take_again(&self) -> Taking {
+        self.place.take()
+    }
+
+    /// Gives the request up, unless something has come of it.
+    pub(super) fn expire(&mut self) -> Option<TransportError> {
+        if self.slip.lock().arrived.is_some() {
+            return None;
+        }
+        let (was_taken, head) = self.give_up();
+        Some(match head {
+            Some(head) => TransportError::body_lost(head, timed_out("waiting for the rest of the reply")),
+            None if was_taken => TransportError::maybe_sent(timed_out("waiting for the reply")),
+            None => TransportError::not_sent(timed_out("waiting for a connection")),
+        })
+    }
+
+    /// Says how far it got: the connection's task took it, and what came of it.
+    fn give_up(&self) -> (bool, Option<Parts>) {
+        let (load, head, arrived, task) = {
+            let mut state = self.slip.lock();
+            if std::mem::replace(&mut state.over, true) {
+                return (true, None);
+            }
+            state.owner = None;
+            (
+                state.load.take(),
+                state.head.take(),
+                state.arrived.take(),
+                state.task.take(),
+            )
+        };
+        let is_missed = head.is_none() && arrived.is_none() && self.place.given_up();
+        if let Some(task) = task {
+            task.wake();
+        }
+        let was_taken = load.is_none();
+        if let Some(mut load) = load.filter(|_| is_missed) {
+            // Nobody drives that task.
+            load.permit.retire();
+        }
+        (was_taken, head)
+    }
+}
+
+impl Drop for Carriage {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+impl Slip {
+    /// Whether nobody waits any more. Else the task is woken when that is so.
+    fn is_over(&self, cx: &mut Context<'_>) -> bool {
+        let mut state = self.lock();
+        if !state.over && !state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            state.task = Some(cx.waker().clone());
+        }
+        state.over
+    }
+
+    fn arrive(&self, arrived: Arrived) {
+        let owner = {
+            let mut state = self.lock();
+            state.task = None;
+            if state.over {
+                // What it drops may come back here.
+                drop(state);
+                drop(arrived);
+                return;
+            }
+            state.arrived = Some(arrived);
+            state.owner.take()
+        };
+        if let Some(owner) = owner {
+            owner.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Trip {
+    fn errand(mut self) -> Errand {
+        Box::pin(async move {
+            let taken = self.slip.lock().load.take();
+            self.load = taken;
+            let Some(load) = &mut self.load else { return };
+            let arrived = {
+                let mut steps = pin!(load.steps(&self.slip));
+                poll_fn(|cx| {
+                    if self.slip.is_over(cx) {
+                        return Poll::Ready(None);
+                    }
+                    steps.as_mut().poll(cx).map(Some)
+                })
+                .await
+            };
+            // In this order: the connection is free when nothing is on it any more, and who waits finds it free.
+            drop(self.load.take());
+            if let Some(arrived) = arrived {
+                self.slip.arrive(arrived);
+            }
+        })
+    }
+}
+
+impl Load {
+    async fn steps(&mut self, slip: &Slip) -> Arrived {
+        let permit = &mut self.permit;
+        let Some(request) = self.request.take() else {
+            return Arrived::Failed(TransportError::not_sent(timed_out("waiting for a connection")));
+        };
+        permit.sent();
+        // For a peer that gives it back: hyper does not, once it is written.
+        let copy = permit.end().map(|_| request.clone());
+        let host = permit.host().cloned();
+        let sent = match permit.seat() {
+            Seat::Stream { sender, .. } => match sender.try_send_request(*request).await {
+                Ok(response) => Ok((response, None)),
+                Err(error) => Err(lost::over_h2(error, permit)),
+            },
+            Seat::Connection { sender, .. } => match sender.take() {
+                Some(mut sender) => match send_h1(&mut sender, host, request).await {
+                    Ok(response) => Ok((response, Some(sender))),
+                    Err(failed) => Err(failed),
+                },
+                None => Err(Failed::Unsent(request, timed_out("waiting for a connection"))),
+            },
+        };
+        let (response, back) = match sent {
+            Ok(sent) => {
+                permit.heard();
+                sent
+            }
+            Err(Failed::Unsent(request, cause)) => {
+                // The connection stood, and did not take it.
+                permit.given_back();
+                return Arrived::Unsent(request, TransportError::given_back(cause));
+            }
+            Err(Failed::Lost(error)) => {
+                permit.broke();
+                return match copy.filter(|_| error.is_given_back()) {
+                    Some(copy) => Arrived::Unsent(copy, error),
+                    None => Arrived::Failed(error),
+                };
+            }
+        };
+        let (mut head, body) = response.into_parts();
+        // The HTTP client keeps things of its own here.
+        head.extensions.clear();
+        let status = head.status;
+        slip.lock().head = Some(head);
+        let mut reply = Reply::new(ReplyBody::Hyper(body));
+        let whole = poll_fn(|cx| reply.poll(cx, self.reply_limit)).await;
+        let Some(head) = slip.lock().head.take() else {
+            // It was given up just now.
+            return Arrived::Failed(TransportError::maybe_sent(timed_out(
+                "waiting for the rest of the reply",
+            )));
+        };
+        match whole {
+            Ok(body) => {
+                if let Seat::Connection { sender, .. } = permit.seat() {
+                    *sender = back;
+                }
+                if status == StatusCode::MISDIRECTED_REQUEST {
+                    // RFC 9110 section 15.5.20: to be sent again over another connection.
+                    permit.retire();
+                }
+                Arrived::Reply(Response::from_parts(head, body))
+            }
+            Err(cause) => Arrived::Failed(TransportError::body_lost(head, cause)),
+        }
+    }
+}
+
+async fn send_h1(
+    sender: &mut H1Sender,
+    host: Option<HeaderValue>,
+    mut request: Box<Request<RequestBody>>,
+) -> Result<Response<Incoming>, Failed> {
+    if let Err(error) = sender.ready().await {
+        return Err(Failed::Unsent(request, lost::cause(&error)));
+    }
+    // RFC 9112 section 3.2.1: the path, with the host in a header of its own.
+    let path = request.uri().path_and_query().cloned();
+    let whole = std::mem::replace(request.uri_mut(), path.map_or_else(Uri::default, Uri::from));
+    if let Some(host) = host {
+        request.headers_mut().insert(HOST, host);
+    }
+    let sent = sender.try_send_request(*request).await;
+    sent.map_err(|error| lost::over_h1(error, whole))
+}
+
+impl Drop for Trip {
+    /// The connection's task ended before the errand did.
+    fn drop(&mut self) {
+        let (load, head) = {
+            let mut state = self.slip.lock();
+            (self.load.take().or_else(|| state.load.take()), state.head.take())
+        };
+        let Some(Load { request, permit, .. }) = load else {
+            return;
+        };
+        let arrived = match (request, head) {
+            (Some(request), _) => Arrived::Unsent(request, TransportError::given_back(lost::no_task())),
+            (None, Some(head)) => Arrived::Failed(TransportError::body_lost(head, lost::no_task())),
+            (None, None) => Arrived::Failed(TransportError::maybe_sent(lost::no_task())),
+        };
+        drop(permit);
+        self.slip.arrive(arrived);
+    }
+}
