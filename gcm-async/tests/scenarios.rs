@@ -21,7 +21,7 @@ const NOT_HERE: &[(&str, &str)] = &[];
 
 /// Rows in which a ready recipient goes before one that waits for seconds: a thousandth of that is less than a busy machine
 /// may take to hand a connection back, or to make one under TLS, so these have twenty times as long.
-const SLOWER: &[&str] = &["b9", "v1_half_of_a_verdict"];
+const SLOWER: &[&str] = &["b9", "a6_v1_midway", "v1_half_of_a_verdict"];
 
 async fn play(scenario: &Scenario, protocol: Protocol) -> Observed {
     let stop = Stop::new();
