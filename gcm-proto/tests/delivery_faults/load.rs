@@ -175,6 +175,29 @@ fn fault_h6_due_retries_queue_behind_those_who_are_ready() {
 }
 
 #[test]
+fn fault_h6_after_an_outage_every_other_turn_is_of_those_who_were_not_tried() {
+    let mut requests = 0;
+    let mut driver = Driver::new(|_: &Request<_>, _| {
+        requests += 1;
+        if requests <= 8 { busy() } else { accepted() }
+    })
+    .calls(8)
+    .latency(SECOND / 20);
+    let mut policy = RetryPolicy::LEGACY;
+    policy.initial = SECOND / 100;
+    // From a list, of which no more come in than are sent to.
+    let report = driver.run(&mut deliver(&gateway().with_policy(policy), 40, driver.now(), 7));
+    assert_all_accepted(&report, 40);
+    let order: Vec<_> = driver.requests().iter().map(|seen| recipient(&seen.request)).collect();
+    assert_eq!(order[..8], [0, 1, 2, 3, 4, 5, 6, 7]);
+    // The probe is for one that was tried; then seven more of those are left, and each has one beside him who was not.
+    assert!(order[8] < 8);
+    for pair in order[9..23].chunks(2) {
+        assert_eq!(pair.iter().filter(|place| **place < 8).count(), 1, "{order:?}");
+    }
+}
+
+#[test]
 fn fault_h7_a_dead_project_holds_up_no_other() {
     let dead = Gateway::plaintext(gcm_proto::Route::new(
         "https://dead.example.org/gcm/send".parse().unwrap(),

@@ -5,7 +5,7 @@ use crate::credentials::{
     MadeUp, SECOND, Service, accepted, assert_all_accepted, bearer, deliver, failures, gateway, granted, is_mint,
     mints, unauthorized,
 };
-use gcm_proto::{Advice, Code, Gateway, Route, Sent, Step};
+use gcm_proto::{Advice, Code, Gateway, Route, Sent, Step, TransportError};
 use gcm_testkit::Driver;
 use gcm_testkit::replies::reply;
 use http::Request;
@@ -222,9 +222,42 @@ fn fault_g8_a_token_endpoint_that_is_final_ends_the_delivery_with_a_failure() {
 }
 
 #[test]
+fn fault_g8_a_certificate_refused_once_ends_a_delivery_only_where_nothing_has_worked() {
+    for proven in [false, true] {
+        let mut asked = 0;
+        let mut driver = Driver::new(|request: &Request<_>, _| {
+            asked += usize::from(is_mint(request));
+            match is_mint(request) {
+                true if asked == 1 + usize::from(proven) => {
+                    let refused = TransportError::not_sent("the certificate was refused");
+                    Some(Err(refused.hopeless()))
+                }
+                true => granted(asked, 3600),
+                false => accepted(),
+            }
+        });
+        let gateway = gateway();
+        if proven {
+            assert_all_accepted(&driver.run(&mut deliver(&gateway, 1, driver.now())));
+            driver.pass(3600 * SECOND);
+        }
+        let report = driver.run(&mut deliver(&gateway, 2, driver.now()));
+        if proven {
+            assert_all_accepted(&report);
+            let wait = driver.requests()[3].after;
+            assert!(wait >= SECOND && wait <= SECOND + SECOND / 10, "{wait:?}");
+        } else {
+            assert_eq!(failures(&report)[0].cause(), Some(&Code::Unreachable));
+            assert_eq!(failures(&report)[0].advice(), Advice::FixCredentials);
+            assert!(driver.idle().is_zero());
+        }
+    }
+}
+
+#[test]
 fn fault_g8_whoever_is_not_sent_to_for_a_busy_token_endpoint_is_told_how_long_it_is_busy() {
-    // Longer than the ten minutes of patience, and longer than any that is waited for.
-    for (asked, seconds) in [("602", 602), ("7200", 7200)] {
+    // Longer than the ten minutes of patience, and longer than any that is waited for: an hour.
+    for (asked, seconds) in [("602", 602), ("7200", 3600)] {
         let mut driver = Driver::new(move |_: &Request<_>, _| reply(429, &[("retry-after", asked)], ""));
         let report = driver.run(&mut deliver(&gateway(), 2, driver.now()));
         assert_eq!(mints(driver.requests()).len(), 1, "it is left alone");
