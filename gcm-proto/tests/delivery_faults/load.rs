@@ -118,7 +118,8 @@ fn fault_h3_those_who_failed_together_do_not_come_back_together() {
 #[test]
 fn fault_h4_a_total_outage_costs_what_was_in_flight_and_the_probes_for_however_many() {
     // With how long a pause between two probes grows, which is spread to half as much again.
-    let kinds: [(fn() -> Gateway, fn() -> Reply, u64); 4] = [
+    type Kind = (fn() -> Gateway, fn() -> Reply, u64);
+    let kinds: [Kind; 4] = [
         (gateway, busy, 15),
         (gateway, refused, 5),
         (|| Gateway::json(route()).with_batch(1), busy, 15),
