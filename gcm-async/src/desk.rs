@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::stop::Ending;
-use gcm_proto::{Code, Delivery, Failure, Now, Outcome, Position, Progress, Sent, Settled, Step, Target};
+use gcm_proto::{Delivery, Now, Progress, Step};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -14,10 +14,6 @@ pub(crate) struct Desk {
 
 pub(crate) struct Work {
     pub(crate) delivery: Delivery,
-    /// Recipients taken from the input.
-    taken: u64,
-    /// What became of those that were taken when the machine had ended.
-    late: Progress,
     driver: Option<Waker>,
 }
 
@@ -25,12 +21,7 @@ impl Desk {
     pub(crate) fn new(delivery: Delivery, clock: Clock) -> Self {
         Self {
             clock,
-            work: Mutex::new(Work {
-                delivery,
-                taken: 0,
-                late: Progress::default(),
-                driver: None,
-            }),
+            work: Mutex::new(Work { delivery, driver: None }),
         }
     }
 
@@ -53,23 +44,21 @@ impl Desk {
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        let work = self.lock();
-        let mut progress = work.delivery.progress();
-        progress.add(&work.late);
-        progress
+        self.lock().delivery.progress()
     }
 
-    /// Wakes this task when somebody ends the send.
+    /// Wakes this task when somebody ends the send, and when others at its gateway have changed what it waits for.
     pub(crate) fn driven_by(&self, driver: &Waker) {
         let mut work = self.lock();
         if !work.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
+            work.delivery.set_waker(driver.clone());
             work.driver = Some(driver.clone());
         }
     }
 
-    /// Whether somebody may be sent to now.
-    pub(crate) fn has_ready(&self) -> bool {
-        self.lock().delivery.pending().0 > 0
+    /// Whether there may be a request to send.
+    pub(crate) fn wants_to_send(&self) -> bool {
+        self.lock().delivery.wants_to_send()
     }
 
     /// What the machine has next; no request, unless it `may_send`.
@@ -85,24 +74,5 @@ impl Desk {
     /// A poisoned lock is taken all the same: what is behind it is whole.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Work {
-    /// Lets a recipient in, or says what became of it: the send may have ended while it was taken from the input.
-    pub(crate) fn let_in(&mut self, target: Target, now: Now) -> Option<Settled> {
-        match self.delivery.push(target, now) {
-            Ok(position) => {
-                self.taken = position.get() + 1;
-                None
-            }
-            Err(target) => {
-                let outcome = Outcome::Failed(Failure::new(Code::NotAttempted, Sent::NotSent).with_attempts(0));
-                self.late.failed.push((Code::NotAttempted, 1));
-                let position = Position::new(self.taken);
-                self.taken += 1;
-                Some(Settled::new(position, target, outcome))
-            }
-        }
     }
 }

@@ -142,7 +142,7 @@ impl Run {
                     break;
                 }
             };
-            let took_in = self.take_in(cx, intake, out);
+            let took_in = self.take_in(cx, intake, out.len());
             if took_in || std::mem::take(&mut self.fresh) {
                 continue;
             }
@@ -198,7 +198,7 @@ impl Run {
                     self.launch(call.ticket, attempt, instant);
                 }
                 // Some who waited are ready now: for them there may be room.
-                Step::Wait(_) if self.room.is_none() && self.desk.has_ready() => {}
+                Step::Wait(_) if self.room.is_none() && self.desk.wants_to_send() => {}
                 Step::Wait(delay) => {
                     if has_room {
                         // Others may need it.
@@ -219,7 +219,7 @@ impl Run {
 
     /// Whether there is room for a request, where somebody is to be sent to. It is asked for only then.
     fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.desk.has_ready() {
+        if !self.desk.wants_to_send() {
             self.room = None;
             return false;
         }
@@ -244,14 +244,14 @@ impl Run {
     }
 
     /// Takes in some recipients while there is room. Says whether there were any, or no more are to come.
-    fn take_in(&mut self, cx: &mut Context<'_>, intake: &mut impl Intake, out: &mut VecDeque<Settled>) -> bool {
+    fn take_in(&mut self, cx: &mut Context<'_>, intake: &mut impl Intake, in_hand: usize) -> bool {
         if !self.open {
             return false;
         }
         let room = {
             let work = self.desk.lock();
             let ahead = AHEAD.saturating_sub(work.delivery.pending().0);
-            work.delivery.room().saturating_sub(out.len()).min(ahead).min(INTAKE)
+            work.delivery.room().saturating_sub(in_hand).min(ahead).min(INTAKE)
         };
         if room == 0 {
             return false;
@@ -274,7 +274,9 @@ impl Run {
         let now = self.desk.now();
         let mut work = self.desk.lock();
         for target in taken {
-            out.extend(work.let_in(target, now));
+            // There is room for them, and once it has ended there always is.
+            let pushed = work.delivery.push(target, now);
+            debug_assert!(pushed.is_ok());
         }
         if !self.open {
             work.delivery.close();

@@ -7,16 +7,14 @@
 
 use crate::clock::Clock;
 use crate::stop::Ending;
-use gcm_proto::{
-    Call, Code, Delivery, Failure, Now, Outcome, Position, Progress, Report, Sent, Settled, Step, Target,
-    TransportError,
-};
+use gcm_proto::{Call, Delivery, Now, Progress, Report, Settled, Step, Target, TransportError};
 use http::{Request, Response};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
 use std::thread::{self, Scope};
 use std::time::Duration;
 
@@ -37,7 +35,23 @@ const INTAKE_TIME: Duration = Duration::from_millis(20);
 pub(crate) struct Desk {
     clock: Clock,
     work: Mutex<Work>,
-    bell: Condvar,
+    bell: Arc<Bell>,
+}
+
+/// Calls one of those asleep. It has a lock of its own, which nobody holds for long: other sends of the gateway ring it while
+/// they are at their own desk.
+#[derive(Default)]
+struct Bell {
+    rung: Mutex<Rung>,
+    heard: Condvar,
+}
+
+#[derive(Default)]
+struct Rung {
+    /// One of those asleep is called.
+    called: bool,
+    /// All go home.
+    finished: bool,
 }
 
 struct Work {
@@ -45,20 +59,10 @@ struct Work {
     /// Settled, and not yet with the one who wants them. With those in hand they count against the window.
     outbox: VecDeque<Settled>,
     in_hand: usize,
-    /// Outcomes that the machine has handed over.
-    fetched: u64,
-    /// Recipients taken from the input.
-    taken: u64,
-    /// What became of one that was taken when the machine had ended.
-    late: Progress,
     threads: usize,
     asleep: usize,
     /// Counts who went to sleep: the last one keeps watch.
     watch: u64,
-    /// One of those asleep is called.
-    called: bool,
-    /// All go home.
-    finished: bool,
     #[cfg(test)]
     rounds: u64,
 }
@@ -92,25 +96,22 @@ enum Next {
 }
 
 impl Desk {
-    pub(crate) fn new(delivery: Delivery, clock: Clock) -> Arc<Self> {
+    pub(crate) fn new(mut delivery: Delivery, clock: Clock) -> Arc<Self> {
+        let bell = Arc::new(Bell::default());
+        delivery.set_waker(Arc::clone(&bell).into());
         Arc::new(Self {
             clock,
             work: Mutex::new(Work {
                 delivery,
                 outbox: VecDeque::new(),
                 in_hand: 0,
-                fetched: 0,
-                taken: 0,
-                late: Progress::default(),
                 threads: 1,
                 asleep: 0,
                 watch: 0,
-                called: false,
-                finished: false,
                 #[cfg(test)]
                 rounds: 0,
             }),
-            bell: Condvar::new(),
+            bell,
         })
     }
 
@@ -120,27 +121,52 @@ impl Desk {
             Ending::Stop => work.delivery.stop(),
             Ending::Cancel => work.delivery.cancel(),
         }
-        self.wake(&mut work);
+        self.wake(&work);
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        let work = self.lock();
-        let mut progress = work.delivery.progress();
-        progress.add(&work.late);
-        progress
+        self.lock().delivery.progress()
     }
 
     /// Calls one of those asleep, if there is one. Whoever is not asleep comes to the desk by itself.
-    fn wake(&self, work: &mut Work) {
-        if work.asleep > 0 && !work.called {
-            work.called = true;
-            self.bell.notify_one();
+    fn wake(&self, work: &Work) {
+        if work.asleep > 0 {
+            self.bell.ring();
         }
     }
 
     /// A poisoned lock is taken all the same: what is behind it is whole.
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bell {
+    fn ring(&self) {
+        let mut rung = self.lock();
+        if !rung.called {
+            rung.called = true;
+            self.heard.notify_one();
+        }
+    }
+
+    fn send_home(&self) {
+        self.lock().finished = true;
+        self.heard.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rung> {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
     }
 }
 
@@ -152,13 +178,11 @@ impl Work {
         {
             self.rounds += 1;
         }
-        let settled = self.delivery.progress().settled();
         loop {
             match self.delivery.poll(now) {
                 Step::Settle(done) => {
                     self.outbox.push_back(done);
-                    self.fetched += 1;
-                    if self.fetched >= settled {
+                    if !self.delivery.has_settled() {
                         return Next::HandOut;
                     }
                 }
@@ -177,20 +201,6 @@ impl Work {
             .room()
             .saturating_sub(self.outbox.len() + self.in_hand)
             .min(ahead)
-    }
-
-    fn let_in(&mut self, target: Target, now: Now) {
-        match self.delivery.push(target, now) {
-            Ok(position) => self.taken = position.get() + 1,
-            // Ended while the iterator was asked. It was taken from there, so it gets an outcome like those before it.
-            Err(target) => {
-                let outcome = Outcome::Failed(Failure::new(Code::NotAttempted, Sent::NotSent).with_attempts(0));
-                self.late.failed.push((Code::NotAttempted, 1));
-                self.outbox
-                    .push_back(Settled::new(Position::new(self.taken), target, outcome));
-                self.taken += 1;
-            }
-        }
     }
 }
 
@@ -253,8 +263,7 @@ where
                 Next::Wait(_) | Next::Finish if self.can_hand_out(&work) || self.can_take_in(&work) => {}
                 Next::Wait(delay) => work = self.sleep(work, delay),
                 Next::Finish => {
-                    work.finished = true;
-                    self.desk.bell.notify_all();
+                    self.desk.bell.send_home();
                     return;
                 }
             }
@@ -317,7 +326,9 @@ where
             };
             let now = self.desk.clock.now();
             let was_idle = work.delivery.pending().0 == 0;
-            work.let_in(target, now);
+            // There is room for it, and once the machine has ended there always is.
+            let pushed = work.delivery.push(target, now);
+            debug_assert!(pushed.is_ok());
             if was_idle {
                 // Those asleep know nothing of it. The next ones may wait: till the end of this intake, or till the part
                 // batch has waited long enough.
@@ -358,25 +369,34 @@ where
     /// Sleeps until it is called, or it is time and nobody went to sleep since: that one asked the machine later, and looks
     /// when it is time.
     fn sleep<'scope>(&'scope self, mut work: MutexGuard<'scope, Work>, delay: Duration) -> MutexGuard<'scope, Work> {
-        let sleeps = |work: &mut Work| !work.called && !work.finished;
+        let bell = &self.desk.bell;
+        let sleeps = |rung: &mut Rung| !rung.called && !rung.finished;
         work.asleep += 1;
         work.watch += 1;
         let watch = work.watch;
-        let (mut work, _) = self
-            .desk
-            .bell
-            .wait_timeout_while(work, delay, sleeps)
-            .unwrap_or_else(PoisonError::into_inner);
-        if work.watch != watch {
-            work = self
-                .desk
-                .bell
-                .wait_while(work, sleeps)
-                .unwrap_or_else(PoisonError::into_inner);
+        let mut keeps_watch = true;
+        loop {
+            // Whoever rings after this is heard.
+            let mut rung = bell.lock();
+            drop(work);
+            if keeps_watch {
+                let waited = bell.heard.wait_timeout_while(rung, delay, sleeps);
+                rung = waited.unwrap_or_else(PoisonError::into_inner).0;
+            } else {
+                rung = bell
+                    .heard
+                    .wait_while(rung, sleeps)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            let woken = rung.finished || std::mem::take(&mut rung.called);
+            drop(rung);
+            work = self.desk.lock();
+            if woken || work.watch == watch {
+                work.asleep -= 1;
+                return work;
+            }
+            keeps_watch = false;
         }
-        work.asleep -= 1;
-        work.called = false;
-        work
     }
 }
 

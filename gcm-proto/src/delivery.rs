@@ -313,6 +313,12 @@ impl Delivery {
         )
     }
 
+    /// Whether there may be a request to send: somebody is ready, or waits for another access token. Whether it may leave now,
+    /// [`poll`](Self::poll) says.
+    pub fn wants_to_send(&self) -> bool {
+        self.pending().0 > 0 || self.queue.waits_for_token()
+    }
+
     /// Whether outcomes wait to be handed out by [`poll`](Self::poll).
     pub fn has_settled(&self) -> bool {
         !self.settled.is_empty()

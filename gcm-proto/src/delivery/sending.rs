@@ -14,7 +14,10 @@ use std::time::{Duration, SystemTime};
 /// What the gate says.
 enum Gate {
     Checked(Checked),
-    Mint { session: u64, unanswered: bool },
+    Mint {
+        session: u64,
+        unanswered: bool,
+    },
     /// Not before.
     Wait(Duration),
     Go(Leaving, Option<(AccessToken, u64)>, SystemTime),

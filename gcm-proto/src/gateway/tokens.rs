@@ -90,10 +90,7 @@ pub(crate) enum TokenStep {
     /// Use this token.
     Use(AccessToken, u64),
     /// Mint one, because there is none or its end is near: the session to answer for. The one before may have got no answer.
-    Mint {
-        session: u64,
-        unanswered: bool,
-    },
+    Mint { session: u64, unanswered: bool },
     /// Somebody mints, or a try is not due yet: not before.
     Wait(Duration),
 }

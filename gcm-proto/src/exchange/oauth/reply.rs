@@ -153,12 +153,11 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             }
             "" => match by_status {
                 Some(Code::EndpointGone) => (Code::EndpointGone, self.ask.hint_of_absence()),
-                // A 401 or a 403 without the error that RFC 6749 section 5.2 asks for is a stranger's: a proxy's, a firewall's.
-                Some(_) => return None,
                 None if self.head.status == http::StatusCode::BAD_REQUEST => {
                     (Code::BadRequest, "is token_uri that of a token endpoint?")
                 }
-                None => return None,
+                // A 401 or a 403 without the error that RFC 6749 section 5.2 asks for is a stranger's: a proxy's, a firewall's.
+                _ => return None,
             },
             // Whatever it calls itself: this endpoint speaks of no device.
             unknown => (Code::Other(text::code(unknown, self.secrets.clone())), ""),
