@@ -35,7 +35,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// Nothing takes longer.
 const END: Duration = Duration::from_secs(3600);
 
-/// Numbers that follow from a seed: SplitMix64, which Steele, Lea and Flood describe in "Fast splittable pseudorandom number
+/// Numbers that follow from a seed: `SplitMix64`, which Steele, Lea and Flood describe in "Fast splittable pseudorandom number
 /// generators".
 pub(super) struct Dice(u64);
 
@@ -163,7 +163,8 @@ fn tell(story: &Story, seed: u64) -> Told {
     for entry in emulator.lock().unwrap().log() {
         if entry.status() == 200 {
             for token in entry.tokens() {
-                accepted[token[1..].parse::<usize>().unwrap()] += 1;
+                let number = token.strip_prefix('t').unwrap();
+                accepted[number.parse::<usize>().unwrap()] += 1;
             }
         }
     }

@@ -405,7 +405,7 @@ fn ctrl_c_lets_what_is_on_its_way_come_back_and_says_where_it_stopped() {
     assert_eq!(line.parse::<usize>().unwrap(), outcomes.len(), "{said}");
     let untried = outcomes
         .iter()
-        .filter(|(_, line)| line["outcome"]["failed"]["code"] == "NotAttempted")
+        .filter(|(_, line)| line["outcome"]["failed"]["sent"] == "not_sent")
         .count();
     assert!(
         rest.contains(&format!(": {untried} read and not sent to, 0 perhaps sent to")),

@@ -11,17 +11,17 @@ use std::time::Duration;
 use support::scenario_server::{Protocol, ScenarioServer};
 
 /// Rows of the table that sockets suit, at the least: fewer, and some have dropped out unseen.
-const ROWS: usize = 115;
+const ROWS: usize = 114;
 
 /// And of the v1 wire.
-const V1_ROWS: usize = 89;
+const V1_ROWS: usize = 86;
 
 /// Rows that this adapter cannot play, and why.
 const NOT_HERE: &[(&str, &str)] = &[];
 
 /// Rows in which a ready recipient goes before one that waits for seconds: a thousandth of that is less than a busy machine
 /// may take to hand a connection back, or to make one under TLS, so these have twenty times as long.
-const SLOWER: &[&str] = &["the_budget_is_spent", "b9", "v1_half_of_a_verdict"];
+const SLOWER: &[&str] = &["b9", "a6_v1_midway", "v1_half_of_a_verdict"];
 
 async fn play(scenario: &Scenario, protocol: Protocol) -> Observed {
     let stop = Stop::new();

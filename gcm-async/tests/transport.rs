@@ -10,7 +10,9 @@ use gcm_proto::{Advice, Sent, TransportError};
 use http::{Request, Response, Version};
 use http_body_util::Full;
 use peer::frames::{Script, read_http1};
-use peer::{Peer, Speak, accepted, certified, gateway, h2c, kind, message, shown, token, tokens, transport_error};
+use peer::{
+    Peer, Speak, accepted, certified, gateway, h2c, impatient, kind, message, shown, token, tokens, transport_error,
+};
 use std::future::{Ready, ready};
 use std::io::ErrorKind;
 use std::sync::atomic::Ordering;
@@ -40,7 +42,7 @@ async fn a_closed_port_was_not_sent_to() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
-    let client = Client::new(gateway(&url));
+    let client = Client::new(impatient(&url));
     let error = transport_error(&client, &url).await;
     assert_eq!(
         (error.sent(), kind(&error)),

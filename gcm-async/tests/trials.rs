@@ -442,11 +442,13 @@ impl tower_service::Service<http::Request<Vec<u8>>> for Recovers {
 
     fn call(&mut self, _: http::Request<Vec<u8>>) -> Self::Future {
         let number = self.0.fetch_add(1, Ordering::SeqCst);
-        let mut response = peer::accepted();
-        if number == 0 {
+        ready(Ok(if number == 0 {
+            let mut response = http::Response::default();
             *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
-        }
-        ready(Ok(response))
+            response
+        } else {
+            peer::accepted()
+        }))
     }
 }
 

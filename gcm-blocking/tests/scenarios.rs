@@ -8,13 +8,16 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Rows of the table that sockets suit, at the least: fewer, and some have dropped out unseen.
-const ROWS: usize = 115;
+const ROWS: usize = 113;
 
 /// And of the v1 wire.
-const V1_ROWS: usize = 89;
+const V1_ROWS: usize = 86;
 
 /// Rows that this adapter cannot play, and why.
-const NOT_HERE: &[(&str, &str)] = &[];
+const NOT_HERE: &[(&str, &str)] = &[(
+    "expired_in_the_air",
+    "the one thread that there is waits for the reply, so it learns how the request failed, and tells that as the cause",
+)];
 
 fn play(scenario: &Scenario) -> Observed {
     let stop = Stop::new();

@@ -2,7 +2,8 @@
 //!
 //! `cargo run -p gcm-proto --example custom_transport` serves the emulator to itself. With
 //! `-- --endpoint http://127.0.0.1:PORT/gcm/send` it goes to a server of that kind on this machine; the key is read from
-//! `GCM_API_KEY`. (It speaks no TLS: the adapters do.)
+//! `GCM_API_KEY`. (It speaks no TLS: the adapters do.) Where nobody answers it goes on for five seconds: nobody reads the score of a
+//! match that is over, and without an end of its own a delivery goes on for the ten minutes of its policy.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)] // sockets, clocks, a terminal
 
 use gcm_proto::emulator::{Emulator, Script};
@@ -33,6 +34,9 @@ const DEVICES: [&str; 4] = [
     "cleo-phone-0003",
     "dora-phone-0004",
 ];
+
+/// How long the message is worth sending.
+const EXPIRES_AFTER: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     match run() {
@@ -71,8 +75,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     };
     let seed = wall.duration_since(SystemTime::UNIX_EPOCH)?.subsec_nanos();
 
-    // The whole contract between a transport and the core:
-    let mut delivery = gateway.prepare(&message)?.deliver(devices, now(), seed.into());
+    // The whole contract between a transport and the core, for a message that nobody wants late:
+    let prepared = gateway.prepare(&message)?.expires_after(EXPIRES_AFTER);
+    let mut delivery = prepared.deliver(devices, now(), seed.into());
     let mut report = Report::new();
     loop {
         match delivery.poll(now()) {

@@ -7,7 +7,7 @@ use gcm_proto::{Duplicates, Outcome, Sent};
 pub(super) fn broken(told: &Told) -> Vec<String> {
     let mut broken = Vec::new();
     let mut outcomes = vec![0; told.tokens];
-    for done in told.report.iter() {
+    for done in &told.report {
         let number = usize::try_from(done.position.get()).unwrap();
         outcomes[number] += 1;
         let times = told.accepted[number];

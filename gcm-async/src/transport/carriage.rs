@@ -237,12 +237,16 @@ impl Load {
                 permit.given_back();
                 return Arrived::Unsent(request, TransportError::given_back(cause));
             }
-            Err(Failed::Lost(error)) => {
+            Err(Failed::Back(error)) => {
                 permit.broke();
-                return match copy.filter(|_| error.is_given_back()) {
+                return match copy {
                     Some(copy) => Arrived::Unsent(copy, error),
                     None => Arrived::Failed(error),
                 };
+            }
+            Err(Failed::Lost(error)) => {
+                permit.broke();
+                return Arrived::Failed(error);
             }
         };
         let (mut head, body) = response.into_parts();

@@ -16,6 +16,8 @@ const CALM: Duration = Duration::from_secs(10);
 pub(super) enum Failed {
     /// It was never written. Here it is.
     Unsent(Box<Request<RequestBody>>, io::Error),
+    /// The connection takes no more, and the peer has not processed it.
+    Back(TransportError),
     Lost(TransportError),
 }
 
@@ -27,9 +29,9 @@ pub(super) fn over_h2(mut error: TrySendError<Request<RequestBody>>, permit: &mu
         None if undispatched && error.error().is_user() => {
             permit.given_back();
             let cause = io::Error::new(ConnectionAborted, "the connection ended before the request");
-            Failed::Lost(TransportError::given_back(cause))
+            Failed::Back(TransportError::given_back(cause))
         }
-        None => Failed::Lost(lost(error.error(), permit)),
+        None => lost(error.error(), permit),
     }
 }
 
@@ -51,16 +53,16 @@ pub(super) fn no_task() -> io::Error {
 }
 
 /// The request was handed over, and no head of a reply came.
-fn lost(error: &hyper::Error, permit: &mut Permit) -> TransportError {
+fn lost(error: &hyper::Error, permit: &mut Permit) -> Failed {
     use h2::Reason;
     let cause = cause(error);
     let Some(h2) = find::<h2::Error>(error).filter(|h2| h2.is_remote()) else {
         let error = TransportError::maybe_sent(cause);
         // Streams up to the last id of a GOAWAY are lost with the connection, and not told why.
-        return match permit.end() {
+        return Failed::Lost(match permit.end() {
             Some(end) if end.asked_for_calm() => error.pause(CALM),
             _ => error,
-        };
+        });
     };
     match h2.reason() {
         // The peer is overrun: what it says of single streams is no reason to send them again at once.
@@ -68,20 +70,20 @@ fn lost(error: &hyper::Error, permit: &mut Permit) -> TransportError {
             if h2.is_go_away() {
                 permit.calm();
             }
-            TransportError::maybe_sent(cause).pause(CALM)
+            Failed::Lost(TransportError::maybe_sent(cause).pause(CALM))
         }
         Some(Reason::HTTP_1_1_REQUIRED) => {
             permit.require_http1();
-            TransportError::given_back(cause)
+            Failed::Lost(TransportError::given_back(cause))
         }
         // RFC 9113 section 8.7: a stream above the last id of a GOAWAY, and one refused, was not processed. (Others get no
         // error of a GOAWAY: h2 lets them finish.)
         _ if h2.is_go_away() => {
             permit.given_back();
-            TransportError::given_back(cause)
+            Failed::Back(TransportError::given_back(cause))
         }
-        Some(Reason::REFUSED_STREAM) => TransportError::given_back(cause),
-        _ => TransportError::maybe_sent(cause),
+        Some(Reason::REFUSED_STREAM) => Failed::Lost(TransportError::given_back(cause)),
+        _ => Failed::Lost(TransportError::maybe_sent(cause)),
     }
 }
 

@@ -294,11 +294,22 @@ pub fn route(url: &str) -> Route {
 
 /// One token a request, and retries that come at once.
 pub fn gateway(url: &str) -> Gateway {
+    Gateway::plaintext(route(url)).with_policy(policy())
+}
+
+/// As [`gateway`], and nobody waits for long until a service is there.
+pub fn impatient(url: &str) -> Gateway {
+    let mut policy = policy();
+    policy.give_up_after = Duration::from_millis(300);
+    Gateway::plaintext(route(url)).with_policy(policy)
+}
+
+fn policy() -> RetryPolicy {
     let mut policy = RetryPolicy::LEGACY;
     policy.initial = Duration::from_millis(1);
     policy.max = Duration::from_millis(8);
     policy.replay_delay = Duration::from_millis(1);
-    Gateway::plaintext(route(url)).with_policy(policy)
+    policy
 }
 
 pub fn h2c() -> ClientBuilder {

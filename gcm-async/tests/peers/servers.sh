@@ -129,7 +129,7 @@ start node-window node "$here/goaway.js" 18061 18001 window
 through 'Node, no window at first' --front http://127.0.0.1:18061 --http2
 
 printf 'http_port 127.0.0.1:18070\nacl loopback dst 127.0.0.0/8\nhttp_access allow loopback\nhttp_access deny all\n' >"$out/squid.conf"
-printf 'pid_filename %s/squid.pid\ncache_log %s/squid.cache\naccess_log none\ncache deny all\ncoredump_dir %s\n' \
+printf 'shutdown_lifetime 1 second\npid_filename %s/squid.pid\ncache_log %s/squid.cache\naccess_log none\ncache deny all\ncoredump_dir %s\n' \
     "$out" "$out" "$out" >>"$out/squid.conf"
 start squid squid -N -f "$out/squid.conf"
 printf 'Port 18071\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\nBasicAuth anna secret\nMaxClients 50\n' >"$out/tinyproxy.conf"

@@ -86,7 +86,7 @@ impl Policy {
             None => policy.duplicates,
         };
         if let Some(budget) = self.budget {
-            policy.budget.per_second = budget.per_second;
+            policy.budget.per_second = budget.per_second * f64::from(scale);
             policy.budget.earn = budget.earn;
             policy.budget.most = budget.most;
         }

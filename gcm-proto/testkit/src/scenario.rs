@@ -162,8 +162,8 @@ impl Scenario {
     ///
     /// Of this nothing is left to compare but order, counts and outcomes. A `Retry-After` of whole seconds is divided
     /// without its remainder, which is mostly 0: a row where that would change the outcome is for virtual time only. So is
-    /// one with a date, a pace, a refused connection, a delay in a body, or a mint that is tried again after the gate's own
-    /// seconds. The time to give up stays, unless the row sets one.
+    /// one with a date, a pace, a refused connection, a delay in a body, or a wait of the gate's own seconds: for a probe, for
+    /// a mint that failed, for another access token. The time to give up stays, unless the row sets one.
     #[must_use]
     pub fn scaled(mut self, by: u32) -> Self {
         self.scale = by.max(1);

@@ -291,6 +291,30 @@ fn progress() -> Vec<Progress> {
         .collect()
 }
 
+/// What everybody waits for, with failures that hold a secret as the cause.
+fn services() -> Vec<Service> {
+    let (since, until, next_probe) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let with_cause = replies::failures().into_iter().flat_map(|cause| {
+        let (held, down, missing) = (cause.clone(), cause.clone(), Some(cause));
+        [
+            Service::Held { until, cause: held },
+            Service::Down {
+                since,
+                cause: down,
+                next_probe,
+            },
+            Service::WithoutToken { since, cause: missing },
+        ]
+    });
+    let without = [
+        Service::Up,
+        Service::Recovering,
+        Service::Paced { until },
+        Service::WithoutToken { since, cause: None },
+    ];
+    with_cause.chain(without).collect()
+}
+
 fn grants() -> Vec<Grant> {
     vec![Grant::new(KEY.parse_token(), Some(Duration::from_secs(3600)))]
 }
@@ -468,11 +492,12 @@ fn machine() -> Vec<Shown> {
         shown!("policy.rs" RetryBudget, RetryBudget, [RetryBudget::DEFAULT]),
         shown!("policy.rs" Pace, Pace, [Pace::per_minute(600)]),
         shown!("gateway.rs" Gateway, Gateway, gateways()),
+        shown!("gateway/gate.rs" Service, Service, services()),
         shown!("gateway/prepared.rs" Prepared, Prepared, prepared()),
         shown!("delivery.rs" Delivery, Delivery, deliveries()),
         shown!("delivery.rs" Step, Step, steps()),
         shown!("delivery.rs" Call, Call, calls()),
-        shown!("delivery/flights.rs" Ticket, Ticket, calls().into_iter().map(|call| call.ticket).collect::<Vec<_>>()),
+        shown!("delivery/in_flight.rs" Ticket, Ticket, calls().into_iter().map(|call| call.ticket).collect::<Vec<_>>()),
         shown!("delivery/progress.rs" Progress, Progress, progress()),
     ]
 }

@@ -5,7 +5,7 @@ use crate::credentials::{
     HOUR, SECOND, Service, accepted, assert_all_accepted, bearer, deliver, failures, gaps, gateway, granted, is_mint,
     mints, unauthorized,
 };
-use gcm_proto::{AccessToken, Code, Gateway, Grant, Now, Pace, Route};
+use gcm_proto::{AccessToken, Advice, Code, Gateway, Grant, Now, Pace, Route};
 use gcm_testkit::Driver;
 use gcm_testkit::replies::reply;
 use http::Request;
@@ -69,13 +69,19 @@ fn fault_g3_a_refresh_that_fails_in_passing_leaves_the_old_token_in_use() {
         mints[1] >= Duration::from_secs(600 - 225),
         "refreshed 225 seconds before the end: {mints:?}"
     );
-    // Three tries from a second, then ten seconds at least before it is tried again.
+    // A second doubled to thirty, a tenth more at most, and then the next message is due within a second.
+    let waits = [1, 2, 4, 8, 16]
+        .into_iter()
+        .chain(std::iter::repeat(30))
+        .map(|seconds| seconds * SECOND);
     let gaps = gaps(&mints[1..]);
-    assert!(gaps.len() > 30, "it goes on trying: {mints:?}");
-    for (n, gap) in gaps.iter().enumerate() {
-        let least = [1, 2, 10][n % 3] * SECOND;
-        assert!(*gap >= least && *gap <= least + SECOND, "{gaps:?}");
+    for (gap, wait) in gaps.iter().zip(waits) {
+        assert!(*gap >= wait && *gap <= wait + wait / 10 + SECOND, "{gaps:?}");
     }
+    assert!(
+        mints[mints.len() - 1] > Duration::from_secs(570 - 35),
+        "it goes on trying: {mints:?}"
+    );
 }
 
 #[test]
@@ -229,7 +235,10 @@ fn a_token_that_was_handed_in_is_used_while_it_lives() {
     assert_all_accepted(&driver.run(&mut deliver(&gateway, 2, driver.now())));
     assert_eq!(bearer(&driver.requests()[1].request), "ya29.elsewhere");
     driver.pass(600 * SECOND);
+    // Once something has worked, a 401 is tried again as a 5xx is: another token may be handed in meanwhile.
     let report = driver.run(&mut deliver(&gateway, 1, driver.now()));
-    assert_eq!(failures(&report)[0].code(), &Code::Unauthorized);
-    assert_eq!(driver.requests().len(), 3);
+    let failure = failures(&report)[0];
+    assert_eq!((failure.code(), failure.attempts()), (&Code::Unauthorized, 5));
+    assert!(matches!(failure.advice(), Advice::Retry(_)));
+    assert_eq!(driver.requests().len(), 2 + 5);
 }

@@ -104,8 +104,9 @@ fn v1_o03_a_token_is_refreshed_225_seconds_before_its_end() {
     assert_eq!(sends(&mut driver, 3700), 0, "and is dead after it");
 }
 
-/// With this reply to each, three mints leave: at once, after a second, and after two more. No message does.
-fn assert_tried_three_times(status: u16, headers: &'static [(&'static str, &'static str)], body: &'static str) {
+/// With this reply to each, mints leave for the ten minutes of a delivery's patience: at once, after a second, and each wait is
+/// twice the last, to thirty seconds, with a tenth more at most. No message does.
+fn assert_tried_for_ten_minutes(status: u16, headers: &'static [(&'static str, &'static str)], body: &'static str) {
     let gateway = gateway();
     let mut driver = Driver::new(move |request: &Request<Vec<u8>>, _| {
         assert!(is_mint(request), "no message leaves without a token");
@@ -113,7 +114,22 @@ fn assert_tried_three_times(status: u16, headers: &'static [(&'static str, &'sta
     });
     let mut delivery = deliver(&gateway, 2, driver.now());
     let report = driver.run(&mut delivery);
-    assert_eq!(mints(driver.requests()), [0, 1, 3]);
+    let seen = driver.requests();
+    let waits: Vec<Duration> = seen.iter().skip(1).map(|mint| mint.after).collect();
+    let doubled = [1, 2, 4, 8, 16]
+        .into_iter()
+        .chain(std::iter::repeat(30))
+        .map(Duration::from_secs);
+    for (wait, least) in waits.iter().zip(doubled) {
+        assert!(*wait >= least && *wait <= least + least / 10, "{waits:?}");
+    }
+    let took = waits.iter().sum::<Duration>() + driver.idle();
+    assert_eq!(
+        took,
+        Duration::from_secs(601),
+        "what is found over is acted on a second later"
+    );
+    assert!(driver.idle() <= Duration::from_secs(34), "to the end: {waits:?}");
     assert_eq!(report.failed().count(), 2);
     for (_, failure) in report.failed() {
         assert_eq!(
@@ -124,15 +140,15 @@ fn assert_tried_three_times(status: u16, headers: &'static [(&'static str, &'sta
 }
 
 #[test]
-fn v1_o10_a_failure_that_passes_is_tried_three_times_from_a_second() {
+fn v1_o10_a_failure_that_passes_is_tried_again_from_a_second_for_ten_minutes() {
     let failure = r#"{"error":"internal_failure","error_description":"Backend Error"}"#;
-    assert_tried_three_times(400, &[], failure);
+    assert_tried_for_ten_minutes(400, &[], failure);
 }
 
 #[test]
-fn v1_o11_an_outage_is_tried_three_times_from_a_second() {
+fn v1_o11_an_outage_is_tried_again_from_a_second_for_ten_minutes() {
     let page = "<html><title>503</title></html>";
-    assert_tried_three_times(503, &[("content-type", "text/html")], page);
+    assert_tried_for_ten_minutes(503, &[("content-type", "text/html")], page);
 }
 
 #[test]

@@ -129,10 +129,27 @@ fn seed_c2_03_a_success_outlives_a_503_for_the_others() {
 
 #[test]
 fn seed_c2_04_a_success_outlives_a_401_for_the_others() {
-    let replies = vec![results(100, &[OK, UNAVAILABLE]), reply(401, &[], "")];
+    let unauthorized = || reply(401, &[], "");
+    let replies = vec![
+        results(100, &[OK, UNAVAILABLE]),
+        unauthorized(),
+        results(200, &[OK_TOO]),
+    ];
     let ran = deliver(&json(5), tokens(&["A", "B"]), replies);
+    assert_eq!(
+        ran.summary(),
+        ["ok m1", "ok m2"],
+        "a key that has worked is not wrong by one reply"
+    );
+    assert_waits(&ran.waits, &[FIRST, (1000, 2999)]);
+    // To the last attempt, and then whoever sends again may have better luck.
+    let replies = vec![results(100, &[OK, UNAVAILABLE]), unauthorized(), unauthorized()];
+    let ran = deliver(&json(3), tokens(&["A", "B"]), replies);
     assert_eq!(ran.summary(), ["ok m1", "Unauthorized"]);
-    assert_eq!(ran.failure(1).advice(), Advice::FixCredentials);
+    assert_eq!(
+        (ran.failure(1).attempts(), ran.failure(1).advice()),
+        (3, Advice::Retry(None))
+    );
 }
 
 #[test]
@@ -212,15 +229,24 @@ fn seed_c2_27_a_token_given_twice_keeps_the_copy_that_was_delivered() {
 fn seed_c2_34_a_refused_connection_is_tried_again_and_is_a_failure_of_ours() {
     let ran = deliver(&json(5), tokens(&["A"]), vec![refused(), results(100, &[OK])]);
     assert_eq!(ran.summary(), ["ok m1"]);
+    // However often, it costs no attempt.
+    let mut replies: Vec<_> = (0..6).map(|_| refused()).collect();
+    replies.push(results(100, &[OK]));
+    let ran = deliver(&json(1), tokens(&["A"]), replies);
+    assert_eq!(ran.summary(), ["ok m1"]);
+    let bounds = [1, 2, 4, 8, 16, 32].map(|tenths| (tenths * 100, tenths * 150));
+    assert_waits(&ran.waits, &bounds);
+    // Who limits that is told how often it was tried.
+    let mut limited = policy(1);
+    limited.replays = 3;
     let ran = deliver(
-        &json(1),
+        &json(1).with_policy(limited),
         tokens(&["A"]),
         vec![refused(), refused(), refused(), refused()],
     );
-    assert_eq!(
-        (ran.failure(0).code(), ran.failure(0).sent()),
-        (&Code::Connection, Sent::NotSent)
-    );
+    let failure = ran.failure(0);
+    assert_eq!((failure.code(), failure.sent()), (&Code::Connection, Sent::NotSent));
+    assert_eq!((failure.attempts(), failure.unsent()), (0, 4));
 }
 
 /// The stated maximum is 1,024 seconds there, and 512 are the most.

@@ -66,7 +66,8 @@ fn scaled_down_every_time_is_shorter_and_a_pace_is_faster() {
     let row = |json: &str| serde_json::from_str::<Scenario>(json).unwrap().scaled(1000);
     let row = row(r#"{
         "id": "x", "shows": "x", "source": "x", "wire": "json", "to": 1,
-        "policy": {"initial": 8000, "max": 16000, "give_up_after": 600000, "attempts": 7},
+        "policy": {"initial": 8000, "max": 16000, "give_up_after": 600000, "attempts": 7,
+            "budget": {"most": 10.0, "earn": 0.5, "per_second": 0.1}},
         "gateway": {"pace": 60},
         "script": {"retry_after": "1200", "replies": [
             {"status": 503, "headers": {"Retry-After": ["120", "+30", "99999999999999999999999"]}}, "serve"
@@ -81,6 +82,7 @@ fn scaled_down_every_time_is_shorter_and_a_pace_is_faster() {
     );
     assert_eq!((policy.give_up_after, policy.attempts), (Duration::from_millis(600), 7));
     assert_eq!(policy.rate_limit_initial, Duration::from_millis(60));
+    assert!((policy.budget.per_second - 100.0).abs() < 1e-9 && (policy.budget.most - 10.0).abs() < 1e-9);
     assert_eq!(row.latency(), Duration::from_micros(50));
     let script = format!("{:?}", row.scaled_script());
     for text in [r#""1""#, r#""0""#, r#""+30""#, r#""99999999999999999999""#] {
