@@ -8,7 +8,7 @@
 //! By itself it starts the emulator as another process and sends to that, over GCM's JSON wire. With `--service-account FILE`
 //! it sends over FCM HTTP v1: through Google, or to the server that `--endpoint URL` names. With `--endpoint URL` alone it
 //! sends to any server that speaks GCM's JSON wire; the key is read from `GCM_API_KEY`, which a server on this machine need
-//! not have. Ctrl-C stops it: what is on its way comes back, and the summary says how far it came in the file. A second one
+//! not have. While the service fails it waits, and says on a terminal what for. Ctrl-C stops it: what is on its way comes back, and the summary says how far it came in the file. A second one
 //! does not wait for that, and a third one ends the process.
 
 #[path = "fan_out/bar.rs"]
@@ -17,19 +17,22 @@ mod bar;
 mod files;
 #[path = "fan_out/interrupts.rs"]
 mod interrupts;
+#[path = "fan_out/left.rs"]
+mod left;
 #[path = "fan_out/options.rs"]
 mod options;
 #[path = "fan_out/system.rs"]
 mod system;
 
-use bar::Bar;
+use bar::{Bar, now};
 use files::{Outcomes, Tokens};
 use futures_util::StreamExt;
 use gcm_async::Stop;
 use gcm_async::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script};
-use gcm_proto::{Advice, Code, Gateway, Message, Outcome, Sent, Settled};
+use gcm_proto::{Advice, Gateway, Message, Outcome, Progress, Settled};
 use interrupts::Interrupts;
+use left::Left;
 use options::{EXIT_CODES, Options, USAGE, arguments};
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
@@ -62,17 +65,13 @@ struct Summary {
     replaced: u64,
     removed: u64,
     failed: u64,
-    /// Of those that failed, who was not sent to, and who may have been.
-    untried: u64,
-    perhaps: u64,
+    left: Left,
 }
 
 /// How a send ended.
 struct Sending {
     summary: Summary,
-    requests: u64,
-    /// How many failed with each code, those to be removed among them.
-    failures: Vec<(Code, u64)>,
+    progress: Progress,
     /// The last line that was taken.
     line: u64,
     stopped: bool,
@@ -120,8 +119,7 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
     let before = system::descriptors();
     let Sending {
         summary,
-        requests,
-        failures,
+        progress,
         line,
         stopped,
         interrupted,
@@ -131,24 +129,33 @@ async fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String
     drop(service);
 
     tell(&format!(
-        "{} accepted, {} replaced, {} removed, {} failed; {requests} requests; peak memory {}; open descriptors {} before, {} \
-         after",
+        "{} accepted, {} replaced, {} removed, {} failed; {} requests; peak memory {}; open descriptors {} before, {} after",
         summary.accepted,
         summary.replaced,
         summary.removed,
         summary.failed,
+        progress.requests,
         system::shown(system::peak_memory(), " kB"),
         system::shown(before, ""),
         system::shown(after, "")
     ));
-    if !failures.is_empty() {
-        let counts: Vec<String> = failures.iter().map(|(code, count)| format!("{count} {code}")).collect();
+    if !progress.failed.is_empty() {
+        let counts: Vec<String> = progress.failed.iter().map(|(code, n)| format!("{n} {code}")).collect();
         tell(&format!("failures: {}", counts.join(", ")));
     }
+    if let Some(waits) = progress.describe(now()).filter(|_| summary.left.count() > 0) {
+        tell(&format!("at the end: {waits}"));
+    }
     if stopped {
+        let Left {
+            not_sent,
+            maybe_sent,
+            answered,
+        } = summary.left;
         tell(&format!(
-            "stopped in line {line} of {}: {} read and not sent to, {} perhaps sent to",
-            options.tokens, summary.untried, summary.perhaps
+            "stopped in line {line} of {}: {not_sent} read and not sent to, {maybe_sent} perhaps sent to, {answered} answered \
+             to be sent to again",
+            options.tokens
         ));
     }
     if interrupted {
@@ -226,8 +233,7 @@ async fn send(
     let unread = timeout(LAST_READ, tokens.finish()).await.unwrap_or_default();
     Ok(Sending {
         summary,
-        requests: progress.requests,
-        failures: progress.failed,
+        progress,
         line,
         stopped: stop.is_stopped(),
         interrupted,
@@ -254,8 +260,8 @@ async fn serve() -> Result<(), String> {
 impl Summary {
     /// What a script has to know that reads no outcomes.
     fn problem(&self) -> Option<String> {
-        if self.untried > 0 {
-            return Some(format!("the send ended early: {} were not sent to", self.untried));
+        if self.left.count() > 0 {
+            return Some(format!("the send ended early: {}", self.left));
         }
         let nobody = self.accepted == 0 && self.removed + self.failed > 0;
         nobody.then(|| "nobody was accepted".to_owned())
@@ -270,9 +276,7 @@ impl Summary {
             (Outcome::Failed(_), Advice::Remove) => self.removed += 1,
             (Outcome::Failed(failure), _) => {
                 self.failed += 1;
-                let is_unsent = failure.sent() == Sent::NotSent || *failure.code() == Code::NotAttempted;
-                self.untried += u64::from(is_unsent);
-                self.perhaps += u64::from(failure.sent() == Sent::MaybeSent);
+                self.left.count_in(failure);
             }
         }
     }

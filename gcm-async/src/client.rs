@@ -31,8 +31,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// from the environment. It is cheap to clone; clones share the gateway and the connections, and any number of tasks may use
 /// one at once. With the last clone its connections end.
 ///
-/// A recipient has its outcome by the policy's `give_up_after` at the latest. Nothing is sent by a future that is not
-/// polled, and dropping one cancels it: each method says what that means.
+/// A recipient is tried for the policy's `give_up_after`. The time stands still while the service is down, in a hold and while
+/// there is no access token; when nothing goes well for as long, everybody who is left is handed back. For an end by the clock
+/// set an [expiry](Self::with_expiry). Nothing is sent by a future that is not polled, and dropping one cancels it: each method
+/// says what that means.
 ///
 /// ```
 /// use gcm_async::Client;

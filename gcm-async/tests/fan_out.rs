@@ -11,7 +11,6 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-#[cfg(unix)]
 use std::time::Duration;
 
 /// How long a test waits for what has to come.
@@ -179,6 +178,81 @@ fn a_script_hears_of_a_send_that_ended_early_or_reached_nobody() {
             None => assert!(!said.contains("error: "), "{name}: {said}"),
         }
     }
+}
+
+/// Neither package can use a file of the other, so each has its own.
+#[test]
+fn it_counts_who_is_left_as_the_blocking_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    assert_eq!(
+        read("gcm-async/examples/fan_out/left.rs"),
+        read("gcm-blocking/examples/stream/left.rs")
+    );
+}
+
+/// How many it says are left, and of them not sent, maybe sent and answered.
+fn left(said: &str) -> [u64; 4] {
+    let (before, parts) = said.split_once(" left who could be sent to again: ").unwrap();
+    let all = before.rsplit(' ').next().unwrap().parse().unwrap();
+    let parts = parts.lines().next().unwrap();
+    let count = |what| {
+        let mut parts = parts.split(", ").filter_map(|part| part.strip_suffix(what));
+        parts.next().map_or(0, |count| count.parse().unwrap())
+    };
+    [all, count(" not sent"), count(" maybe sent"), count(" answered")]
+}
+
+/// A server that dies for good after the first thousand of 200,000 ended in a success.
+#[test]
+fn trial_s16_a_server_that_dies_for_good_is_no_success() {
+    const TOKENS: usize = 200_000;
+    let (server, runtime) = serve(Script::new());
+    let (arrived, arrivals) = std::sync::mpsc::channel();
+    let mut count = 0;
+    server.watch(move |_, _| {
+        count += 1;
+        if count > 1 {
+            let _ = arrived.send(());
+            // The others would take seconds: it is gone before.
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    });
+    let file = Scratch::new("dies.txt", tokens(TOKENS));
+    let arguments = ["--endpoint", &server.endpoint().to_string(), "--give-up-after", "2"];
+    let child = fan_out(&file.0, &arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let killer = std::thread::spawn(move || {
+        arrivals.recv().unwrap();
+        drop(server);
+        drop(runtime);
+    });
+    let output = child.wait_with_output().unwrap();
+    killer.join().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let outcomes = outcomes(&output.stdout);
+    assert_each_once(&outcomes);
+    assert_eq!(outcomes.len(), TOKENS);
+    let failed = |sent: &str| {
+        let of = |line: &Value| line["outcome"]["failed"]["sent"] == sent;
+        outcomes.iter().filter(|(_, line)| of(line)).count() as u64
+    };
+    let [all, not_sent, maybe_sent, answered] = left(&said);
+    assert_eq!(all, not_sent + maybe_sent + answered);
+    assert_eq!(
+        [not_sent, maybe_sent, answered],
+        [failed("not_sent"), failed("maybe_sent"), 0]
+    );
+    assert!(not_sent > 0, "{said}");
+    assert!(
+        said.starts_with(&format!("{} accepted, ", TOKENS as u64 - all)),
+        "{said}"
+    );
+    assert!(said.contains("\nat the end: service down for "), "{said}");
 }
 
 #[test]

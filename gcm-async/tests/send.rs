@@ -23,6 +23,9 @@ const PUBLIC_KEY: &str = include_str!("../examples/send/demo-project.pem");
 /// Nobody listens there (tcpmux, RFC 1078). A port that was free a moment ago may be another test's by now.
 const CLOSED: &str = "127.0.0.1:1";
 
+/// To give up as soon as it may.
+const AT_ONCE: [&str; 2] = ["--give-up-after", "1"];
+
 /// The example.
 fn send() -> Command {
     let mut command = Command::new(gcm_testkit::example("send"));
@@ -177,17 +180,39 @@ fn a_port_that_is_closed_ends_in_one_line() {
     command
         .args(["--endpoint", &format!("http://{CLOSED}")])
         .args(["--token-endpoint", &format!("http://{CLOSED}/token")])
+        .args(AT_ONCE)
         .arg("--service-account")
         .arg(file("closed.json", KEY_FILE));
     let golden = include_str!("../../gcm-blocking/tests/quickstart/port-closed.golden");
     assert_eq!(fails(&mut command).replace(&system, "SYSTEM"), golden.trim_end());
 
     let url = format!("http://{CLOSED}/gcm/send");
-    let error = fails(send().args(["--endpoint", &url]).env("GCM_API_KEY", "key"));
+    let mut command = send();
+    command.args(["--endpoint", &url]).env("GCM_API_KEY", "key");
     assert_eq!(
-        error,
+        fails(command.args(AT_ONCE)),
         format!("{url}: the request was not sent: the server is not running, or its address is wrong: {system}")
     );
+}
+
+/// Whoever looks on is told why nothing goes on, and for how long.
+#[test]
+fn what_it_waits_for_is_said() {
+    let mut command = send();
+    command
+        .args(["--endpoint", &format!("http://{CLOSED}/gcm/send")])
+        .args(["--give-up-after", "3"])
+        .env("GCM_API_KEY", "key");
+    let output = command.output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let waits: Vec<_> = printed.lines().filter(|line| line.starts_with("waiting, ")).collect();
+    assert_eq!(waits.len(), 1, "{printed}");
+    assert!(
+        waits[0].starts_with("waiting, 3 s at most: 6 to be tried again "),
+        "{printed}"
+    );
+    assert!(waits[0].to_lowercase().contains("refused"), "{printed}");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 /// On its way to Google: none of it leaves this machine.
@@ -236,6 +261,7 @@ fn an_option_that_is_none_is_named() {
         "--tokens",
         "--proxy",
         "--roots",
+        "--give-up-after",
         "GCM_API_KEY",
     ] {
         assert!(help.contains(option), "{option}");

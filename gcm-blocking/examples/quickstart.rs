@@ -20,8 +20,11 @@
 //!     --endpoint https://push.example.org/gcm/send --tokens FILE --message FILE
 //! ```
 //!
-//! Ctrl-C stops it: it says what became of those on their way, who is left, and who may have been sent to.
+//! While the service fails it waits for half a minute, or for what `--give-up-after` says, and tells why. It exits with 1 when
+//! somebody is left who could be sent to again. Ctrl-C stops it: it says what became of those on their way, who is left, and who may have been sent to.
 
+#[path = "stream/left.rs"]
+mod left;
 #[path = "quickstart/options.rs"]
 mod options;
 #[path = "quickstart/report.rs"]
@@ -31,12 +34,15 @@ use gcm_blocking::Stop;
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script};
 use gcm_proto::{ApiKey, Endpoint, Gateway, RetryPolicy, Route, ServiceAccount, Wire, v1};
+use left::Left;
 use options::{BYTE_ORDER_MARK, Options, USAGE, arguments, chain, endpoint, read, read_account, read_key, shown};
-use report::{Summary, accepted, explain, failure_of_all, number, print_replaced, print_report, unwritten};
+use report::{Summary, Waits, accepted, explain, failure_of_all, number, print_replaced, print_report, unwritten};
 use serde_json::Value;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 /// The key that the example's script asks for.
@@ -72,6 +78,7 @@ fn run(out: &mut impl Write) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     let options = Options::from_arguments(arguments.into_iter())?;
+    let give_up_after = options.give_up_after;
     let message = options.message()?;
     let tokens = options.tokens()?;
     let client = options.client()?;
@@ -82,13 +89,14 @@ fn run(out: &mut impl Write) -> Result<ExitCode, String> {
         (Some(file), url) => {
             let base = url.as_deref().map(|url| endpoint("--endpoint", url)).transpose()?;
             let account = read_account(file, options.token_endpoint.as_deref())?;
-            Service::v1(account, base.as_ref())
+            Service::v1(account, base.as_ref(), give_up_after)
         }
-        (None, Some(url)) => Service::json(endpoint("--endpoint", url)?, read_key(None)?),
+        (None, Some(url)) => Service::json(endpoint("--endpoint", url)?, read_key(None)?, give_up_after),
         (None, None) => {
             let server = server.insert(serve(&options.script)?);
             let account = ServiceAccount::from_json_at(ACCOUNT, server.token_endpoint());
-            Service::v1(account.map_err(|error| chain(&error))?, Some(&server.v1_endpoint()))
+            let account = account.map_err(|error| chain(&error))?;
+            Service::v1(account, Some(&server.v1_endpoint()), give_up_after)
         }
     };
     match &server {
@@ -105,8 +113,7 @@ fn run(out: &mut impl Write) -> Result<ExitCode, String> {
     let stop = stop_on_ctrl_c()?;
     let send = |service: &Service, tokens| {
         let client = client.clone().build(service.gateway.clone()).with_stop(&stop);
-        let report = client
-            .send(&message, tokens)
+        let report = watched(&stop, give_up_after, || client.send(&message, tokens))
             .map_err(|error| format!("{}: {error}", shown(&options.message)))?;
         match failure_of_all(&report).filter(|_| !stop.is_stopped()) {
             Some(failure) => Err(explain(failure, service.gateway.wire(), &service.endpoint)),
@@ -136,8 +143,14 @@ fn run(out: &mut impl Write) -> Result<ExitCode, String> {
         .map_err(unread)?;
         return Ok(ExitCode::from(INTERRUPTED));
     }
+    let mut left = Left::default();
+    report.failed().for_each(|(_, failure)| left.count_in(failure));
+    if server.is_none() && left.count() > 0 {
+        writeln!(out, "{left}").map_err(unread)?;
+        return Ok(ExitCode::FAILURE);
+    }
     if let Some(server) = &server {
-        let legacy = Service::json(server.endpoint(), read_key(Some(EMULATOR_KEY))?);
+        let legacy = Service::json(server.endpoint(), read_key(Some(EMULATOR_KEY))?, give_up_after);
         print_replaced(out, &send(&legacy, accepted(&report))?).map_err(unread)?;
     }
     Ok(ExitCode::SUCCESS)
@@ -145,30 +158,47 @@ fn run(out: &mut impl Write) -> Result<ExitCode, String> {
 
 impl Service {
     /// Over FCM HTTP v1 as this account: through Google, or a server whose URLs begin with `base`.
-    fn v1(account: ServiceAccount, base: Option<&Endpoint>) -> Self {
+    fn v1(account: ServiceAccount, base: Option<&Endpoint>, give_up_after: Duration) -> Self {
         let mut route = v1::Route::new(account.project().clone());
         if let Some(base) = base {
             route = route.with_endpoint(base);
         }
         let endpoint = route.endpoint().clone();
-        let gateway = Gateway::v1_with(route, account).with_policy(quick(RetryPolicy::V1));
+        let gateway = Gateway::v1_with(route, account).with_policy(quick(RetryPolicy::V1, give_up_after));
         Self { gateway, endpoint }
     }
 
     /// Over the legacy JSON wire with this key.
-    fn json(endpoint: Endpoint, key: ApiKey) -> Self {
-        let gateway = Gateway::json(Route::new(endpoint.clone(), key)).with_policy(quick(RetryPolicy::LEGACY));
+    fn json(endpoint: Endpoint, key: ApiKey, give_up_after: Duration) -> Self {
+        let gateway =
+            Gateway::json(Route::new(endpoint.clone(), key)).with_policy(quick(RetryPolicy::LEGACY, give_up_after));
         Self { gateway, endpoint }
     }
 }
 
 /// Seconds where a service is given minutes: a first run should not take long. In your program leave a gateway the policy
 /// that it has.
-fn quick(mut policy: RetryPolicy) -> RetryPolicy {
+fn quick(mut policy: RetryPolicy, give_up_after: Duration) -> RetryPolicy {
     policy.attempts = 4;
     policy.initial = Duration::from_millis(250);
-    policy.give_up_after = Duration::from_secs(30);
+    policy.give_up_after = give_up_after;
     policy
+}
+
+/// Runs a send, and says meanwhile what it waits for.
+fn watched<T>(stop: &Stop, give_up_after: Duration, send: impl FnOnce() -> T) -> T {
+    let (over, glances) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut waits = Waits::default();
+            while glances.recv_timeout(Waits::GLANCE) == Err(RecvTimeoutError::Timeout) {
+                waits.look(&stop.progress(), give_up_after);
+            }
+        });
+        let done = send();
+        drop(over);
+        done
+    })
 }
 
 /// The first Ctrl-C lets the requests on their way come back. The second does not care: who is on the way may have been

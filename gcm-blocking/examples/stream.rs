@@ -9,21 +9,34 @@
 //! the key in `GCM_API_KEY`, it sends to any server that speaks GCM's JSON wire. Ctrl-C stops it: the summary then says how
 //! far it came in the file.
 //!
-//! It exits with 0 when it came to the end of the file and the service accepted the message for somebody, or the file has
-//! nobody; with 1 when not; with 130 after Ctrl-C.
+//! While the service fails it waits, and says on a terminal what for: nobody is handed back before `--give-up-after` seconds
+//! without a good word from the service.
+//!
+//! It exits with 0 when everybody in the file has a verdict and the service accepted the message for somebody, or the file has
+//! nobody; with 1 when somebody is left who could be sent to again, and the summary says how many; with 130 after Ctrl-C.
+
+#[path = "stream/left.rs"]
+mod left;
+#[path = "stream/watched.rs"]
+mod watched;
 
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_blocking::{Client, Stop};
 use gcm_proto::emulator::{Emulator, Script};
 use gcm_proto::{
-    Advice, Code, Endpoint, Failure, Gateway, Message, Outcome, Route, Sent, ServiceAccount, Settled, Token, v1,
+    Advice, Endpoint, Failure, Gateway, Message, Outcome, RetryPolicy, Route, ServiceAccount, Settled, Token, Wire, v1,
 };
+use left::Left;
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::num::ParseIntError;
 use std::ops::ControlFlow;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::str::FromStr;
+use std::time::Duration;
+use watched::{now, watched};
 
 const USAGE: &str = "\
 Sends one message to each token of a file, in constant memory, and counts what became of them.
@@ -42,10 +55,11 @@ The first sends to an emulator that it starts, the second over FCM HTTP v1, the 
   --message FILE          the message, JSON
   --window RECIPIENTS     how many are in memory at once; 65536 unless given
   --threads N             requests on their way at once; 4 unless given
+  --give-up-after SECONDS how long the service may fail before those who are left are handed back; 600 unless given
 
-It exits with 0 when all of the file was sent to and the service accepted the message for somebody, or the file has
-nobody; with 1 when it accepted it for nobody, when the delivery was halted, and when something else is wrong; with 130
-after Ctrl-C.";
+It exits with 0 when everybody in the file has a verdict and the service accepted the message for somebody, or the file
+has nobody; with 1 when somebody is left who could be sent to again, when the message was accepted for nobody, and when
+something else is wrong; with 130 after Ctrl-C.";
 
 /// The variable that holds the server key.
 const KEY: &str = "GCM_API_KEY";
@@ -74,6 +88,7 @@ struct Options {
     message: Option<String>,
     window: Option<usize>,
     threads: Option<usize>,
+    give_up_after: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -82,10 +97,8 @@ struct Summary {
     replaced: u64,
     removed: u64,
     failed: u64,
-    /// Of those that failed, who was not sent to, and who may have been.
-    untried: u64,
-    perhaps: u64,
-    /// Why the first one failed, of those whose token is not to blame and who were sent to, if there are such.
+    left: Left,
+    /// Why the first one failed, of those whose token is not to blame and who were tried, if there are such.
     failure: Option<Failure>,
 }
 
@@ -129,6 +142,11 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
     if let Some(window) = options.window {
         gateway = gateway.with_window(window);
     }
+    if let Some(time) = options.give_up_after {
+        let mut policy = preset(&gateway);
+        policy.give_up_after = time;
+        gateway = gateway.with_policy(policy);
+    }
     let message = match &options.message {
         Some(path) => {
             let text = fs::read(path).map_err(|error| format!("{path}: {error}"))?;
@@ -153,15 +171,17 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
 
     let mut input = Tokens::open(&options.tokens)?;
     let mut summary = Summary::default();
-    let rest = Client::builder()
+    let client = Client::builder()
         .concurrency(options.threads.unwrap_or(THREADS))
         .build(gateway)
-        .with_stop(&stop)
-        .send_each(&message, &mut input, |done| {
+        .with_stop(&stop);
+    let rest = watched(&stop, || {
+        client.send_each(&message, &mut input, |done| {
             summary.count(&done);
             ControlFlow::Continue(())
         })
-        .map_err(|error| format!("{}{error}", options.message.map_or(String::new(), |path| path + ": ")))?;
+    })
+    .map_err(|error| format!("{}{error}", options.message.map_or(String::new(), |path| path + ": ")))?;
     rest.iter().for_each(|done| summary.count(done));
     drop(service);
 
@@ -179,11 +199,20 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
         let counts: Vec<String> = progress.failed.iter().map(|(code, n)| format!("{n} {code}")).collect();
         tell(&format!("failures: {}", counts.join(", ")));
     }
+    if let Some(waits) = progress.describe(now()).filter(|_| summary.left.count() > 0) {
+        tell(&format!("at the end: {waits}"));
+    }
     let stopped = stop.is_stopped();
     if stopped {
+        let Left {
+            not_sent,
+            maybe_sent,
+            answered,
+        } = summary.left;
         tell(&format!(
-            "stopped in line {} of {}: {} read and not sent to, {} perhaps sent to",
-            input.line, options.tokens, summary.untried, summary.perhaps
+            "stopped in line {} of {}: {not_sent} read and not sent to, {maybe_sent} perhaps sent to, {answered} answered to \
+             be sent to again",
+            input.line, options.tokens
         ));
     }
     // What came before a line that is no token is sent and counted: the line says where to go on.
@@ -194,6 +223,14 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<ExitCode, String> {
         code = code.max(1);
     }
     Ok(ExitCode::from(code))
+}
+
+/// The policy that a gateway has by itself.
+fn preset(gateway: &Gateway) -> RetryPolicy {
+    match gateway.wire() {
+        Wire::V1 => RetryPolicy::V1,
+        _ => RetryPolicy::LEGACY,
+    }
 }
 
 /// `env::args` panics at what is no Unicode.
@@ -310,23 +347,25 @@ impl Summary {
             (Outcome::Failed(_), Advice::Remove) => self.removed += 1,
             (Outcome::Failed(failure), _) => {
                 self.failed += 1;
-                let is_unsent = failure.sent() == Sent::NotSent || *failure.code() == Code::NotAttempted;
-                self.untried += u64::from(is_unsent);
-                self.perhaps += u64::from(failure.sent() == Sent::MaybeSent);
+                self.left.count_in(failure);
                 // Those that were not tried only repeat it.
-                let known = self.failure.as_ref().map_or(0, Failure::attempts);
-                if self.failure.is_none() || known == 0 && failure.attempts() > 0 {
+                let tried = |failure: &Failure| failure.attempts() > 0 || failure.unsent() > 0;
+                if self
+                    .failure
+                    .as_ref()
+                    .is_none_or(|known| !tried(known) && tried(failure))
+                {
                     self.failure = Some(failure.clone());
                 }
             }
         }
     }
 
-    /// Why this was no success, if it was none: not all were sent to, or the message was accepted for nobody.
+    /// Why this was no success, if it was none: somebody is left, or the message was accepted for nobody.
     fn problem(&self) -> Option<String> {
         let all = self.accepted + self.removed + self.failed;
         let what = match self {
-            Self { untried: 1.., .. } => format!("{} of {all} were not sent to", self.untried),
+            Self { left, .. } if left.count() > 0 => left.to_string(),
             Self { accepted: 0, .. } if all > 0 => format!("the message was accepted for none of {all}"),
             _ => return None,
         };
@@ -377,6 +416,9 @@ impl Options {
                 "--message" => options.message = Some(value()?),
                 "--threads" => options.threads = Some(number(&option, &value()?)?),
                 "--window" => options.window = Some(number(&option, &value()?)?),
+                "--give-up-after" => {
+                    options.give_up_after = Some(Duration::from_secs(number(&option, &value()?)?));
+                }
                 _ => return Err(format!("there is no option {option}, see --help")),
             }
         }
@@ -390,7 +432,7 @@ impl Options {
     }
 }
 
-fn number(option: &str, text: &str) -> Result<usize, String> {
+fn number<T: FromStr<Err = ParseIntError>>(option: &str, text: &str) -> Result<T, String> {
     text.parse().map_err(|error| format!("{option} {text}: {error}"))
 }
 

@@ -24,8 +24,10 @@ use std::time::Duration;
 /// from the environment. It is cheap to clone; clones share the gateway and the connections kept alive, and any number of
 /// threads may use one at once.
 ///
-/// A recipient has its outcome by the policy's `give_up_after` at the latest. A send may return later than its last outcome:
-/// when the last request that is on its way is back, or has reached its time limits.
+/// A recipient is tried for the policy's `give_up_after`. The time stands still while the service is down, in a hold and while
+/// there is no access token; when nothing goes well for as long, everybody who is left is handed back. For an end by the clock
+/// set an [expiry](Self::with_expiry). A send may return later than its last outcome: when the last request that is on its way
+/// is back, or has reached its time limits.
 ///
 /// ```
 /// use gcm_blocking::Client;

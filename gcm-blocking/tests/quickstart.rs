@@ -20,6 +20,9 @@ use std::{process::Stdio, thread, time::Duration};
 
 const SCRIPT: &str = include_str!("../examples/quickstart/script.json");
 
+/// To give up as soon as it may.
+const AT_ONCE: [&str; 2] = ["--give-up-after", "1"];
+
 /// The example.
 fn quickstart() -> Command {
     let mut command = Command::new(gcm_testkit::example("quickstart"));
@@ -288,7 +291,7 @@ fn fault_d19_a_proxy_of_the_environment_is_not_used() {
         command.env(name, format!("http://{}", proxy.local_addr().unwrap()));
     }
     command.env_remove("NO_PROXY").env_remove("no_proxy");
-    let error = fails(&mut command);
+    let error = fails(command.args(AT_ONCE));
     assert!(
         error.starts_with(&format!("{url}: the request was not sent: ")),
         "{error}"
@@ -301,13 +304,56 @@ fn fault_d19_a_proxy_of_the_environment_is_not_used() {
 fn a_refused_connection_names_the_address() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{closed}/gcm/send");
-    let error = fails(quickstart().args(["--endpoint", &url]).env("GCM_API_KEY", "key"));
+    let mut command = quickstart();
+    command.args(["--endpoint", &url]).env("GCM_API_KEY", "key");
+    let error = fails(command.args(AT_ONCE));
     assert!(
         error.starts_with(&format!("{url}: the request was not sent: ")),
         "{error}"
     );
     // The system's words for it differ.
     assert!(error.to_lowercase().contains("refused"), "{error}");
+}
+
+/// Whoever looks on is told why nothing goes on, and for how long.
+#[test]
+fn what_it_waits_for_is_said() {
+    let mut command = quickstart();
+    command
+        .args(["--endpoint", "http://127.0.0.1:1/gcm/send"])
+        .args(["--give-up-after", "3"])
+        .env("GCM_API_KEY", "key");
+    let output = command.output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let waits: Vec<_> = printed.lines().filter(|line| line.starts_with("waiting, ")).collect();
+    assert_eq!(waits.len(), 1, "{printed}");
+    assert!(
+        waits[0].starts_with("waiting, 3 s at most: 6 to be tried again "),
+        "{printed}"
+    );
+    assert!(waits[0].to_lowercase().contains("refused"), "{printed}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_device_that_is_left_is_no_success() {
+    let script = r#"{"devices": {"second-of-two": {"error": "DeviceMessageRateExceeded"}}}"#;
+    let server = EmulatorServer::start(Emulator::new(Script::from_json(script).unwrap()), "127.0.0.1:0").unwrap();
+    let tokens = File::new("left.txt", "first-of-two\nsecond-of-two\n");
+    let mut command = quickstart();
+    command
+        .args(["--endpoint", &server.endpoint().to_string()])
+        .arg("--tokens")
+        .arg(tokens.path())
+        .env("GCM_API_KEY", "key");
+    let output = command.output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert!(
+        printed.ends_with("\n1 left who could be sent to again: 1 answered\n"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -467,6 +513,10 @@ fn an_option_that_is_none_is_named() {
         "--tokens needs a value, see --help"
     );
     assert_eq!(
+        fails(quickstart().args(["--give-up-after", "soon"])),
+        "--give-up-after soon: invalid digit found in string"
+    );
+    assert_eq!(
         fails(quickstart().args(["--token-endpoint", "http://127.0.0.1:1/token"])),
         "--token-endpoint is for a --service-account"
     );
@@ -480,7 +530,10 @@ fn an_option_that_is_none_is_named() {
         "--tokens",
         "--proxy",
         "--roots",
+        "--give-up-after",
         "GCM_API_KEY",
+        "exits with 0",
+        "with 130",
     ] {
         assert!(help.contains(option));
     }

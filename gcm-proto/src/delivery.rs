@@ -327,7 +327,9 @@ impl Delivery {
     /// Where it stands.
     pub fn progress(&self) -> Progress {
         let now = self.now.mono;
-        let (service, retries_left) = self.gateway().gate(|gate| (gate.service(now), gate.retries_left()));
+        let (service, trouble, retries_left) = self
+            .gateway()
+            .gate(|gate| (gate.service(now), gate.trouble().cloned(), gate.retries_left()));
         let recipients = &self.queue.recipients;
         Progress {
             ready: recipients.ready + self.backlog.len(),
@@ -335,6 +337,7 @@ impl Delivery {
             waiting: recipients.waiting,
             waiting_until: self.queue.next_due().filter(|_| recipients.waiting > 0),
             service,
+            trouble,
             retries_left,
             ..self.progress.clone()
         }

@@ -12,7 +12,7 @@ mod tokens;
 mod visit;
 
 pub use gate::Service;
-pub(crate) use gate::{Admission, Checked, Gate, Leaving, Limit, Sign};
+pub(crate) use gate::{Admission, Checked, Gate, Leaving, Limit, Sign, in_brief, next_try};
 pub(crate) use health::{Bad, Departed};
 pub use prepared::Prepared;
 pub(crate) use prepared::{Flying, Returned};

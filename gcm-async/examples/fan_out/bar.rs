@@ -2,16 +2,19 @@
 
 use super::files::Share;
 use gcm_async::Stop;
-use gcm_proto::Progress;
+use gcm_proto::{Progress, Service};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Returns to the beginning of the line and empties it (ECMA-48, CR and EL).
 const AFRESH: &str = "\r\x1b[K";
 
 /// Marks of a whole bar.
 const MARKS: usize = 10;
+
+/// Columns that every terminal has.
+const COLUMNS: usize = 79;
 
 pub(crate) struct Bar {
     share: Share,
@@ -60,6 +63,12 @@ fn line(percent: Option<u64>, progress: &Progress, millis: u128) -> String {
         let _ = write!(line, "[{full}{empty}] {percent}% ");
     }
     let settled = progress.settled();
+    // What all wait for matters more than how fast it was.
+    let waits = progress.describe(now());
+    if let Some(waits) = waits.as_ref().filter(|_| progress.service != Service::Recovering) {
+        let _ = write!(line, "{waits}");
+        return line.chars().take(COLUMNS).collect();
+    }
     let rate = (u128::from(settled) * 1000).checked_div(millis).unwrap_or(0);
     let _ = write!(
         line,
@@ -68,11 +77,17 @@ fn line(percent: Option<u64>, progress: &Progress, millis: u128) -> String {
         settled - progress.accepted,
         progress.flying
     );
-    // Who waits tells of a service in trouble, and matters more.
-    let _ = match progress.waiting {
-        0 => write!(line, "{} ready", progress.ready),
-        waiting => write!(line, "{waiting} waiting"),
+    let _ = match waits {
+        Some(recovering) => write!(line, "{recovering}"),
+        None => write!(line, "{} ready", progress.ready),
     };
     let _ = write!(line, ", {rate}/s");
     line
+}
+
+/// The clock that a client's [`Progress`] goes by.
+pub(crate) fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
 }

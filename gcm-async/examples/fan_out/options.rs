@@ -1,18 +1,19 @@
 //! What the command line asks for, and the gateway and the client that it means.
 
 use gcm_async::{Client, ClientBuilder, Proxy, Roots};
-use gcm_proto::{Endpoint, Gateway, Message, Route, ServiceAccount, v1};
+use gcm_proto::{Endpoint, Gateway, Message, RetryPolicy, Route, ServiceAccount, Wire, v1};
 use std::ffi::OsString;
+use std::time::Duration;
 use std::{env, fs};
 
 pub(crate) const USAGE: &str = "usage: fan_out --tokens FILE [--service-account FILE [--token-endpoint URL]] \
                                 [--endpoint URL] [--message FILE] [--window RECIPIENTS] [--connections N] [--http2] \
-                                [--proxy URL] [--roots FILE]";
+                                [--proxy URL] [--roots FILE] [--give-up-after SECONDS]";
 
 pub(crate) const EXIT_CODES: &str = "exit codes:
-  0    everyone was sent to and somebody was accepted, or there was nobody; single failures are in the outcomes
-  1    the service refused the key or the message and the rest was not sent to, or nobody was accepted, or something is
-       wrong with a file
+  0    everybody has a verdict and somebody was accepted, or there was nobody; single failures are in the outcomes
+  1    somebody is left who could be sent to again: the service failed for longer than --give-up-after (600 seconds),
+       or refused the key or the message; or nobody was accepted, or something is wrong with a file
   130  Ctrl-C";
 
 /// The variable that holds the server key.
@@ -41,6 +42,7 @@ pub(crate) struct Options {
     http2: bool,
     proxy: Option<String>,
     roots: Option<String>,
+    give_up_after: Option<Duration>,
 }
 
 impl Options {
@@ -56,6 +58,10 @@ impl Options {
             match option.as_str() {
                 "--window" => options.window = Some(number()?),
                 "--connections" => options.connections = Some(number()?),
+                "--give-up-after" => {
+                    let seconds = value.parse().map_err(|error| format!("{option}: {error}"))?;
+                    options.give_up_after = Some(Duration::from_secs(seconds));
+                }
                 "--tokens" => options.tokens = value,
                 "--service-account" => options.service_account = Some(value),
                 "--endpoint" => options.endpoint = Some(value),
@@ -104,7 +110,7 @@ impl Options {
             Err(_) => return Err(format!("{KEY} is not set: it holds the server key")),
         };
         let key = key.parse().map_err(|error| format!("{KEY}: {error}"))?;
-        Ok(self.windowed(Gateway::json(Route::new(endpoint, key))))
+        Ok(self.set(Gateway::json(Route::new(endpoint, key))))
     }
 
     pub(crate) fn client(&self) -> Result<ClientBuilder, String> {
@@ -135,11 +141,18 @@ impl Options {
         if let Some(url) = base {
             route = route.with_endpoint(&endpoint("--endpoint", url)?);
         }
-        Ok(self.windowed(Gateway::v1_with(route, account)))
+        Ok(self.set(Gateway::v1_with(route, account)))
     }
 
-    fn windowed(&self, gateway: Gateway) -> Gateway {
-        gateway.with_window(self.window.unwrap_or(WINDOW))
+    fn set(&self, gateway: Gateway) -> Gateway {
+        let gateway = gateway.with_window(self.window.unwrap_or(WINDOW));
+        let Some(time) = self.give_up_after else { return gateway };
+        let mut policy = match gateway.wire() {
+            Wire::V1 => RetryPolicy::V1,
+            _ => RetryPolicy::LEGACY,
+        };
+        policy.give_up_after = time;
+        gateway.with_policy(policy)
     }
 }
 

@@ -1,9 +1,35 @@
 //! What became of each device, in a table and in a line, and of the send as a whole when it failed.
 
 use crate::options::KEY;
-use gcm_proto::{Advice, Code, Endpoint, Failure, Outcome, Report, Sent, Settled, Token, Wire};
+use gcm_proto::{Advice, Code, Endpoint, Failure, Outcome, Progress, Report, Sent, Service, Settled, Token, Wire};
 use std::fmt;
 use std::io::{self, Write};
+use std::mem::{Discriminant, discriminant};
+use std::time::{Duration, SystemTime};
+
+/// Says why nothing goes on, once for each thing that is waited for.
+#[derive(Default)]
+pub(crate) struct Waits(Option<Discriminant<Service>>);
+
+impl Waits {
+    /// How often to look: what is over sooner need not be said.
+    pub(crate) const GLANCE: Duration = Duration::from_secs(1);
+
+    /// Looks at a send that gives up after this time.
+    pub(crate) fn look(&mut self, progress: &Progress, give_up_after: Duration) {
+        let kind = Some(discriminant(&progress.service));
+        if progress.trouble.is_none() || self.0 == kind {
+            return;
+        }
+        // What a client's times count from.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        if let Some(waits) = progress.describe(now.unwrap_or_default()) {
+            self.0 = kind;
+            let at_most = give_up_after.as_secs();
+            let _ = writeln!(io::stdout(), "waiting, {at_most} s at most: {waits}");
+        }
+    }
+}
 
 /// How many devices there are of each kind.
 #[derive(Default)]
@@ -114,8 +140,13 @@ pub(crate) fn failure_of_all(report: &Report) -> Option<&Failure> {
     first
         .into_iter()
         .chain(failures)
-        .find(|failure| failure.attempts() > 0)
+        .find(|failure| was_tried(failure))
         .or(first)
+}
+
+/// Whether the message was on its way for it, or a connection was tried at least.
+fn was_tried(failure: &Failure) -> bool {
+    failure.attempts() > 0 || failure.unsent() > 0
 }
 
 /// A failure that is not about a device, on one line.
@@ -126,7 +157,7 @@ pub(crate) fn explain(failure: &Failure, wire: Wire, endpoint: &Endpoint) -> Str
     }
     match failure.detail() {
         // There was no access token to try with. It says from where.
-        Some(detail) if failure.attempts() == 0 => detail.to_owned(),
+        Some(detail) if !was_tried(failure) => detail.to_owned(),
         // What the transport says is all there is.
         Some(detail) if failure.status().is_none() => format!("{endpoint}: {detail}"),
         _ => format!("{endpoint}: {failure}"),

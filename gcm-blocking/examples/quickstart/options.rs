@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) const USAGE: &str = "\
 Sends one notification to a list of devices, and says what to do with each.
@@ -27,8 +28,16 @@ The first serves an emulator to itself, the second sends over FCM HTTP v1, the t
   --tokens FILE           the registration tokens, one a line; lines with # are left out
   --proxy URL             an HTTP proxy for https endpoints
   --roots FILE            the certificates to trust, PEM, in place of the web's
+  --give-up-after SECONDS how long to wait for a service that does not work; 30 unless given
 
-The script, the message and the tokens have a default beside the example's source.";
+The script, the message and the tokens have a default beside the example's source.
+
+It exits with 0 when every device has a verdict, with 1 when some are left who could be sent to again or something is wrong,
+with 130 after Ctrl-C. What the emulator does by its script counts as done.";
+
+/// How long the service may fail, unless told otherwise: whoever tries something out has mistyped an address more often than
+/// met an outage. A program that has something to deliver has more patience, as the policies have.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 
 /// The variable that holds the server key.
 pub(crate) const KEY: &str = "GCM_API_KEY";
@@ -46,6 +55,7 @@ pub(crate) struct Options {
     pub(crate) script: PathBuf,
     pub(crate) message: PathBuf,
     tokens: PathBuf,
+    pub(crate) give_up_after: Duration,
 }
 
 impl Options {
@@ -60,6 +70,7 @@ impl Options {
             script: folder.join("script.json"),
             message: folder.join("message.json"),
             tokens: folder.join("tokens.txt"),
+            give_up_after: GIVE_UP_AFTER,
         };
         while let Some(option) = arguments.next() {
             let mut value = || {
@@ -76,6 +87,11 @@ impl Options {
                 "--script" => options.script = value()?.into(),
                 "--message" => options.message = value()?.into(),
                 "--tokens" => options.tokens = value()?.into(),
+                "--give-up-after" => {
+                    let text = value()?;
+                    let seconds = text.parse().map_err(|error| format!("{option} {text}: {error}"))?;
+                    options.give_up_after = Duration::from_secs(seconds);
+                }
                 _ => return Err(format!("there is no option {option}, see --help")),
             }
         }

@@ -3,7 +3,7 @@
 use crate::over_v1::{KEY_FILE, key_file, script, serve, to};
 use crate::support::Peer;
 use crate::support::tls::{Authority, proxy_to};
-use crate::{File, fails, quickstart};
+use crate::{AT_ONCE, File, fails, quickstart};
 use gcm_proto::emulator::{Account, Api, Behaviour, Permission, Reply, Script};
 use http::StatusCode;
 use std::collections::BTreeSet;
@@ -142,6 +142,7 @@ fn a_server_that_is_not_there_is_named() {
     command.arg("--service-account").arg(file.path());
     command.args(["--endpoint", &format!("http://{CLOSED}")]);
     command.args(["--token-endpoint", &format!("http://{CLOSED}/token")]);
+    command.args(AT_ONCE);
     says("port-closed", &mut command, &[(&*system, "SYSTEM")]);
 }
 

@@ -1,7 +1,7 @@
 //! What can be counted of a delivery while it runs.
 
-use crate::gateway::Service;
-use crate::outcome::{Code, Outcome};
+use crate::gateway::{Service, in_brief, next_try};
+use crate::outcome::{Code, Failure, Outcome};
 use std::time::Duration;
 
 /// Where a delivery stands: enough for a progress bar, or for any metrics library.
@@ -31,6 +31,8 @@ pub struct Progress {
     pub second_opinions: u64,
     /// What everybody at the gateway waits for.
     pub service: Service,
+    /// What has gone wrong at the gateway since something went well. Alone it stops nobody: who met it waits for the next try.
+    pub trouble: Option<Failure>,
     /// Retries left in the budget that all deliveries of the gateway share.
     pub retries_left: u64,
 }
@@ -59,7 +61,26 @@ impl Progress {
         if self.service == Service::Up {
             self.service = other.service.clone();
         }
+        if self.trouble.is_none() {
+            self.trouble.clone_from(&other.trouble);
+        }
         self.retries_left = self.retries_left.max(other.retries_left);
+    }
+
+    /// What is waited for, in words: as [`Service::describe`] says it for everybody, or `12 to be tried again in 2 s: connection
+    /// refused` while only some wait for their next attempt after something went wrong. `None` when nothing is.
+    /// `now` is on the clock of [`Now::mono`](crate::Now::mono).
+    pub fn describe(&self, now: Duration) -> Option<String> {
+        if let Some(service) = self.service.describe(now) {
+            return Some(service);
+        }
+        let trouble = self.trouble.as_ref().filter(|_| self.waiting > 0)?;
+        let next = next_try(self.waiting_until.unwrap_or(now), now);
+        Some(format!(
+            "{} to be tried again {next}: {}",
+            self.waiting,
+            in_brief(trouble)
+        ))
     }
 
     pub(super) fn count(&mut self, outcome: &Outcome) {
@@ -88,7 +109,36 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::Progress;
-    use crate::outcome::Code;
+    use crate::gateway::Service;
+    use crate::outcome::{Code, Failure, Sent};
+    use std::time::Duration;
+
+    #[test]
+    fn it_says_what_some_wait_for_when_not_all_do() {
+        let trouble =
+            Failure::new(Code::Unavailable, Sent::Answered).with_status(http::StatusCode::SERVICE_UNAVAILABLE);
+        let mut progress = Progress {
+            waiting: 3,
+            waiting_until: Some(Duration::from_millis(7_200)),
+            ..Progress::default()
+        };
+        let now = Duration::from_secs(5);
+        // A retry of a rate-limited device, for instance: the service is well.
+        assert_eq!(progress.describe(now), None);
+        progress.trouble = Some(trouble);
+        let said = progress.describe(now);
+        assert_eq!(
+            said.as_deref(),
+            Some("3 to be tried again in 3 s: Unavailable (HTTP 503)")
+        );
+        let said = progress.describe(Duration::from_secs(9));
+        assert_eq!(said.as_deref(), Some("3 to be tried again now: Unavailable (HTTP 503)"));
+        progress.service = Service::Recovering;
+        assert_eq!(progress.describe(now).as_deref(), Some("recovering"));
+        progress.service = Service::Up;
+        progress.waiting = 0;
+        assert_eq!(progress.describe(now), None);
+    }
 
     #[test]
     fn a_total_does_not_grow_with_the_codes_that_a_peer_invents() {

@@ -139,13 +139,11 @@ impl Row {
     }
 
     /// A good sign of a request that left at `left` ends it, unless that was before the first of the row: of the time since
-    /// it says nothing. Whether it did.
-    pub(super) fn good(&mut self, left: Duration) -> bool {
-        let ends = self.count == 0 || left >= self.from;
-        if ends {
+    /// it says nothing.
+    pub(super) fn good(&mut self, left: Duration) {
+        if left >= self.from {
             self.count = 0;
         }
-        ends
     }
 
     pub(super) fn end(&mut self) {
@@ -275,10 +273,10 @@ impl Health {
 
     /// A working service has answered.
     pub(super) fn good(&mut self, departed: Departed, now: Duration) {
-        let ends_row = self.row.good(departed.at);
+        self.row.good(departed.at);
         match &mut self.state {
             State::Up(places) => {
-                if let Some(known) = places.as_mut().filter(|_| ends_row) {
+                if let Some(known) = places.as_mut() {
                     known.now += 1;
                     if known.now >= known.all {
                         *places = None;

@@ -258,3 +258,83 @@ fn who_was_woken_and_goes_passes_it_on() {
     gateway.gate(|gate| gate.leave(&mut visits[1]));
     assert_eq!(rung(), [0, 1, 1], "it was woken, and has not sent");
 }
+
+#[test]
+fn what_everybody_waits_for_is_said_in_one_line() {
+    let refused = |detail: &str| Failure::new(Code::Connection, Sent::NotSent).with_detail(detail);
+    let now = SECOND(100);
+    let said = |service: Service| service.describe(now).unwrap_or_default();
+    let down = |cause| Service::Down {
+        since: SECOND(88),
+        cause,
+        next_probe: Duration::from_millis(102_300),
+    };
+    for (detail, words) in [
+        // As both clients say it, on Linux and on Windows.
+        (
+            "the request was not sent: the server is not running, or its address is wrong: Connection refused (os error 111)",
+            "connection refused",
+        ),
+        (
+            "the request was not sent: No connection could be made because the target machine actively refused it. (os error \
+             10061)",
+            "no connection could be made because the target machine actively refused it",
+        ),
+        (
+            "no reply came, the request may have been sent: timed out while waiting for the reply",
+            "timed out while waiting for the reply",
+        ),
+        ("no answer", "no answer"),
+        ("TLS is off (os error 5)", "TLS is off"),
+        ("É (os error 5)", "É"),
+        (" (os error ", ""),
+    ] {
+        let expected = format!("service down for 12 s: {words}; next try in 3 s");
+        assert_eq!(said(down(refused(detail))), expected);
+    }
+    let answered = failure(Code::Unavailable).with_status(http::StatusCode::SERVICE_UNAVAILABLE);
+    let late = Service::Down {
+        since: SECOND(88),
+        cause: answered.clone(),
+        next_probe: SECOND(99),
+    };
+    assert_eq!(
+        said(late),
+        "service down for 12 s: Unavailable (HTTP 503); next try now"
+    );
+    let silent = Failure::new(Code::Connection, Sent::MaybeSent);
+    assert_eq!(said(down(silent)), "service down for 12 s: Connection; next try in 3 s");
+
+    let held = |until| Service::Held {
+        until,
+        cause: failure(Code::QuotaExceeded),
+    };
+    assert_eq!(said(held(SECOND(148))), "held for 48 s by the service (QuotaExceeded)");
+    // The end of a hold is a probe, whose reply is still awaited.
+    assert_eq!(said(held(SECOND(99))), "held for 0 s by the service (QuotaExceeded)");
+
+    let without = |cause| Service::WithoutToken {
+        since: Duration::from_millis(90_800),
+        cause,
+    };
+    assert_eq!(said(without(None)), "no access token for 9 s");
+    let cause =
+        refused("no access token from oauth2.googleapis.com: the request was not sent: the host has no address");
+    assert_eq!(
+        said(without(Some(cause))),
+        "no access token for 9 s: the host has no address"
+    );
+    assert_eq!(
+        said(without(Some(answered))),
+        "no access token for 9 s: Unavailable (HTTP 503)"
+    );
+    assert_eq!(said(Service::Recovering), "recovering");
+    assert_eq!(said(Service::Paced { until: SECOND(101) }), "paced");
+    assert_eq!(Service::Up.describe(now), None);
+    // A clock that a caller reads late.
+    let never = held(Duration::MAX).describe(SECOND(0));
+    assert_eq!(
+        never.as_deref(),
+        Some("held for 18446744073709551615 s by the service (QuotaExceeded)")
+    );
+}

@@ -118,6 +118,18 @@ fn a_good_sign_gives_back_the_place_that_a_bad_one_took() {
     assert_eq!(health.free(MS(110)), usize::MAX);
 }
 
+/// Of a service whose failures come sooner than its replies, most good signs left before the row began.
+#[test]
+fn a_good_sign_gives_back_a_place_although_the_row_goes_on() {
+    let mut health = Health::new();
+    let mut slow: Vec<Departed> = (0..20).map(|_| health.leave(MS(100))).collect();
+    let quick = health.leave(MS(150));
+    health.lands_bad(quick, unavailable(), MS(151));
+    assert_eq!(health.free(MS(151)), 0, "20 in flight, 20 places");
+    health.lands_well(slow.pop().unwrap(), MS(152));
+    assert_eq!(health.free(MS(152)), usize::MAX);
+}
+
 #[test]
 fn lost_tickets_leave_one_request_a_second() {
     let mut health = Health::new();
