@@ -444,7 +444,9 @@ impl tower_service::Service<http::Request<Vec<u8>>> for Recovers {
         let number = self.0.fetch_add(1, Ordering::SeqCst);
         ready(Ok(if number == 0 {
             let mut response = http::Response::default();
+            // Without the verdict that a body would have.
             *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+            *response.body_mut() = http_body_util::Full::default();
             response
         } else {
             peer::accepted()
