@@ -60,7 +60,7 @@ pub use in_flight::Ticket;
 pub use progress::Progress;
 
 use crate::now::Now;
-use crate::outcome::{Outcome, Position, Settled};
+use crate::outcome::{Failure, Outcome, Position, Settled};
 use crate::policy::Draws;
 use crate::target::Target;
 use crate::transport::TransportError;
@@ -409,7 +409,7 @@ impl Delivery {
             self.forget_flight(place);
         }
         let mut done = Settled::new(recipient.position, recipient.target, outcome);
-        done.attempts = recipient.attempts;
+        done.attempts = done.outcome.failure().map_or(recipient.attempts, Failure::attempts);
         done.multicast_id = recipient.multicast_id;
         self.hand_out(done);
     }

@@ -51,12 +51,9 @@ impl Delivery {
 
     /// The second opinion came.
     pub(super) fn second_opinion(&mut self, key: Key, read: Result<Returned, Refusal>, sent: SentWith) {
-        let refusal = match read {
-            Ok(_) => {
-                self.keep_doubted(key);
-                return self.tell_good(sent, true);
-            }
-            Err(refusal) => refusal,
+        let Err(refusal) = read else {
+            self.keep_doubted(key);
+            return self.tell_good(sent, true);
         };
         let failure = refusal.to_failure(self.now.wall);
         let of_token = *refusal.code() == Code::Unauthorized && refusal.scope() == Scope::Project;

@@ -138,12 +138,15 @@ impl Delivery {
                     seen.get_or_insert_with(|| failure.clone());
                     failed.members.push((key, failure));
                 }
+                // A verdict on the project: what it is worth, the gate will say.
+                Outcome::Failed(failure) if *failure.code() == Code::DeprecatedApi => {
+                    recipient.last_is_verdict = true;
+                    retired.get_or_insert_with(|| failure.clone());
+                    let [passing, _] = &mut again;
+                    passing.members.push((key, failure));
+                }
                 Outcome::Failed(failure) => {
-                    if *failure.code() == Code::DeprecatedApi {
-                        retired = Some(failure.clone());
-                    } else {
-                        judged = true;
-                    }
+                    judged = true;
                     self.settle_failed(key, failure);
                 }
             }
@@ -211,11 +214,12 @@ impl Delivery {
             let stranger = self.unreadable_in_a_row >= STRANGER;
             let verdict = stranger && !self.gateway().gate(|gate| gate.has_worked());
             self.retry_if_careless(members, &failure, asked, draw);
-            return if verdict {
-                self.tell(sent, Sign::Verdict(failure, asked), draw)
+            if verdict {
+                self.tell(sent, Sign::Verdict(failure, asked), draw);
             } else {
-                self.tell_bad(sent, failure, asked, draw)
-            };
+                self.tell_bad(sent, failure, asked, draw);
+            }
+            return;
         }
         if failure.is_retriable() {
             let members = self.believe_the_second_time(members, &failure);

@@ -121,6 +121,11 @@ impl Queue {
         (self.ready.batched(), self.ready.has_single())
     }
 
+    /// How many that are not tried yet stand ready for batches, and whether one of them goes alone.
+    pub(super) fn untried(&self) -> (usize, bool) {
+        self.ready.untried()
+    }
+
     /// Who leaves next, and since when the first of a batch is ready. Nobody is taken out yet.
     pub(super) fn peek(&self, choice: &Choice<'_>) -> Option<(Lane, bool, Duration)> {
         let lane = self.order(choice).next()?;
@@ -158,7 +163,7 @@ impl Queue {
     /// The lanes in the order of their turn.
     fn order(&self, choice: &Choice<'_>) -> impl Iterator<Item = Lane> + use<> {
         let leaving = choice.leaving;
-        let allowed = |lane| leaving.retries_at.is_none() || lane != Lane::Paid;
+        let allowed = |lane| leaving.retries.is_ok() || lane != Lane::Paid;
         let mut lanes = [None; 3];
         for (place, (lane, entry)) in lanes.iter_mut().zip(self.ready.in_order(allowed)) {
             let urgent = lane != Lane::Untried && self.is_half_over(entry.key, choice.half_over);
@@ -178,7 +183,7 @@ impl Queue {
         deadline.is_some_and(|deadline| deadline <= half_over)
     }
 
-    /// One recipient, tried before rather than not; but nobody's last attempt while another may go.
+    /// One recipient, whose turn it is; but nobody's last attempt while another may go.
     fn take_probe(&mut self, choice: &Choice<'_>) -> Option<Next> {
         let recipients = &self.recipients;
         let lives = |key| recipients.get(key).is_some();
@@ -186,11 +191,14 @@ impl Queue {
             let recipient = recipients.get(key);
             recipient.is_some_and(|recipient| recipient.attempts + 1 < choice.attempts)
         };
-        let key = self
-            .ready
-            .take_one(Lane::Free, spare)
+        let turn = choice.leaving.tried != Some(false);
+        let untried = |ready: &mut Ready| ready.take_one(Lane::Untried, lives);
+        let key = (!turn)
+            .then(|| untried(&mut self.ready))
+            .flatten()
+            .or_else(|| self.ready.take_one(Lane::Free, spare))
             .or_else(|| self.ready.take_one(Lane::Paid, spare))
-            .or_else(|| self.ready.take_one(Lane::Untried, lives))
+            .or_else(|| untried(&mut self.ready))
             .or_else(|| self.ready.take_one(Lane::Free, lives))
             .or_else(|| self.ready.take_one(Lane::Paid, lives))?;
         let target = recipients.get(key).map(|recipient| &recipient.target);

@@ -122,6 +122,12 @@ impl Ready {
         self.lanes.iter().any(|queues| !queues.single.is_empty())
     }
 
+    /// How many that are not tried yet travel in batches, and whether one of them goes alone.
+    pub(super) fn untried(&self) -> (usize, bool) {
+        let [untried, ..] = &self.lanes;
+        (untried.batched.len(), !untried.single.is_empty())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         !self.has_single() && self.batched() == 0
     }

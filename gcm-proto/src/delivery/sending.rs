@@ -73,12 +73,13 @@ impl Delivery {
         }
     }
 
-    /// Those outside the window come in as there is room, while there are too few for a request.
+    /// Those outside the window come in as there is room, while there are too few untried for a request: whoever waits for the
+    /// budget, or for his turn, keeps none of them out.
     fn let_in(&mut self) {
         let batch = self.gateway().settings().batch;
         self.queue.clean();
         loop {
-            let (batched, single) = self.queue.ready_for_batch();
+            let (batched, single) = self.queue.untried();
             if batched >= batch || single || self.window_room() == 0 {
                 return;
             }
@@ -130,7 +131,7 @@ impl Delivery {
         };
         if !leaving.probe {
             let Some((lane, single, since)) = self.queue.peek(&choice) else {
-                return Err(leaving.retries_at.flatten());
+                return Err(leaving.retries.err().flatten());
             };
             let no_more = self.closed && self.backlog.len() == 0;
             let leaves_at = since.saturating_add(settings.linger);
@@ -143,7 +144,7 @@ impl Delivery {
             if waits {
                 return Err(Some(leaves_at));
             }
-            debug_assert!(lane != Lane::Paid || leaving.retries_at.is_none());
+            debug_assert!(lane != Lane::Paid || leaving.retries.is_ok());
         }
         self.queue.take(&choice).ok_or(None)
     }

@@ -88,7 +88,8 @@ impl Delivery {
                 }
             }
             Err(error) => {
-                let passing = !error.is_hopeless();
+                // What has worked is not disproven by one connection.
+                let passing = !error.is_hopeless() || self.gateway().gate(|gate| gate.has_worked());
                 let wait = error.asked_pause().unwrap_or(Duration::ZERO);
                 (passing.then_some(wait), transport_failure(&error))
             }

@@ -89,8 +89,8 @@ pub(crate) struct Leaving {
     pub(crate) probe: bool,
     /// Whose turn it is, tried or not, where it is somebody's.
     pub(crate) tried: Option<bool>,
-    /// When retries that cost may go, if not now. `Some(None)`: never.
-    pub(crate) retries_at: Option<Option<Duration>>,
+    /// Whether retries that cost may go; if not, when, if ever.
+    pub(crate) retries: Result<(), Option<Duration>>,
 }
 
 /// Whether requests may leave.
@@ -333,19 +333,22 @@ impl Gate {
         let mut leaving = Leaving {
             probe: false,
             tried: None,
-            retries_at: None,
+            retries: Ok(()),
         };
         match self.health.admit(now) {
             Leave::Wait(at) => return Admission::Wait(at),
             Leave::Go => {}
             Leave::Turn { tried } => leaving.tried = Some(tried),
-            Leave::Probe => leaving.probe = true,
+            Leave::Probe { tried } => {
+                leaving.probe = true;
+                leaving.tried = Some(tried);
+            }
         }
         if let Some(at) = self.pace.as_ref().and_then(|pace| pace.waits(now)) {
             return Admission::Wait(at);
         }
         if !leaving.probe {
-            leaving.retries_at = self.budget.allows(now, self.health.in_flight()).err();
+            leaving.retries = self.budget.allows(now, self.health.in_flight());
         }
         Admission::Go(leaving)
     }
@@ -595,6 +598,10 @@ impl Gate {
     }
 
     fn note_trouble(&mut self, cause: &Failure, now: Duration) {
+        let cause = match cause.retry_after() {
+            Some(delay) => &cause.clone().with_retry_after(delay.min(self.cap)),
+            None => cause,
+        };
         match &mut self.trouble {
             Some(trouble) => {
                 trouble.last = trouble.last.max(now);

@@ -63,8 +63,10 @@ pub(super) enum Leave {
     Turn {
         tried: bool,
     },
-    /// One recipient alone, to see.
-    Probe,
+    /// One recipient alone, to see: one tried before, or one not tried yet, where there are such.
+    Probe {
+        tried: bool,
+    },
     /// Not before.
     Wait(Duration),
 }
@@ -80,7 +82,8 @@ pub(super) struct Health {
     pause: Duration,
     last_departure: Duration,
     turns: u64,
-    /// The turn in a recovery goes by.
+    /// Whose turn is next in an outage or a recovery. They alternate: else some whom the service always fails would keep it
+    /// from showing that it serves the others.
     tried_next: bool,
 }
 
@@ -195,7 +198,7 @@ impl Health {
                     .filter(|until| *until > now);
                 return match taken.unwrap_or(shut.probe_at) {
                     at if at > now => Leave::Wait(at),
-                    _ => Leave::Probe,
+                    _ => Leave::Probe { tried: self.tried_next },
                 };
             }
         };
@@ -222,7 +225,7 @@ impl Health {
             State::Up(None) => usize::MAX,
             State::Up(Some(places)) => places.now.saturating_sub(self.in_flight),
             State::Recovering { places, .. } => places.saturating_sub(self.recent),
-            State::Shut(_) => usize::from(self.admit(now) == Leave::Probe),
+            State::Shut(_) => usize::from(matches!(self.admit(now), Leave::Probe { .. })),
         }
     }
 
@@ -400,6 +403,7 @@ impl Health {
         self.state = state;
         self.epoch += 1;
         self.recent = 0;
+        self.tried_next = true;
         self.row.end();
     }
 }
