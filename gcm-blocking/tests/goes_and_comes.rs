@@ -7,7 +7,7 @@ mod server;
 
 use gcm_blocking::{Client, Stop};
 use gcm_proto::{Gateway, Report, RetryPolicy, Route, Service};
-use gcm_testkit::{Asked, Book, Deed, any_message, any_tokens, hurried, until, until_probes_failed, v1_at};
+use gcm_testkit::{Asked, Book, Deed, any_message, any_tokens, hurried, until, until_probes_left, v1_at};
 use server::Server;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Condvar, Mutex};
@@ -52,7 +52,7 @@ fn trial_w01_a_server_that_restarts_costs_nobody() {
     let server = Server::start(nth(20, Deed::Die));
     let client = Client::new(json(&server).with_batch(50));
     let report = campaign(&client, 5000, |stop| {
-        until_probes_failed(2, || stop.progress());
+        until_probes_left(2, || stop.progress());
         server.come();
     });
     server.book.assert_reached(5000, report.iter());
@@ -77,7 +77,7 @@ fn trial_w02_a_server_that_starts_late_costs_nobody() {
 fn trial_w02_a_server_that_refuses_messages_alone_costs_nobody() {
     let (server, tokens) = (Server::away(accepting()), Server::start(accepting()));
     let report = campaign(&Client::new(v1(&server, &tokens)), 200, |stop| {
-        until_probes_failed(2, || stop.progress());
+        until_probes_left(2, || stop.progress());
         server.come();
     });
     server.book.assert_reached(200, report.iter());
@@ -95,7 +95,7 @@ fn trial_w03_a_service_that_answers_503_for_a_while_costs_nobody() {
         _ => Deed::Accept,
     }));
     let report = campaign(&Client::new(v1(&server, &server)), 600, |stop| {
-        until_probes_failed(2, || stop.progress());
+        until_probes_left(2, || stop.progress());
         ill.store(false, Ordering::SeqCst);
     });
     server.book.assert_reached(600, report.iter());
@@ -154,7 +154,7 @@ fn trial_w07_requests_that_a_restart_swallowed_are_sent_again() {
         .reply_timeout(Duration::from_millis(1500))
         .build(v1(&server, &server));
     let report = campaign(&client, 600, |stop| {
-        until_probes_failed(2, || stop.progress());
+        until_probes_left(2, || stop.progress());
         server.come();
     });
     server.book.assert_reached(600, report.iter());

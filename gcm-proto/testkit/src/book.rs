@@ -1,5 +1,6 @@
 //! What a service that goes and comes has heard and accepted, whoever carries its bytes.
 
+use crate::credential::{account, at};
 use gcm_proto::{Endpoint, Message, Progress, RetryPolicy, Service, Settled, Target, Token, v1};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,9 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::credential::{account, at};
-
-/// What it is asked for, and the how manieth request of its kind that is, from 1.
+/// What it is asked for, and which request of its kind it is, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Asked {
@@ -190,15 +189,16 @@ pub fn until(mut is_so: impl FnMut() -> bool) {
     panic!("it never is");
 }
 
-/// Waits until the service is seen as down, and so many probes have failed.
+/// Waits until the service is seen as down, and so many probes have left after that: all but the last have failed.
 #[track_caller]
-pub fn until_probes_failed(probes: usize, progress: impl Fn() -> Progress) {
-    let mut planned = BTreeSet::new();
+pub fn until_probes_left(probes: u64, progress: impl Fn() -> Progress) {
+    let mut before = None;
     until(|| {
-        if let Service::Down { next_probe, .. } = progress().service {
-            planned.insert(next_probe);
+        let progress = progress();
+        if !matches!(progress.service, Service::Down { .. }) {
+            return false;
         }
-        // The first of them was planned when it went down.
-        planned.len() > probes
+        // One at a time, and nobody else leaves.
+        progress.requests >= *before.get_or_insert(progress.requests) + probes
     });
 }

@@ -20,7 +20,7 @@ mod script_server;
 pub mod sim;
 mod virtual_run;
 
-pub use book::{Asked, Book, Deed, any_message, any_tokens, hurried, until, until_probes_failed, v1_at};
+pub use book::{Asked, Book, Deed, any_message, any_tokens, hurried, until, until_probes_left, v1_at};
 pub use credential::{PROJECT, account, introduce};
 pub use driver::{Driver, Reply, Seen};
 pub use expected::{Observed, Request, assert_expected, names};
