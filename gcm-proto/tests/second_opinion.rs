@@ -2,7 +2,13 @@
 //!
 //! Such answers were reported for tokens of iOS devices that live: firebase-ios-sdk 4605, firebase-php 700.
 #![cfg(feature = "ring")]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unnecessary_wraps, // replies as a transport has them
+    clippy::disallowed_methods
+)]
 
 use gcm_proto::emulator::{Account, Behaviour, Emulator, Script};
 use gcm_proto::{
