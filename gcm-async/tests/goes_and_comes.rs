@@ -176,8 +176,9 @@ fn trial_w06_a_graceful_reload_costs_nobody() {
 fn trial_w07_requests_that_a_restart_swallowed_are_sent_again() {
     over_both(|speak| {
         let server = Server::start(speak, nth(300, Deed::Vanish));
+        // Longer than twice any reply took: sooner, silence says nothing of a connection, and probes go to those that are dead.
         let client = builder(speak)
-            .reply_timeout(Duration::from_secs(1))
+            .reply_timeout(Duration::from_secs(3))
             .build(v1(&server, &server));
         let report = campaign(&client, 1500, |stop| {
             until_probes_left(2, || stop.progress());
