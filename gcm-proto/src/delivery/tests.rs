@@ -194,6 +194,59 @@ fn those_who_failed_together_stay_together() {
 }
 
 #[test]
+fn what_was_not_sent_and_what_a_limit_refused_is_tried_again_for_nothing() {
+    let tries_again = |reply: fn() -> Result<Response<&'static str>, TransportError>| {
+        let mut delivery = deliver(&gateway(), &["A"]);
+        let (ticket, _) = sent(&mut delivery, now(0));
+        delivery.handle(ticket, reply(), now(0));
+        let at = now(0).after(waits(&mut delivery, now(0)));
+        let (ticket, _) = sent(&mut delivery, at);
+        drop(ticket);
+        delivery.progress().retries_left
+    };
+    assert_eq!(tries_again(|| status(503)), 999, "a retry");
+    assert_eq!(tries_again(|| Err(TransportError::not_sent("refused"))), 1000);
+    assert_eq!(tries_again(|| status(429)), 1000);
+}
+
+#[test]
+fn a_retry_whose_time_is_half_over_passes_before_those_not_tried() {
+    for (asked, next) in [(310, "A"), (290, "B")] {
+        let message = Message::builder().build().unwrap();
+        let mut delivery = gateway().with_batch(1).prepare(&message).unwrap().open(now(0), 7);
+        for token in ["A", "B", "C"] {
+            delivery.push(Token::try_from(token).unwrap(), now(0)).unwrap();
+        }
+        let (ticket, tokens) = sent(&mut delivery, now(0));
+        assert_eq!(tokens, ["A"]);
+        let reply = Response::builder().status(503).header("retry-after", asked);
+        delivery.handle(ticket, Ok(reply.body("").unwrap()), now(0));
+        let (_ticket, tokens) = sent(&mut delivery, now(asked + 2));
+        assert_eq!(tokens, [next], "after {asked} s of 600");
+    }
+}
+
+#[test]
+fn a_probe_is_nobodys_last_attempt_while_another_may_go() {
+    let mut policy = RetryPolicy::LEGACY;
+    policy.attempts = 2;
+    policy.initial = Duration::from_millis(10);
+    let gateway = gateway().with_batch(1).with_policy(policy);
+    let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I"];
+    let mut delivery = deliver(&gateway, &names);
+    let tickets: Vec<Ticket> = (0..8).map(|_| sent(&mut delivery, now(0)).0).collect();
+    for ticket in tickets {
+        delivery.handle(ticket, status(503), now(0));
+    }
+    // An outage. Whoever was tried has one attempt left, and is ready.
+    let (ticket, tokens) = sent(&mut delivery, now(1));
+    assert_eq!(tokens, ["I"]);
+    delivery.handle(ticket, status(503), now(1));
+    let (_ticket, tokens) = sent(&mut delivery, now(3));
+    assert_eq!(tokens.len(), 1, "nobody has more than one left: one of them goes");
+}
+
+#[test]
 fn a_part_batch_lingers_while_others_fly_and_company_may_come() {
     let message = Message::builder().build().unwrap();
     let mut delivery = gateway().with_batch(2).prepare(&message).unwrap().open(now(0), 7);
