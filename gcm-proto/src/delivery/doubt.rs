@@ -10,12 +10,17 @@ use crate::outcome::{Advice, Code, Failure, Sent};
 impl Delivery {
     /// The service judged this recipient.
     pub(super) fn judge_recipient(&mut self, key: Key, failure: Failure) {
-        let asks = self.gateway().settings().policy.second_opinion && !self.has_ended();
+        let asks = self.gateway().settings().policy.second_opinion;
+        let ended = self.has_ended();
         let Some(recipient) = self.queue.recipients.get_mut(key) else {
             return;
         };
         if !asks || !failure.wants_second_opinion() || matches!(recipient.doubt, Doubt::Asked) {
             return self.settle_failed(key, failure);
+        }
+        if ended {
+            // Nobody is asked any more.
+            return self.settle_failed(key, failure.with_verdict(Code::InvalidParameters));
         }
         recipient.last = Some(failure.clone());
         recipient.doubt = Doubt::Asking(failure);
