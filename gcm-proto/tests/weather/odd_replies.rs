@@ -299,23 +299,3 @@ fn a_list_of_dead_tokens_is_no_outage() {
     );
     assert_took(&counts, 600 * MS, SECOND);
 }
-
-/// A 503 that says `UNREGISTERED` is the word of a service that fails: a device is given up when it is said a second time.
-#[test]
-fn a_failing_service_is_believed_the_second_time_that_a_device_is_gone() {
-    for (says_so, accepted) in [(1, 1), (2, 0)] {
-        let mut asked = 0;
-        let mut advice = Advice::Keep;
-        let counts = campaign(1)
-            .script(|ask| {
-                asked += u32::from(!ask.mint);
-                let gone = Answer::fcm(503, "UNAVAILABLE", "UNREGISTERED");
-                (!ask.mint && asked <= says_so).then(|| gone.into())
-            })
-            .on_settled(|done, _| advice = done.outcome.advice())
-            .run();
-        assert_honest(&counts);
-        assert_eq!((counts.accepted, counts.requests), (accepted, 2), "{}", counts.line());
-        assert_eq!(advice == Advice::Remove, accepted == 0);
-    }
-}
