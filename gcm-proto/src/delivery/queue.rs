@@ -162,6 +162,10 @@ impl Queue {
 
     /// The lanes in the order of their turn.
     fn order(&self, choice: &Choice<'_>) -> impl Iterator<Item = Lane> + use<> {
+        if self.ready.nobody_tried() {
+            let lane = self.ready.front(Lane::Untried).map(|_| Lane::Untried);
+            return [lane, None, None].into_iter().flatten();
+        }
         let leaving = choice.leaving;
         let allowed = |lane| leaving.retries.is_ok() || lane != Lane::Paid;
         let mut lanes = [None; 3];
@@ -175,7 +179,7 @@ impl Queue {
             (Some((_, urgent)), None) => u8::from(!urgent),
         };
         lanes.sort_by_key(|lane| rank(*lane));
-        lanes.into_iter().flatten().map(|(lane, _)| lane)
+        lanes.map(|lane| lane.map(|(lane, _)| lane)).into_iter().flatten()
     }
 
     fn is_half_over(&self, key: Key, half_over: Duration) -> bool {

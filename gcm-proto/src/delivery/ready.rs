@@ -128,6 +128,14 @@ impl Ready {
         (untried.batched.len(), !untried.single.is_empty())
     }
 
+    /// Whether nobody is ready who was tried before, as mostly.
+    pub(super) fn nobody_tried(&self) -> bool {
+        let [_, free, paid] = &self.lanes;
+        [free, paid]
+            .iter()
+            .all(|queues| queues.single.is_empty() && queues.batched.is_empty())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         !self.has_single() && self.batched() == 0
     }

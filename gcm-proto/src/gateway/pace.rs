@@ -78,7 +78,7 @@ mod tests {
             paced.spend(now, 1);
             now = paced.waits(now).unwrap_or(now);
         }
-        let took = now - SECOND(100);
+        let took = now.checked_sub(SECOND(100)).unwrap();
         assert!(took > SECOND(86) && took < SECOND(88), "{took:?}");
     }
 
@@ -90,7 +90,7 @@ mod tests {
         paced.ramp_again(SECOND(230));
         // At 259.999 s nearly the whole pace: the ramp began at 200 s.
         paced.spend(Duration::from_millis(259_999), 1000);
-        let cost = paced.waits(SECOND(260)).unwrap() - SECOND(260);
+        let cost = paced.waits(SECOND(260)).unwrap().checked_sub(SECOND(260)).unwrap();
         assert!(cost < Duration::from_millis(1001), "{cost:?}");
     }
 }

@@ -188,11 +188,24 @@ struct Driven {
     /// A reply accepted it, and it may have been settled before, unseen.
     perhaps_accepted: BTreeSet<u64>,
     finished: bool,
-    /// No more are pushed: it was closed, stopped or cancelled.
-    shut: bool,
     closed: bool,
     /// Stopped or cancelled.
     ended: bool,
+}
+
+impl Driven {
+    /// No more are pushed.
+    fn shut(&self) -> bool {
+        self.closed || self.ended
+    }
+}
+
+/// What came of a step.
+enum Polled {
+    /// It did something, or is no more.
+    Went,
+    /// There is nothing to do for so long, or until something happens.
+    Waits(Option<Duration>),
 }
 
 struct InAir {
@@ -243,7 +256,6 @@ impl World {
                 accepted: BTreeSet::new(),
                 perhaps_accepted: BTreeSet::new(),
                 finished: false,
-                shut: setting.listed,
                 closed: setting.listed,
                 ended: false,
             })
@@ -286,7 +298,7 @@ impl World {
                 if let Some(delivery) = &mut driven.delivery {
                     delivery.close();
                 }
-                (driven.shut, driven.closed) = (true, true);
+                driven.closed = true;
             }
             _ => self.end(of, b),
         }
@@ -315,10 +327,13 @@ impl World {
         }
     }
 
-    /// Takes one step; how long it says to wait, where it does.
-    fn poll(&mut self, of: usize) -> Option<Option<Duration>> {
+    /// Takes one step.
+    fn poll(&mut self, of: usize) -> Polled {
         let now = self.now;
-        let step = self.deliveries[of].delivery.as_mut()?.poll(now);
+        let Some(delivery) = &mut self.deliveries[of].delivery else {
+            return Polled::Went;
+        };
+        let step = delivery.poll(now);
         self.take(of, step)
     }
 
@@ -341,7 +356,7 @@ impl World {
         }
     }
 
-    fn take(&mut self, of: usize, step: Step) -> Option<Option<Duration>> {
+    fn take(&mut self, of: usize, step: Step) -> Polled {
         let now = self.now;
         let driven = &mut self.deliveries[of];
         driven.now = driven.now.max(now.mono);
@@ -367,7 +382,7 @@ impl World {
                     positions,
                     mint,
                 });
-                None
+                Polled::Went
             }
             Step::Settle(done) => {
                 let position = done.position.get();
@@ -391,26 +406,25 @@ impl World {
                     driven.settled.insert(position, done.outcome).is_none(),
                     "two outcomes for {position}"
                 );
-                None
+                Polled::Went
             }
             Step::Wait(delay) => {
                 writeln!(self.trace, "{of} wait {delay:?}").expect("text");
-                match delay {
-                    Some(delay) => assert!(delay > Duration::ZERO, "a wait of nothing"),
-                    None => {
-                        let flying = driven
-                            .delivery
-                            .as_ref()
-                            .map_or(0, |delivery| delivery.progress().flying);
-                        let empty = driven.settled.len() as u64 == driven.pushed && !driven.shut;
-                        assert!(flying > 0 || empty, "a wait without an end");
-                    }
+                if let Some(delay) = delay {
+                    assert!(delay > Duration::ZERO, "a wait of nothing");
+                } else {
+                    let flying = driven
+                        .delivery
+                        .as_ref()
+                        .map_or(0, |delivery| delivery.progress().flying);
+                    let empty = driven.settled.len() as u64 == driven.pushed && !driven.shut();
+                    assert!(flying > 0 || empty, "a wait without an end");
                 }
-                Some(delay)
+                Polled::Waits(delay)
             }
             Step::Finish => {
                 writeln!(self.trace, "{of} finish").expect("text");
-                assert!(driven.shut, "an open delivery finished");
+                assert!(driven.shut(), "an open delivery finished");
                 assert_eq!(
                     driven.settled.len() as u64,
                     driven.pushed,
@@ -418,7 +432,7 @@ impl World {
                 );
                 driven.finished = true;
                 self.mints.retain(|(minting, _)| *minting != of);
-                None
+                Polled::Went
             }
         }
     }
@@ -598,7 +612,7 @@ impl World {
         }
         let driven = &mut self.deliveries[of];
         let Some(delivery) = &mut driven.delivery else { return };
-        (driven.shut, driven.ended) = (true, true);
+        driven.ended = true;
         if b % 8 == 0 {
             delivery.stop();
         } else if b % 16 == 4 {
@@ -639,7 +653,7 @@ impl World {
             if let Some(delivery) = &mut driven.delivery {
                 delivery.close();
             }
-            (driven.shut, driven.closed) = (true, true);
+            driven.closed = true;
         }
         let reachable = self.reachable();
         let since = self.now.mono;
@@ -654,7 +668,7 @@ impl World {
                     if self.deliveries[of].finished {
                         break;
                     }
-                    if let Some(delay) = self.poll(of) {
+                    if let Polled::Waits(delay) = self.poll(of) {
                         next = next.into_iter().chain(delay).min();
                         break;
                     }
@@ -769,7 +783,7 @@ fn check_time(setting: Setting, driven: &Driven, position: u64, failure: &Failur
     assert!(
         until >= over,
         "d{position} is handed back {:?} before his time: {failure}",
-        over - until
+        over.saturating_sub(until)
     );
 }
 

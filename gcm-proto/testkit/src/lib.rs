@@ -5,6 +5,7 @@
 //! what was expected by [`assert_expected`]. [`Driver`] is the loop itself, for tests that need more than a table can say.
 //! And [`example`] finds the programs that tests run. [`sim`] plays whole campaigns against a simulated service.
 
+mod book;
 mod credential;
 mod driver;
 mod expected;
@@ -19,6 +20,7 @@ mod script_server;
 pub mod sim;
 mod virtual_run;
 
+pub use book::{Asked, Book, Deed, any_message, any_tokens, hurried, until, until_probes_left, v1_at};
 pub use credential::{PROJECT, account, introduce};
 pub use driver::{Driver, Reply, Seen};
 pub use expected::{Observed, Request, assert_expected, names};

@@ -17,7 +17,7 @@ pub const URLS: [&str; 10] = [
     "https://[2001:db8::5]:8443/",
 ];
 
-/// The variables, and which of [`URLS`] are reached directly (`d`) or by the proxy (`p`). As curl reads them ("NO_PROXY" in its
+/// The variables, and which of [`URLS`] are reached directly (`d`) or by the proxy (`p`). As curl reads them (`NO_PROXY` in its
 /// manual: names with their subdomains, `*`, networks, a leading dot that is ignored) and Go (`golang.org/x/net/http/httpproxy`:
 /// ports, `*.` for the subdomains alone). A scheme has no case (RFC 3986 section 3.1).
 pub const TABLE: [(Variables, &str); 6] = [

@@ -78,6 +78,9 @@ enum Feed {
     Greedily,
 }
 
+/// Sees every outcome, and when it was handed out.
+type OnSettled<'a> = Box<dyn FnMut(&Settled, Duration) + 'a>;
+
 /// A simulation: a service, some deliveries, and the calls that all of them share.
 pub struct Sim<'a> {
     service: Service<'a>,
@@ -88,7 +91,7 @@ pub struct Sim<'a> {
     feed: Feed,
     wakers: bool,
     target: fn(Number) -> Target,
-    on_settled: Option<Box<dyn FnMut(&Settled, Duration) + 'a>>,
+    on_settled: Option<OnSettled<'a>>,
     acts: Vec<(Duration, usize, Act)>,
     freezes: Vec<(Duration, Duration)>,
     driven: Vec<Driven>,
@@ -292,7 +295,7 @@ impl<'a> Sim<'a> {
     }
 
     /// The time at the start.
-    pub fn now(&self) -> Now {
+    pub fn start(&self) -> Now {
         self.start
     }
 
@@ -556,15 +559,12 @@ impl<'a> Sim<'a> {
             return;
         };
         let flight = Some(InAir { of, ticket, reply });
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.in_air[place] = flight;
-                place
-            }
-            None => {
-                self.in_air.push(flight);
-                self.in_air.len() - 1
-            }
+        let place = if let Some(place) = self.free.pop() {
+            self.in_air[place] = flight;
+            place
+        } else {
+            self.in_air.push(flight);
+            self.in_air.len() - 1
         };
         self.plan(at.saturating_add(after), What::Arrives(place));
     }

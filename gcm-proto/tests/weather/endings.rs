@@ -72,10 +72,11 @@ fn trial_w26_whoever_is_pushed_after_a_halt_settles() {
     let mut delivery = v1().open(now, 7);
     delivery.push(sim::token(0), now).unwrap();
     // The first token is refused, and the one that is minted then.
-    let settled = run_dry(&mut delivery, now, |mint| match mint {
-        true => granted(),
-        false => reply(401, &[], ""),
-    });
+    let settled = run_dry(
+        &mut delivery,
+        now,
+        |mint| if mint { granted() } else { reply(401, &[], "") },
+    );
     assert_eq!(settled.len(), 1);
     assert_settles_the_late(&mut delivery, now, 1, &Code::NotAttempted, &Advice::FixCredentials);
 }

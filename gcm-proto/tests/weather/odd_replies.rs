@@ -65,7 +65,7 @@ fn trial_w11_stray_401s_stall_nobody_and_mint_each_ten_seconds_at_most() {
         // The first mint is for no 401.
         let gaps: Vec<_> = counts.mint_times[1..]
             .windows(2)
-            .map(|pair| pair[1] - pair[0])
+            .map(|pair| pair[1].checked_sub(pair[0]).unwrap())
             .collect();
         assert!(gaps.iter().all(|gap| *gap >= 10 * SECOND), "{gaps:?}");
         let best = 50 * MS * recipients / u32::try_from(calls).unwrap();

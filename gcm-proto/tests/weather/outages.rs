@@ -34,7 +34,7 @@ fn trial_w02_a_server_that_starts_late_costs_nobody() {
     for calls in [1, 16, 400] {
         let late = Spell::of(Fate::Refused(MS))
             .on(On::Everything)
-            .between(0 * MS, 300 * MS);
+            .between(Duration::ZERO, 300 * MS);
         let counts = campaign(200).calls(calls).spell(late).run();
         assert_all_accepted(&counts, 200);
         // The mint is refused at first, and asked for again after a second or so.
@@ -46,7 +46,7 @@ fn trial_w02_a_server_that_starts_late_costs_nobody() {
 #[test]
 fn trial_w02_a_server_that_refuses_messages_alone_costs_nobody() {
     for calls in [1, 16, 400] {
-        let late = Spell::of(Fate::Refused(MS)).between(0 * MS, 300 * MS);
+        let late = Spell::of(Fate::Refused(MS)).between(Duration::ZERO, 300 * MS);
         let counts = campaign(200).calls(calls).spell(late).run();
         assert_all_accepted(&counts, 200);
         assert_took(&counts, 300 * MS, 20 * SECOND);
@@ -201,7 +201,7 @@ fn trial_w29_results_that_all_fail_are_an_outage() {
         let prepared = json().prepare(&message()).unwrap();
         let counts = Sim::new(Wire::Json, 7)
             .calls(16)
-            .spell(Spell::of(Fate::EveryResult(error)).between(0 * MS, 30 * SECOND))
+            .spell(Spell::of(Fate::EveryResult(error)).between(Duration::ZERO, 30 * SECOND))
             .deliver_list(&prepared, 20_000, 7)
             .run();
         assert_all_accepted(&counts, 20_000);

@@ -49,7 +49,7 @@ fn last_acceptance(sim: Sim<'_>) -> (Duration, sim::Counts) {
 fn trial_w19_a_limit_that_one_token_meets_holds_nobody_else() {
     for answer in [exceeded(), exceeded().retry_after(60)] {
         for calls in [1, 16, 400] {
-            let sim = campaign(2000).calls(calls).latency(10 * MS, 0 * MS);
+            let sim = campaign(2000).calls(calls).latency(10 * MS, Duration::ZERO);
             let sim = sim.script(|ask| (ask.to == [5]).then(|| answer.clone().into()));
             let (last, counts) = last_acceptance(sim);
             assert_accepted(&counts, 2000, 1);
@@ -68,7 +68,10 @@ fn trial_w19_a_limit_of_a_topic_holds_no_token() {
         _ => sim::token(number),
     };
     for answer in [topic_exceeded(), exceeded()] {
-        let sim = Sim::new(Wire::V1, 7).calls(16).latency(10 * MS, 0 * MS).to(target);
+        let sim = Sim::new(Wire::V1, 7)
+            .calls(16)
+            .latency(10 * MS, Duration::ZERO)
+            .to(target);
         let sim = sim.script(|ask| (ask.to == [5]).then(|| answer.clone().into()));
         let (last, counts) = last_acceptance(sim.deliver(&v1(), 2000, 7));
         assert_accepted(&counts, 2000, 1);
@@ -182,7 +185,7 @@ fn a_hold_beyond_the_patience_is_not_waited_for() {
         .run();
     assert_eq!((counts.accepted, counts.handed_back), (0, 20_000), "{}", counts.line());
     assert_at_most(counts.requests, 4 + 2, &counts);
-    assert_took(&counts, 0 * MS, GIVE_UP + MINUTE);
+    assert_took(&counts, Duration::ZERO, GIVE_UP + MINUTE);
 }
 
 /// A legacy 429 with a delay, once: it is waited for, and then all goes on.
@@ -250,7 +253,7 @@ fn retries_are_paid_for_and_the_want_of_them_settles_nobody() {
                 }
                 bad_retries += u64::from(again);
                 // What is in flight was paid for, and may still end well.
-                let paid = 1000 + good / 2 + (ask.at - since).as_secs() * 10 + 10 + 400;
+                let paid = 1000 + good / 2 + ask.at.checked_sub(since).unwrap().as_secs() * 10 + 10 + 400;
                 if bad_retries > paid {
                     over.get_or_insert((ask.at, bad_retries, paid));
                 }

@@ -12,7 +12,11 @@ use std::time::Duration;
 /// reported. Here 60,000, which take 750 s.
 #[test]
 fn trial_w08_waiting_for_a_turn_is_not_failing() {
-    let counts = campaign(60_000).calls(8).latency(100 * MS, 0 * MS).greedily().run();
+    let counts = campaign(60_000)
+        .calls(8)
+        .latency(100 * MS, Duration::ZERO)
+        .greedily()
+        .run();
     assert_all_accepted(&counts, 60_000);
     assert_eq!(
         (counts.acceptances, counts.duplicates, counts.requests),
@@ -24,7 +28,7 @@ fn trial_w08_waiting_for_a_turn_is_not_failing() {
 /// A flight is bounded by its transport, not by the time to give up.
 #[test]
 fn trial_w08_a_reply_that_comes_after_the_time_to_give_up_counts() {
-    let late = Spell::of(Fate::Late(GIVE_UP - SECOND)).between(0 * MS, 500 * MS);
+    let late = Spell::of(Fate::Late(GIVE_UP.saturating_sub(SECOND))).between(Duration::ZERO, 500 * MS);
     let counts = campaign(1000).calls(2000).spell(late.clone()).run();
     assert_all_accepted(&counts, 1000);
     // The second try leaves before the time is over, and is answered after it.
@@ -33,7 +37,7 @@ fn trial_w08_a_reply_that_comes_after_the_time_to_give_up_counts() {
         .script(move |ask| match (ask.mint, std::mem::replace(&mut lost, true)) {
             (true, _) => None,
             // More than ten seconds after the first left.
-            (false, true) => Some(Fate::Late(GIVE_UP - 20 * SECOND)),
+            (false, true) => Some(Fate::Late(GIVE_UP.saturating_sub(20 * SECOND))),
             (false, false) => Some(Fate::Hangs(30 * SECOND)),
         })
         .run();
@@ -48,9 +52,10 @@ fn trial_w09_a_ramp_prices_a_batch_by_its_integral() {
         let gateway = json().with_pace(Pace::per_minute(1000).ramp_up(MINUTE));
         let prepared = gateway.prepare(&message()).unwrap();
         let sim = Sim::new(Wire::Json, 7).calls(16);
-        let sim = match listed {
-            true => sim.deliver_list(&prepared, 3000, 7),
-            false => sim.deliver(&prepared, 3000, 7),
+        let sim = if listed {
+            sim.deliver_list(&prepared, 3000, 7)
+        } else {
+            sim.deliver(&prepared, 3000, 7)
         };
         let counts = sim.run();
         assert_all_accepted(&counts, 3000);
@@ -117,9 +122,10 @@ fn trial_w18_a_delay_that_one_recipient_is_asked_for_holds_nobody_else() {
             let answer = Answer::fcm(500, "INTERNAL", "INTERNAL").retry_after(700);
             (ask.to == [21]).then(|| answer.into())
         })
-        .on_settled(|done, at| match done.outcome.accepted() {
-            Some(_) => last = at,
-            None => {
+        .on_settled(|done, at| {
+            if done.outcome.accepted().is_some() {
+                last = at;
+            } else {
                 let advice = done.outcome.advice();
                 assert!(matches!(advice, Advice::Retry(Some(delay)) if delay >= Duration::from_secs(700)));
             }
@@ -221,7 +227,7 @@ fn trial_w27_what_was_answered_once_is_not_called_unsent() {
 fn trial_w30_after_a_sleep_the_replies_come_first() {
     for latency in [50 * MS, 5 * SECOND] {
         let counts = campaign(4000)
-            .latency(latency, 0 * MS)
+            .latency(latency, Duration::ZERO)
             .frozen(latency * 5 / 2, Duration::from_secs(3600))
             .run();
         assert_all_accepted(&counts, 4000);
@@ -268,10 +274,11 @@ fn trial_w30_a_sleep_gives_nobody_up() {
 fn a_small_window_gives_nobody_up() {
     for listed in [false, true] {
         let prepared = sim::gateway().with_window(64).prepare(&message()).unwrap();
-        let sim = Sim::new(Wire::V1, 7).calls(4).latency(SECOND, 0 * MS);
-        let sim = match listed {
-            true => sim.deliver_list(&prepared, 3000, 7),
-            false => sim.greedily().deliver(&prepared, 3000, 7),
+        let sim = Sim::new(Wire::V1, 7).calls(4).latency(SECOND, Duration::ZERO);
+        let sim = if listed {
+            sim.deliver_list(&prepared, 3000, 7)
+        } else {
+            sim.greedily().deliver(&prepared, 3000, 7)
         };
         let counts = sim.run();
         assert_all_accepted(&counts, 3000);
@@ -283,7 +290,7 @@ fn a_small_window_gives_nobody_up() {
 #[test]
 fn the_patience_is_what_an_outage_may_last() {
     let counts = campaign(4000)
-        .spell(Spell::of(Fate::Refused(MS)).between(200 * MS, GIVE_UP - 30 * SECOND))
+        .spell(Spell::of(Fate::Refused(MS)).between(200 * MS, GIVE_UP.saturating_sub(30 * SECOND)))
         .run();
     assert_all_accepted(&counts, 4000);
     let counts = campaign(4000)

@@ -54,7 +54,7 @@ fn trial_w13_a_token_endpoint_that_starts_late_costs_nobody() {
         ),
     ];
     for (name, fate, recipients) in out_of_order {
-        let late = Spell::of(fate).on(On::Mints).between(0 * MS, 4 * SECOND);
+        let late = Spell::of(fate).on(On::Mints).between(Duration::ZERO, 4 * SECOND);
         let counts = campaign(recipients).spell(late).run();
         println!("{name}: {}", counts.line());
         assert_all_accepted(&counts, recipients);
@@ -109,7 +109,7 @@ fn trial_w23_the_corrected_clock_makes_expirations_too() {
     let prepared = Gateway::v1(account).prepare(&message).unwrap();
     let expirations = RefCell::new(Vec::new());
     let sim = Sim::new(Wire::V1, 7);
-    let there = sim.now().wall + YEAR;
+    let there = sim.start().wall + YEAR;
     let date = httpdate::fmt_http_date(there);
     let counts = sim
         .script(|ask| {
@@ -118,7 +118,7 @@ fn trial_w23_the_corrected_clock_makes_expirations_too() {
                     Answer::status(400)
                         .header("date", &*date)
                         .body(SKEW)
-                        .within(0 * MS)
+                        .within(Duration::ZERO)
                         .into(),
                 );
             }
@@ -155,7 +155,7 @@ fn a_token_that_dies_while_its_endpoint_is_away_costs_nobody() {
 #[test]
 fn five_minutes_without_a_token_cost_nobody() {
     for fate in [Fate::Refused(MS), Fate::Hangs(30 * SECOND), Answer::status(503).into()] {
-        let dead = Spell::of(fate).on(On::Mints).between(0 * MS, 300 * SECOND);
+        let dead = Spell::of(fate).on(On::Mints).between(Duration::ZERO, 300 * SECOND);
         let counts = campaign(2000).spell(dead).run();
         assert_all_accepted(&counts, 2000);
         assert_took(&counts, 300 * SECOND, 380 * SECOND);
@@ -181,7 +181,7 @@ fn a_login_that_was_revoked_ends_at_once() {
         "{}",
         counts.line()
     );
-    assert_took(&counts, 0 * MS, SECOND);
+    assert_took(&counts, Duration::ZERO, SECOND);
 }
 
 /// A metadata server answers 404 for some seconds while its machine starts.
@@ -201,9 +201,10 @@ fn a_metadata_server_that_starts_late_is_asked_again() {
                     .body(good)
                     .into()
             };
-            match starting {
-                true => Some(Answer::html(404).into()),
-                false => ask.mint.then(ready),
+            if starting {
+                Some(Answer::html(404).into())
+            } else {
+                ask.mint.then(ready)
             }
         })
         .deliver(&prepared, 100, 7)
@@ -236,7 +237,7 @@ fn the_legacy_wire_waits_for_a_token_too() {
     let prepared = gateway.prepare(&message()).unwrap();
     let late = Spell::of(Answer::status(503))
         .on(On::Mints)
-        .between(0 * MS, 20 * SECOND);
+        .between(Duration::ZERO, 20 * SECOND);
     let counts = Sim::new(Wire::Json, 7)
         .calls(4)
         .spell(late)

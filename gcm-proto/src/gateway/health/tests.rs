@@ -153,7 +153,7 @@ fn in_an_outage_one_probe_at_a_time_leaves_after_a_pause_that_grows_to_fifteen_s
         let Leave::Wait(next) = health.admit(at) else {
             panic!("a pause")
         };
-        pauses.push((next - at).as_millis());
+        pauses.push(next.checked_sub(at).unwrap().as_millis());
         at = next;
         assert!(matches!(health.admit(at), Leave::Probe { .. }));
         let probe = health.depart(at, false);
@@ -172,7 +172,7 @@ fn the_pause_grows_to_five_seconds_while_nothing_is_sent() {
         let Leave::Wait(next) = health.admit(at) else {
             panic!("a pause")
         };
-        last = next - at;
+        last = next.checked_sub(at).unwrap();
         at = next;
         let probe = health.depart(at, false);
         health.lands_bad(probe, refused(), at);

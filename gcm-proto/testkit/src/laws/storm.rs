@@ -23,7 +23,7 @@ type Fault = [u8; 4];
 pub fn storm(setting: [u8; 8], faults: &[Fault]) -> Counts {
     let [flags, calls, recipients, deliveries, dropped, ..] = setting;
     let wire = if flags & 1 == 0 { Wire::V1 } else { Wire::Json };
-    let (careful, paced) = (flags & 2 != 0, flags & 12 == 4);
+    let (careful, paced) = (flags & 2 != 0, flags & 0b1100 == 0b0100);
     let calls = [1, 2, 8, 9, 16, 64].get(usize::from(calls % 6)).copied().unwrap_or(1);
     let deliveries = u32::from(deliveries % 4 + 1);
     let each = u32::from(recipients % 48) + 1;
@@ -74,12 +74,11 @@ pub fn storm(setting: [u8; 8], faults: &[Fault]) -> Counts {
 const PER_SECOND: u64 = 20;
 
 fn gateway(wire: Wire, careful: bool, paced: bool) -> Gateway {
-    let mut gateway = match wire {
-        Wire::V1 => Gateway::v1_with(v1::Route::new("demo-project".parse().expect("a project")), login()),
-        _ => {
-            let endpoint = "https://push.example.org/gcm/send".parse().expect("an endpoint");
-            Gateway::json(Route::new(endpoint, "AAAA-key".parse().expect("a key"))).with_batch(7)
-        }
+    let mut gateway = if wire == Wire::V1 {
+        Gateway::v1_with(v1::Route::new("demo-project".parse().expect("a project")), login())
+    } else {
+        let endpoint = "https://push.example.org/gcm/send".parse().expect("an endpoint");
+        Gateway::json(Route::new(endpoint, "AAAA-key".parse().expect("a key"))).with_batch(7)
     };
     if careful {
         let mut policy = match wire {
@@ -153,23 +152,20 @@ fn spell([what, from, length, c]: Fault, wire: Wire) -> (Spell, Duration) {
     let seconds = u64::from(c % 20);
     let time = u32::from(c) * 100 * MS;
     let fate: Fate = match what % 16 {
-        0 => Fate::Refused(MS),
+        0 | 12 => Fate::Refused(MS),
         1 => Fate::Refused(Duration::ZERO),
-        2 => unavailable().within(MS).into(),
+        2 | 13 => unavailable().within(MS).into(),
         3 => unavailable().into(),
         4 => unavailable().retry_after(seconds).into(),
         5 => Answer::html(502).into(),
         6 => Fate::ReplyLost(time),
-        7 => Fate::Hangs(time),
+        7 | 14 => Fate::Hangs(time),
         8 => Fate::BodyLost,
         9 => Fate::GivenBack(MS),
         10 if wire == Wire::Json => Fate::EveryResult("Unavailable"),
         10 => Fate::HeadAlone(503),
         // A limit that names nobody on today's wire, and everybody on the legacy ones.
         11 => Answer::status(429).retry_after(seconds).into(),
-        12 => Fate::Refused(MS),
-        13 => unavailable().within(MS).into(),
-        14 => Fate::Hangs(time),
         _ => Answer::html(200).into(),
     };
     let mints = matches!(what % 16, 12..);

@@ -206,7 +206,7 @@ impl Service<'_> {
                 return respond(&Answer::v1(401, "UNAUTHENTICATED"));
             }
         }
-        if let Some(wait) = self.over_quota(to.len(), at) {
+        if let Err(wait) = self.take_quota(to.len(), at) {
             let answer = match self.wire {
                 Wire::V1 => Answer::fcm(429, "RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED"),
                 _ => Answer::status(429),
@@ -245,18 +245,18 @@ impl Service<'_> {
         )
     }
 
-    /// Counts recipients against the quota. How long there is none left, where it is used up.
-    fn over_quota(&mut self, recipients: usize, at: Duration) -> Option<Option<Duration>> {
+    /// Counts recipients against the quota. Where it is used up: how long there is none left, if the service says so.
+    fn take_quota(&mut self, recipients: usize, at: Duration) -> Result<(), Option<Duration>> {
         const MINUTE: Duration = Duration::from_secs(60);
-        let quota = self.quota?;
+        let Some(quota) = self.quota else { return Ok(()) };
         let (since, used) = self.window.filter(|(since, _)| at < *since + MINUTE).unwrap_or((at, 0));
         let more = used.saturating_add(u32::try_from(recipients).unwrap_or(u32::MAX));
         if more > quota {
             let left = (since + MINUTE).saturating_sub(at);
-            return Some(self.quota_says_when.then_some(left));
+            return Err(self.quota_says_when.then_some(left));
         }
         self.window = Some((since, more));
-        None
+        Ok(())
     }
 
     fn latency(&mut self) -> Duration {
