@@ -263,3 +263,26 @@ impl Recipients {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Recipient, Recipients};
+    use crate::Token;
+    use crate::outcome::Position;
+    use std::time::Duration;
+
+    #[test]
+    fn the_key_of_one_who_has_left_does_not_name_who_came_after() {
+        let recipient = |place| Recipient::new(Token::try_from("42").unwrap().into(), Position::new(place));
+        let mut all = Recipients::default();
+        let first = all.insert(recipient(0));
+        assert!(all.remove(first).is_some());
+        let second = all.insert(recipient(1));
+        assert_eq!(second.index, first.index, "the place is used again");
+        assert!(all.get(first).is_none() && all.get_mut(first).is_none());
+        all.start_clock(first, Duration::ZERO);
+        assert!(all.remove(first).is_none());
+        let known = all.get(second).map(|one| (one.position.get(), one.deadline));
+        assert_eq!(known, Some((1, None)));
+    }
+}

@@ -4,7 +4,7 @@
 
 use super::{Delivery, Step, Ticket};
 use crate::outcome::{Advice, Code, Outcome, Sent, Settled};
-use crate::{Gateway, Message, Now, RetryPolicy, Route, Token, TransportError};
+use crate::{Duplicates, Gateway, Message, Now, RetryPolicy, Route, Service, Token, TransportError};
 use http::Response;
 use std::time::{Duration, SystemTime};
 
@@ -191,6 +191,120 @@ fn those_who_failed_together_stay_together() {
     let mut groups = [tokens, other];
     groups.sort();
     assert_eq!(groups, [["A", "C"], ["D", "E"]]);
+}
+
+#[test]
+fn what_was_not_sent_and_what_a_limit_refused_is_tried_again_for_nothing() {
+    let tries_again = |reply: fn() -> Result<Response<&'static str>, TransportError>| {
+        let mut delivery = deliver(&gateway(), &["A"]);
+        let (ticket, _) = sent(&mut delivery, now(0));
+        delivery.handle(ticket, reply(), now(0));
+        let at = now(0).after(waits(&mut delivery, now(0)));
+        let (ticket, _) = sent(&mut delivery, at);
+        drop(ticket);
+        delivery.progress().retries_left
+    };
+    assert_eq!(tries_again(|| status(503)), 999, "a retry");
+    assert_eq!(tries_again(|| Err(TransportError::not_sent("refused"))), 1000);
+    assert_eq!(tries_again(|| status(429)), 1000);
+}
+
+#[test]
+fn a_retry_whose_time_is_half_over_passes_before_those_not_tried() {
+    for (asked, next) in [(310, "A"), (290, "B")] {
+        let message = Message::builder().build().unwrap();
+        let mut delivery = gateway().with_batch(1).prepare(&message).unwrap().open(now(0), 7);
+        for token in ["A", "B", "C"] {
+            delivery.push(Token::try_from(token).unwrap(), now(0)).unwrap();
+        }
+        let (ticket, tokens) = sent(&mut delivery, now(0));
+        assert_eq!(tokens, ["A"]);
+        let reply = Response::builder().status(503).header("retry-after", asked);
+        delivery.handle(ticket, Ok(reply.body("").unwrap()), now(0));
+        let (_ticket, tokens) = sent(&mut delivery, now(asked + 2));
+        assert_eq!(tokens, [next], "after {asked} s of 600");
+    }
+}
+
+#[test]
+fn a_probe_is_nobodys_last_attempt_while_another_may_go() {
+    let mut policy = RetryPolicy::LEGACY;
+    policy.attempts = 2;
+    policy.initial = Duration::from_millis(10);
+    let gateway = gateway().with_batch(1).with_policy(policy);
+    let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I"];
+    let mut delivery = deliver(&gateway, &names);
+    let tickets: Vec<Ticket> = (0..8).map(|_| sent(&mut delivery, now(0)).0).collect();
+    for ticket in tickets {
+        delivery.handle(ticket, status(503), now(0));
+    }
+    // An outage. Whoever was tried has one attempt left, and is ready.
+    let (ticket, tokens) = sent(&mut delivery, now(1));
+    assert_eq!(tokens, ["I"]);
+    delivery.handle(ticket, status(503), now(1));
+    let (_ticket, tokens) = sent(&mut delivery, now(3));
+    assert_eq!(tokens.len(), 1, "nobody has more than one left: one of them goes");
+}
+
+#[test]
+fn a_probe_has_one_recipient() {
+    let names: Vec<String> = (0..20).map(|n| format!("t{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut delivery = deliver(&gateway().with_batch(2), &names);
+    for _ in 0..8 {
+        let (ticket, tokens) = sent(&mut delivery, now(0));
+        assert_eq!(tokens.len(), 2);
+        delivery.handle(ticket, status(503), now(0));
+    }
+    let (_ticket, tokens) = sent(&mut delivery, now(2));
+    assert_eq!(tokens.len(), 1);
+}
+
+#[test]
+fn what_a_peer_gives_back_once_is_no_outage() {
+    let names: Vec<String> = (0..12).map(|n| format!("t{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut delivery = deliver(&gateway().with_batch(1), &names);
+    for _ in 0..12 {
+        let (ticket, _) = sent(&mut delivery, now(0));
+        delivery.handle::<Vec<u8>>(ticket, Err(TransportError::given_back("GOAWAY")), now(0));
+    }
+    assert_eq!(delivery.progress().service, Service::Up);
+}
+
+#[test]
+fn what_may_have_been_sent_is_not_sent_again_where_duplicates_are_avoided() {
+    let mut policy = RetryPolicy::LEGACY;
+    policy.duplicates = Duplicates::Avoid;
+    let mut delivery = deliver(&gateway().with_policy(policy), &["A"]);
+    let (ticket, _) = sent(&mut delivery, now(0));
+    delivery.handle(ticket, status(503), now(0));
+    let failure = settled(&mut delivery, now(0)).outcome.failure().unwrap().clone();
+    assert_eq!((failure.code(), failure.attempts()), (&Code::Unavailable, 1));
+}
+
+#[test]
+fn a_delivery_that_is_dropped_gives_back_its_places_and_its_turn() {
+    let gateway = gateway().with_batch(1);
+    let names: Vec<String> = (0..40).map(|n| format!("t{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut dropped = deliver(&gateway, &names);
+    let tickets: Vec<Ticket> = (0..40).map(|_| sent(&mut dropped, now(0)).0).collect();
+    drop((dropped, tickets));
+
+    // With these in flight still, eight of a row were too few.
+    let mut delivery = deliver(&gateway, &names[..8]);
+    for _ in 0..8 {
+        let (ticket, _) = sent(&mut delivery, now(0));
+        delivery.handle(ticket, status(503), now(0));
+    }
+    assert!(matches!(delivery.progress().service, Service::Down { .. }));
+
+    let mut prober = deliver(&gateway, &["A"]);
+    let (_ticket, _) = sent(&mut prober, now(2));
+    waits(&mut delivery, now(2));
+    drop(prober);
+    let _ = sent(&mut delivery, now(2));
 }
 
 #[test]

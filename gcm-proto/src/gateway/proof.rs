@@ -120,6 +120,15 @@ mod tests {
     }
 
     #[test]
+    fn a_halt_leaves_nothing_proven() {
+        let mut proof = Proof::default();
+        proof.good(true);
+        proof.halt(verdict());
+        assert!(!proof.has_worked());
+        assert_eq!(proof.halted_since(0), Some(verdict()));
+    }
+
+    #[test]
     fn lost_tickets_do_not_keep_a_verdict_from_being_believed() {
         let mut proof = Proof::default();
         proof.question(verdict(), SECOND(0), SECOND(1));

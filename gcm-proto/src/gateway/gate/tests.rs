@@ -1,7 +1,7 @@
 //! What the parts of the gate mean for one another.
 
 use super::{Admission, Checked, Gate, Limit, Service, Sign};
-use crate::gateway::{Bad, Departed, Gateway, Visit};
+use crate::gateway::{Bad, Departed, Gateway, TokenStep, Visit};
 use crate::outcome::{Code, Failure, Sent};
 use crate::{Pace, Route};
 use std::sync::Arc;
@@ -125,6 +125,19 @@ fn the_time_of_recipients_stands_still_in_an_outage_and_in_a_hold() {
     assert_eq!(gate.counted(SECOND(105)), SECOND(15));
     gate.round(&mut visit, limited(Limit::Project, Some(60)), SECOND(105));
     assert_eq!(gate.counted(SECOND(165)), SECOND(15));
+}
+
+#[test]
+fn the_time_of_recipients_stands_still_while_nobody_has_a_token() {
+    let mut gate = gate();
+    let TokenStep::Mint { session, .. } = gate.token(SECOND(10)) else {
+        panic!("a mint")
+    };
+    assert!(matches!(gate.token(SECOND(10)), TokenStep::Wait(_)));
+    assert_eq!(gate.counted(SECOND(15)), SECOND(10));
+    let token = crate::AccessToken::try_from("ya29.c").unwrap();
+    gate.granted(crate::Grant::new(token, None), Some(session), SECOND(10), SECOND(15));
+    assert_eq!(gate.counted(SECOND(20)), SECOND(15));
 }
 
 #[test]

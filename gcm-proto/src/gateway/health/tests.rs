@@ -240,6 +240,26 @@ fn one_bad_reply_does_not_end_a_recovery_and_eight_in_a_row_do() {
 }
 
 #[test]
+fn each_good_sign_of_a_recovery_halves_the_pause() {
+    let mut health = down(SECOND(1));
+    for at in [2, 10, 20] {
+        let probe = health.leave(SECOND(at));
+        health.lands_bad(probe, unavailable(), SECOND(at));
+    }
+    assert_eq!(health.admit(SECOND(20)), Leave::Wait(SECOND(22)));
+    // The probe ends the outage, and two more halve it to half a second.
+    for _ in 0..3 {
+        let departed = health.leave(SECOND(22));
+        health.lands_well(departed, SECOND(22));
+    }
+    for _ in 0..8 {
+        let departed = health.leave(SECOND(23));
+        health.lands_bad(departed, unavailable(), SECOND(23));
+    }
+    assert_eq!(health.shut().unwrap().probe_at, MS(23_500));
+}
+
+#[test]
 fn a_late_good_sign_makes_the_next_probe_due_and_does_not_end_the_outage() {
     let mut health = Health::new();
     let late = health.leave(SECOND(1));

@@ -168,6 +168,11 @@ fn an_acceptance_ends_the_row_of_refusals() {
         }
         tokens.accepted(1);
     }
+    assert_eq!(
+        tokens.refused(1, true, 3, SECOND(1)),
+        Refused::Again,
+        "the first of a row"
+    );
     tokens.mints(SECOND(1));
     assert_eq!(tokens.uses(SECOND(1)), 1);
 }
