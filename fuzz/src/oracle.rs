@@ -198,6 +198,12 @@ pub fn lines(input: &Input<'_>, reply: &Result<Receipt, Refusal>) {
     if input.head.status != 200 || is_labelled(input) {
         return;
     }
+    let is_json = text.trim_start().starts_with(['{', '[']);
+    if !is_json && (text.contains('\0') || text.starts_with('\u{feff}')) {
+        // UTF-16 of Latin letters is UTF-8 with zeros in it.
+        assert!(reply.is_err(), "accepted by what is no text");
+        return;
+    }
     let of = |key: &str| -> Vec<&str> {
         let values = lines.iter().filter_map(|line| line.strip_prefix(key));
         values.filter(|value| !value.is_empty()).collect()
