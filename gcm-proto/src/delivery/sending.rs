@@ -51,8 +51,11 @@ impl Delivery {
                 Gate::Go(leaving, token, wall) => (leaving, token, wall),
                 Gate::Mint { session, unanswered } => match self.mint(session, unanswered) {
                     Some(call) => return Ok(call),
-                    // There is one now, or there will be none.
-                    None => continue,
+                    // There is one now, or there will be none. Whoever waits for it is ready.
+                    None => {
+                        self.wake();
+                        continue;
+                    }
                 },
             };
             if !anybody {
