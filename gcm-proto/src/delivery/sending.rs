@@ -49,14 +49,14 @@ impl Delivery {
                 }
                 Gate::Wait(at) => return Err(Some(at)),
                 Gate::Go(leaving, token, wall) => (leaving, token, wall),
-                Gate::Mint { session, unanswered } => match self.mint(session, unanswered) {
-                    Some(call) => return Ok(call),
-                    // There is one now, or there will be none. Whoever waits for it is ready.
-                    None => {
-                        self.wake();
-                        continue;
+                Gate::Mint { session, unanswered } => {
+                    if let Some(call) = self.mint(session, unanswered) {
+                        return Ok(call);
                     }
-                },
+                    // There is one now, or there will be none. Whoever waits for it is ready.
+                    self.wake();
+                    continue;
+                }
             };
             if !anybody {
                 return Err(None);
