@@ -12,7 +12,7 @@ mod notification;
 mod part;
 mod payload;
 pub(crate) mod platforms;
-mod reading;
+pub(crate) mod reading;
 mod timestamp;
 mod webpush;
 

@@ -3,6 +3,7 @@
 //! It does not know which wire the answer came by.
 
 mod code;
+mod delay;
 mod details;
 mod report;
 mod short_text;
@@ -11,8 +12,11 @@ pub use code::Code;
 pub use details::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
 pub use report::{Position, Report, Settled};
 
+use crate::message::reading::object_form;
 use crate::names::Token;
 use crate::text::OneLine;
+use delay::Delay;
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use short_text::ShortText;
 use std::fmt;
@@ -22,7 +26,7 @@ use std::time::Duration;
 ///
 /// As JSON: `{"accepted": {…}}` or `{"failed": {…}}`, with the fields of [`Accepted`] and [`Failure`]. Tokens are whole
 /// there: it is the caller's own data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)]
 pub enum Outcome {
@@ -65,6 +69,26 @@ impl Outcome {
     }
 }
 
+/// By hand: of the two fields one may be `null`, which is as good as absent.
+impl<'de> Deserialize<'de> for Outcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Stored { accepted, failed } = Stored::deserialize(deserializer)?;
+        match (accepted, failed) {
+            (Some(accepted), None) => Ok(Self::Accepted(accepted)),
+            (None, Some(failure)) => Ok(Self::Failed(failure)),
+            _ => Err(D::Error::custom(
+                "an outcome is an object with one of the fields accepted and failed",
+            )),
+        }
+    }
+}
+
+/// An outcome as it is stored.
+struct Stored {
+    accepted: Option<Accepted>,
+    failed: Option<Failure>,
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -75,8 +99,7 @@ impl fmt::Display for Outcome {
 }
 
 /// The service took the message.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[must_use]
 pub struct Accepted {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +111,7 @@ pub struct Accepted {
 }
 
 /// How much of a device group a message reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Reach {
     /// Members whose device the service took it for.
@@ -196,28 +219,28 @@ pub struct Failure(
     Box<Particulars>,
 );
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Particulars {
     code: Code,
     sent: Sent,
     attempts: u32,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     unsent: u32,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     contradicted: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Code>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<Duration>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Box<Details>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<Box<Reach>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     doubted: Option<Code>,
 }
 
@@ -479,7 +502,7 @@ pub enum Advice {
     /// Delete the token: the service said of this very token that it is dead.
     Remove,
     /// Send the same message again, not before the delay where there is one. The token stays.
-    Retry(Option<Duration>),
+    Retry(#[serde(deserialize_with = "delay::read")] Option<Duration>),
     /// The message or request is wrong and would fail again. The token stays.
     FixRequest,
     /// The key, the sender or its certificate is wrong. The token stays.
@@ -503,14 +526,16 @@ impl fmt::Display for Advice {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Accepted;
-
-    #[test]
-    fn an_id_is_shown_on_one_line() {
-        let accepted = Accepted::new(Some("1:08\r\n\u{1b}[31m"));
-        assert_eq!(accepted.to_string(), "accepted as 1:08\\r\\n\\u{1b}[31m");
-        assert_eq!(accepted.id(), Some("1:08\r\n\u{1b}[31m"));
+object_form! {
+    Stored { ; accepted: Option<Accepted>, failed: Option<Failure> }
+    Accepted { ; id: Option<ShortText>, canonical: Option<Token>, group: Option<Box<Reach>> }
+    Reach { reached: u64, unreached: Vec<Token>; }
+    Particulars {
+        code: Code, sent: Sent, attempts: u32;
+        unsent: u32, contradicted: bool, cause: Option<Code>, status: Option<u16>, retry_after: Delay,
+        detail: Option<Box<str>>, details: Option<Box<Details>>, group: Option<Box<Reach>>, doubted: Option<Code>,
     }
 }
+
+#[cfg(test)]
+mod tests;

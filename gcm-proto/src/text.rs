@@ -36,6 +36,20 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
+/// An account's or a key's id as it may be shown: of the caller's own files, so whole unless it is absurdly long.
+pub(crate) fn id(text: &str) -> String {
+    /// The longest e-mail address has 254 bytes (RFC 5321 section 4.5.3.1.3), the longest id of a key 40.
+    const LONGEST: usize = 254;
+    if text.len() <= LONGEST {
+        return OneLine(text).to_string();
+    }
+    let mut end = LONGEST;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", OneLine(text.get(..end).unwrap_or_default()))
+}
+
 /// What a body says to a person, as it may be shown: the title of a web page or its first heading, else its beginning.
 pub(crate) fn excerpt<'a>(body: &[u8], secrets: impl Iterator<Item = &'a str>) -> Box<str> {
     let near = body.get(..PAGE).unwrap_or(body);

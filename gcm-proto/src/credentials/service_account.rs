@@ -7,6 +7,7 @@ use super::signer::Signer;
 use super::{Credential, CredentialError, Minting};
 use crate::exchange::oauth;
 use crate::names::{Endpoint, ProjectId};
+use crate::text;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -163,8 +164,17 @@ impl Credential for ServiceAccount {
             key_id: self.key_id.as_deref(),
         };
         let signed = assertion.sign(&*self.signer, wall).map_err(CredentialError::new)?;
-        let mint = oauth::Mint::assertion(self.endpoint.clone(), signed);
+        let mint = oauth::Mint::assertion(self.endpoint.clone(), signed).of(self.account());
         Ok(Minting::exchange(mint))
+    }
+
+    /// The e-mail address, and the key's id where it is known.
+    fn account(&self) -> Option<String> {
+        let email = text::id(&self.email);
+        Some(match &self.key_id {
+            Some(key) => format!("{email} (key id {})", text::id(key)),
+            None => email,
+        })
     }
 }
 

@@ -438,16 +438,20 @@ impl Reading<'_> {
                 "the access token must be for the scope https://www.googleapis.com/auth/firebase.messaging".into()
             }
             (_, Some("CONSUMER_INVALID")) => format!("is the project id {project} right?").into(),
-            // Whom the x-goog-user-project header names has to agree.
             (_, Some("USER_PROJECT_DENIED")) => {
                 let payer = self.asked.route.quota_project().unwrap_or(project);
-                role("roles/serviceusage.serviceUsageConsumer", payer)
+                let role = role("roles/serviceusage.serviceUsageConsumer", payer);
+                format!("{role}, which the header x-goog-user-project names").into()
             }
             (Code::Forbidden, _) => match said {
                 Some(said) if said.message.contains("has not been used in project") => enable(),
                 Some(said) if said.message.starts_with("Permission '") => may_send(),
                 None if text::is_page(self.body) => {
-                    "a page and no reply of the service: the address or region of this machine may be barred".into()
+                    let url = self.asked.route.endpoint();
+                    format!(
+                        "a page and no reply of the service: the address or region of this machine may be barred; {url} was asked"
+                    )
+                    .into()
                 }
                 _ => format!("is the project id {project} right, and may this account send for it?").into(),
             },
