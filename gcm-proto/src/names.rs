@@ -446,7 +446,7 @@ fn short(text: &str) -> String {
 /// Checks what a service gave out. Good is whether JSON takes it as it is.
 pub(crate) fn opaque(text: &str) -> Result<bool, NameRule> {
     /// The longest word for nothing.
-    const LONGEST: usize = 9;
+    const LONGEST: usize = 11;
     // All that services give out: visible ASCII but for quotes and the backslash. Without early exit the compiler
     // vectorises it.
     let is_usual = |c: u8| c.wrapping_sub(b'!') <= b'~' - b'!' && c != b'"' && c != b'\'' && c != b'`' && c != b'\\';
@@ -463,11 +463,13 @@ pub(crate) fn opaque(text: &str) -> Result<bool, NameRule> {
 /// The first rule that a name breaks which a service is to have given out.
 #[cold]
 fn broken(text: &str) -> Option<NameRule> {
-    const NOTHING: [&str; 6] = ["null", "(null)", "<null>", "nil", "none", "undefined"];
+    const NOTHING: [&str; 8] = ["null", "nil", "none", "undefined", "nan", "nullptr", "n/a", "false"];
     if text.is_empty() {
         return Some(NameRule::Empty);
     }
-    if NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+    let bare = |open, close| text.strip_prefix(open).and_then(|text| text.strip_suffix(close));
+    let word = bare('(', ')').or(bare('<', '>')).or(bare('[', ']')).unwrap_or(text);
+    if NOTHING.iter().any(|nothing| word.eq_ignore_ascii_case(nothing)) {
         return Some(NameRule::Nothing);
     }
     let (begin, end) = (text.len() - text.trim_start().len(), text.trim_end().len());
@@ -475,17 +477,28 @@ fn broken(text: &str) -> Option<NameRule> {
         c if c.is_control() => Some(NameRule::Control { index }),
         c if c.is_whitespace() && (index < begin || index >= end) => Some(NameRule::Surrounded { index }),
         c if c.is_whitespace() => Some(NameRule::WhiteSpace { index }),
-        '"' | '\'' | '`' | '\u{ab}' | '\u{bb}' | '\u{2018}'..='\u{201f}' => Some(NameRule::Quote { index }),
+        c if is_quote(c) => Some(NameRule::Quote { index }),
         c if is_invisible(c) => Some(NameRule::Invisible { index }),
         _ => None,
     })
 }
 
-/// The byte order mark, zero-width characters, soft hyphens, marks of direction and tags (Unicode's `Default_Ignorable`, in part).
-fn is_invisible(c: char) -> bool {
+/// Quotes of all scripts, accents and primes that are typed for one (Unicode's `Quotation_Mark`, and what looks like it).
+fn is_quote(c: char) -> bool {
     matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        '"' | '\'' | '`' | '\u{ab}' | '\u{b4}' | '\u{bb}' | '\u{2018}'..='\u{201f}' | '\u{2032}'..='\u{2037}'
+        | '\u{2039}' | '\u{203a}' | '\u{275b}'..='\u{275e}' | '\u{300c}'..='\u{300f}' | '\u{301d}'..='\u{301f}'
+        | '\u{ff02}' | '\u{ff07}' | '\u{ff40}' | '\u{ff62}' | '\u{ff63}')
+}
+
+/// The byte order mark, zero-width characters, fillers, soft hyphens, marks of direction and tags (Unicode's
+/// `Default_Ignorable_Code_Point`), the blank pattern of Braille, and what stands for a character that was lost.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{ffff}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Visible ASCII, for what goes into a header: `HeaderValue` itself lets spaces and bytes above 0x7f pass.

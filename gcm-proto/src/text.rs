@@ -1,5 +1,6 @@
 //! Text of a peer as it may be shown: short, on one line, without markup, keys and tokens.
 
+use crate::names::is_invisible;
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
@@ -53,7 +54,7 @@ pub(crate) fn id(text: &str) -> String {
 /// What a body says to a person, as it may be shown: the title of a web page or its first heading, else its beginning.
 pub(crate) fn excerpt<'a>(body: &[u8], secrets: impl Iterator<Item = &'a str>) -> Box<str> {
     let near = body.get(..PAGE).unwrap_or(body);
-    if is_page(near) {
+    if is_page(near) || has_tags(near) {
         let page = String::from_utf8_lossy(near);
         return line(&headline(&page), KEPT, secrets);
     }
@@ -70,7 +71,8 @@ pub(crate) fn line<'a>(text: &str, kept: usize, secrets: impl Iterator<Item = &'
             }
         } else if c.is_control() {
             let _ = write!(shown, "{}", c.escape_default());
-        } else {
+        } else if !is_invisible(c) || c == '\u{fffd}' {
+            // A mark of direction would turn the line around for whoever reads it.
             shown.push(c);
         }
     });
@@ -172,30 +174,26 @@ pub(crate) fn is_page(body: &[u8]) -> bool {
         .strip_prefix("\u{feff}".as_bytes())
         .unwrap_or(body)
         .trim_ascii_start();
-    let is = |start: &str| {
-        let begin = body.get(..start.len()).unwrap_or_default();
-        begin.eq_ignore_ascii_case(start.as_bytes())
+    matches!(body, [b'<', b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'?', ..])
+}
+
+/// Whether a text that is no JSON has tags in it all the same: `Forbidden<br>`.
+fn has_tags(body: &[u8]) -> bool {
+    let is_json = matches!(body.trim_ascii_start(), [b'{' | b'[', ..]);
+    let is_tag = |part: &[u8]| {
+        let tag = |tag: &[u8]| part.get(..tag.len()).unwrap_or_default().eq_ignore_ascii_case(tag);
+        tag(b"<br>")
+            || tag(b"<br/")
+            || tag(b"<br ")
+            || tag(b"<hr>")
+            || matches!(part, [b'<', b'/', c, ..] if c.is_ascii_alphabetic())
     };
-    [
-        "<!doctype",
-        "<html",
-        "<head",
-        "<title",
-        "<body",
-        "<meta",
-        "<script",
-        "<h1",
-        "<p>",
-        "<!--",
-        "<center",
-        "<?xml",
-    ]
-    .into_iter()
-    .any(is)
+    !is_json && (0..body.len()).any(|at| is_tag(body.get(at..).unwrap_or_default()))
 }
 
 /// What a page says in one line: its title, else its first heading, else its words.
 fn headline(page: &str) -> String {
+    let page = &without_silent(page);
     // Lower case by ASCII alone: positions in it are positions in the page.
     let lower = page.to_ascii_lowercase();
     let headings = ["title", "h1", "h2", "h3"].into_iter();
@@ -204,6 +202,32 @@ fn headline(page: &str) -> String {
         .into_iter()
         .find(|text| !text.is_empty())
         .unwrap_or_else(|| words(element(page, &lower, "body").unwrap_or(page)))
+}
+
+/// The page without its comments, and without what stands there for machines.
+fn without_silent(page: &str) -> String {
+    const SILENT: [(&str, &str); 3] = [("<!--", "-->"), ("<script", "</script"), ("<style", "</style")];
+    let lower = page.to_ascii_lowercase();
+    let mut kept = String::with_capacity(page.len());
+    let mut from = 0;
+    while let Some(tag) = lower.get(from..).and_then(|rest| rest.find('<')).map(|at| from + at) {
+        kept.push_str(page.get(from..tag).unwrap_or_default());
+        let rest = lower.get(tag..).unwrap_or_default();
+        let silent = SILENT.iter().find(|(open, _)| rest.starts_with(open));
+        from = match silent {
+            Some((open, close)) => {
+                let end = rest.get(open.len()..).and_then(|inside| inside.find(close));
+                let end = end.and_then(|end| Some(open.len() + end + rest.get(open.len() + end..)?.find('>')? + 1));
+                end.map_or(page.len(), |end| tag + end)
+            }
+            None => {
+                kept.push('<');
+                tag + 1
+            }
+        };
+    }
+    kept.push_str(page.get(from..).unwrap_or_default());
+    kept
 }
 
 /// What stands in the first element of this name.
@@ -226,47 +250,69 @@ fn element<'p>(page: &'p str, lower: &str, tag: &str) -> Option<&'p str> {
     }
 }
 
-/// The words of a piece of a page, without its tags, scripts and styles.
+/// The words of a piece of a page, without its tags.
 fn words(html: &str) -> String {
+    /// Tags within a word or a line.
+    const WITHIN: [&str; 10] = ["a", "b", "code", "em", "font", "i", "ins", "small", "span", "strong"];
     let mut text = String::with_capacity(html.len().min(KEPT));
     let mut rest = html;
     while let Some((before, tag)) = rest.split_once('<') {
         text.push_str(before);
-        text.push(' ');
-        let name = tag
+        let name = tag.trim_start_matches('/');
+        let name = name
             .split(|c: char| !c.is_ascii_alphanumeric())
             .next()
             .unwrap_or_default();
-        // What stands in these is for machines.
-        let silent = ["script", "style"]
-            .into_iter()
-            .find(|silent| name.eq_ignore_ascii_case(silent));
-        let end = silent.map_or(Some(0), |silent| tag.to_ascii_lowercase().find(&format!("</{silent}")));
-        let tag = end.and_then(|end| tag.get(end..)).unwrap_or_default();
+        if !WITHIN.iter().any(|within| name.eq_ignore_ascii_case(within)) {
+            text.push(' ');
+        }
         rest = tag.split_once('>').map_or("", |(_, rest)| rest);
     }
     text.push_str(rest);
     unescaped(&text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// HTML's character references of the plainest kind as the characters they mean.
+/// HTML's character references, those by number and those of the plainest kind, as the characters they mean.
 fn unescaped(text: &str) -> Cow<'_, str> {
+    /// The longest that is looked for is `&#x10ffff;`.
+    const LONGEST: usize = 10;
     if !text.contains('&') {
         return text.into();
     }
-    // The ampersand last: what it makes is no reference.
-    let known = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#39;", "'"),
-        ("&apos;", "'"),
-        ("&nbsp;", " "),
-        ("&amp;", "&"),
-    ];
-    let plain = known
-        .into_iter()
-        .fold(text.to_owned(), |text, (name, c)| text.replace(name, c));
+    let of = |name: &str| match name {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" | "ldquo" | "rdquo" => Some('"'),
+        "apos" | "lsquo" | "rsquo" => Some('\''),
+        "nbsp" => Some(' '),
+        "amp" => Some('&'),
+        "ndash" | "mdash" => Some('-'),
+        name => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => number.parse(),
+            };
+            code.ok().and_then(char::from_u32)
+        }
+    };
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('&') {
+        plain.push_str(before);
+        let reference = after.split_once(';').filter(|(name, _)| name.len() < LONGEST);
+        match reference.and_then(|(name, behind)| Some((of(name)?, behind))) {
+            Some((c, behind)) => {
+                plain.push(c);
+                rest = behind;
+            }
+            None => {
+                plain.push('&');
+                rest = after;
+            }
+        }
+    }
+    plain.push_str(rest);
     plain.into()
 }
 
@@ -328,6 +374,24 @@ mod tests {
             ("<html><title", ""),
             ("<title>unended", "unended"),
             ("<html><header>x</header><h1>Gateway &lt;1&gt;</h1>", "Gateway <1>"),
+            ("<div class=e>Blocked\nby <b>us</b></div>", "Blocked by us"),
+            ("<table><tr><td>a</td><td>b</td></tr></table>", "a b"),
+            (
+                "<Error><Code>AccessDenied</Code><Message>Access\nDenied</Message></Error>",
+                "AccessDenied Access Denied",
+            ),
+            (
+                "<!-- <title>no</title> --><script>'<title>no'</script><title>yes</title>",
+                "yes",
+            ),
+            ("<title> </title><h1><span>Head</span>ing</h1>", "Heading"),
+            (
+                "<title>&#8217;Sign&#x2019;&nbsp;in &amp;lt; &odd; &</title>",
+                "\u{2019}Sign\u{2019} in &lt; &odd; &",
+            ),
+            ("<title>a\u{2028}b\u{202e}c</title>", "a bc"),
+            ("<!--", ""),
+            ("<script>", ""),
         ] {
             assert!(is_page(page.as_bytes()), "{page}");
             assert_eq!(&*excerpt(page.as_bytes(), std::iter::empty()), shown, "{page}");
@@ -336,6 +400,18 @@ mod tests {
         assert_eq!(&*excerpt(secret.as_bytes(), SECRETS.into_iter()), "no …, …");
         let long = format!("<title>{}</title>", "long ".repeat(1000));
         assert!(excerpt(long.as_bytes(), std::iter::empty()).len() <= 512 + '…'.len_utf8());
+    }
+
+    #[test]
+    fn trial_v20_a_text_with_tags_is_shown_without() {
+        for (text, shown) in [
+            ("Forbidden\n<br>Sorry", "Forbidden Sorry"),
+            ("You are <b>barred</b>.", "You are barred."),
+            ("if a < b then", "if a < b then"),
+            ("{\"message\":\"</b>\"}", "{\"message\":\"</b>\"}"),
+        ] {
+            assert_eq!(&*excerpt(text.as_bytes(), std::iter::empty()), shown);
+        }
     }
 
     #[test]

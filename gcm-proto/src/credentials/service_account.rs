@@ -135,7 +135,7 @@ impl ServiceAccount {
         const UNIVERSE: &str = "googleapis.com";
         if file
             .text("universe_domain")?
-            .is_some_and(|universe| universe != UNIVERSE)
+            .is_some_and(|universe| !universe.eq_ignore_ascii_case(UNIVERSE))
         {
             return Err(KeyFileError::OtherUniverse);
         }

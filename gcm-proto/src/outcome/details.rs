@@ -114,7 +114,10 @@ impl fmt::Display for ApnsError {
         if let Some(status) = self.status {
             write!(f, " {status}")?;
         }
-        write!(f, " {}", OneLine(&self.reason))
+        if !self.reason.is_empty() {
+            write!(f, " {}", OneLine(&self.reason))?;
+        }
+        Ok(())
     }
 }
 

@@ -207,6 +207,11 @@ impl<'a> Reply<'a> {
             Ok(unreached) if usize::try_from(failure).is_ok_and(|n| n == unreached.len()) => {
                 Ok(Shape::Group { reached, unreached })
             }
+            // Nobody was reached, whoever is missing from the list.
+            unreached if reached == 0 => Ok(Shape::Group {
+                reached,
+                unreached: unreached.unwrap_or_default(),
+            }),
             _ => misshapen("as many failed_registration_ids as failures"),
         }
     }

@@ -39,6 +39,9 @@ const PASSING: [&str; 8] = [
     "QUOTA_EXCEEDED",
 ];
 
+/// What the types of FCM's own details hold.
+const OF_FCM: &[u8] = b"google.firebase.fcm";
+
 /// Codes of `FcmError` that decide. `UNSPECIFIED_ERROR` says nothing, and neither does one that is not known here.
 const FCM_CODES: [&str; 8] = [
     "INVALID_ARGUMENT",
@@ -99,7 +102,7 @@ pub(super) fn read<'a>(
             reading.said = Some(*said);
             Err(reading.refusal())
         }
-        (Ok(_), false) => Err(reading.refusal()),
+        (Ok(_), false) => Err(reading.wordless_refusal()),
         (Ok(_), true) if is_html(head) => {
             Err(reading.unreadable(&Unclear::of("a reply of the service, but a web page")))
         }
@@ -171,6 +174,15 @@ impl Dead {
 }
 
 impl Reading<'_> {
+    /// A refusal without an error in its place. Where FCM's own words stand all the same (quoted, behind a prefix, in another
+    /// reply), FCM has answered, and what it said of the token was not read: the status alone would blame others.
+    fn wordless_refusal(self) -> Refusal {
+        if self.body.windows(OF_FCM.len()).any(|part| part == OF_FCM) {
+            return self.unreadable(&Unclear::of("a reply with its error in its place"));
+        }
+        self.refusal()
+    }
+
     fn refusal(self) -> Refusal {
         let (verdict, doubted) = self.verdict();
         let Some((code, scope)) = verdict else {
@@ -311,13 +323,18 @@ impl Reading<'_> {
     /// ("Resolve errors" of its older APIs; `ErrorReason` of google.api).
     fn by_reason(&self) -> Option<(Code, Scope)> {
         let said = self.said.as_ref()?;
-        Some(match said.details.reason().or(said.old_reason.as_deref())? {
+        let reason = said.details.reason().or(said.old_reason.as_deref())?;
+        // Whoever did not say who asks has the same limits, with this behind their names.
+        Some(match reason.strip_suffix("Unreg").unwrap_or(reason) {
             "rateLimitExceeded"
             | "userRateLimitExceeded"
+            | "sharingRateLimitExceeded"
             | "quotaExceeded"
+            | "limitExceeded"
             | "dailyLimitExceeded"
             | "concurrentLimitExceeded"
             | "servingLimitExceeded"
+            | "variableTermLimitExceeded"
             | "RATE_LIMIT_EXCEEDED"
             | "RESOURCE_QUOTA_EXCEEDED" => (Code::QuotaExceeded, Scope::Project),
             "backendError" | "internalError" => (Code::Unavailable, Scope::Project),

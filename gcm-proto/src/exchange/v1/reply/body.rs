@@ -82,7 +82,7 @@ impl Body {
             }
         });
         let text = match &*inner {
-            [only] => only,
+            [only] if !only.starts_with('[') => only,
             _ if is_list => return Err(Unclear::of("one reply")),
             _ => text,
         };
