@@ -63,9 +63,10 @@ impl ServiceAccount {
 
     /// Reads a key file, and signs with the key in it.
     ///
-    /// What copying does to files is repaired: a byte order mark, UTF-16, base64 or quotes around the whole, carriage returns, a key
-    /// with raw line ends or with backslash and `n` in their place, without its last line, as PKCS#1 or behind the certificates of
-    /// a bundle.
+    /// What copying does to files is repaired: a byte order mark, UTF-16, base64 or quotes around the whole, quotes as Python, a page
+    /// or an editor of prose writes them, another object or a list around it, carriage returns, a key with raw line ends or with
+    /// backslash and `n` in their place, without its last line, as PKCS#1 or behind the certificates of a bundle. The names may be
+    /// in camel case.
     ///
     /// # Errors
     ///
