@@ -43,114 +43,76 @@ fn apns(reason: &str) -> Value {
     json!({"@type": "type.googleapis.com/google.firebase.fcm.v1.ApnsError", "statusCode": 400, "reason": reason})
 }
 
+#[track_caller]
+fn comes_to(status: u16, body: &str, code: &Code, advice: &Advice, tries: usize) {
+    let (failure, waits) = failed(|_| reply(status, &[], body));
+    assert_eq!(
+        (failure.code(), &failure.advice(), waits.len()),
+        (code, advice, tries),
+        "{body}"
+    );
+}
+
 #[test]
-fn each_exception_is_the_code_that_the_readme_has_beside_it() {
-    let invalid = |message, details: &[Value]| error("INVALID_ARGUMENT", message, details);
-    for (exception, status, body, code, advice, tries) in [
-        (
-            "UnregisteredError",
-            404,
-            error("NOT_FOUND", "x", &[fcm("UNREGISTERED")]),
-            Code::NotRegistered,
-            Advice::Remove,
-            1,
-        ),
-        (
-            "UnregisteredError",
-            500,
-            error("INVALID_ARGUMENT", "x", &[fcm("UNREGISTERED")]),
-            Code::NotRegistered,
-            Advice::Remove,
-            1,
-        ),
-        (
-            "UnregisteredError",
-            503,
-            error("UNAVAILABLE", "x", &[fcm("UNREGISTERED")]),
-            Code::NotRegistered,
-            Advice::Remove,
-            2,
-        ),
-        (
-            "SenderIdMismatchError",
-            403,
-            error("PERMISSION_DENIED", "x", &[fcm("SENDER_ID_MISMATCH")]),
-            Code::MismatchSenderId,
-            Advice::FixCredentials,
-            1,
-        ),
-        (
-            "ThirdPartyAuthError",
-            401,
-            error(
-                "UNAUTHENTICATED",
-                "x",
-                &[fcm("THIRD_PARTY_AUTH_ERROR"), apns("InvalidProviderToken")],
-            ),
-            Code::InvalidApnsCredential,
-            Advice::FixCredentials,
-            1,
-        ),
-        (
-            "ThirdPartyAuthError",
-            401,
-            error("UNAUTHENTICATED", "x", &[fcm("APNS_AUTH_ERROR")]),
-            Code::InvalidApnsCredential,
-            Advice::FixCredentials,
-            1,
-        ),
-        (
-            "InvalidArgumentError",
-            400,
-            invalid("x", &[fcm("INVALID_ARGUMENT")]),
-            Code::InvalidParameters,
-            Advice::FixRequest,
-            1,
-        ),
-        (
-            "InvalidArgumentError",
-            400,
-            "not json".to_owned(),
-            Code::BadRequest,
-            Advice::FixRequest,
-            1,
-        ),
-        (
-            "InvalidArgumentError",
-            400,
-            invalid(
-                "Message is too large. The maximum is 4K (4096 bytes).",
-                &[fcm("INVALID_ARGUMENT")],
-            ),
-            Code::MessageTooBig,
-            Advice::FixRequest,
-            1,
-        ),
-        (
-            "InvalidArgumentError",
-            400,
-            invalid("x", &[fcm("INVALID_ARGUMENT"), apns("BadDeviceToken")]),
-            Code::InvalidApnsCredential,
-            Advice::FixCredentials,
-            1,
-        ),
-    ] {
-        let (failure, waits) = failed(|_| reply(status, &[], &body));
-        assert_eq!(
-            (failure.code(), failure.advice(), waits.len()),
-            (&code, advice, tries),
-            "{exception}: {body}"
-        );
-        assert_eq!(exception == "ThirdPartyAuthError", body.contains("_AUTH_ERROR"));
+fn unregistered_error_is_not_registered() {
+    let unregistered = |status| error(status, "x", &[fcm("UNREGISTERED")]);
+    comes_to(
+        404,
+        &unregistered("NOT_FOUND"),
+        &Code::NotRegistered,
+        &Advice::Remove,
+        1,
+    );
+    comes_to(
+        500,
+        &unregistered("INVALID_ARGUMENT"),
+        &Code::NotRegistered,
+        &Advice::Remove,
+        1,
+    );
+    comes_to(
+        503,
+        &unregistered("UNAVAILABLE"),
+        &Code::NotRegistered,
+        &Advice::Remove,
+        2,
+    );
+}
+
+#[test]
+fn sender_id_mismatch_error_and_third_party_auth_error_are_about_credentials() {
+    let mismatch = error("PERMISSION_DENIED", "x", &[fcm("SENDER_ID_MISMATCH")]);
+    comes_to(403, &mismatch, &Code::MismatchSenderId, &Advice::FixCredentials, 1);
+    for code in ["THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR"] {
+        let body = error("UNAUTHENTICATED", "x", &[fcm(code), apns("InvalidProviderToken")]);
+        comes_to(401, &body, &Code::InvalidApnsCredential, &Advice::FixCredentials, 1);
+        let (failure, _) = failed(|_| reply(401, &[], &body));
+        let reason = &failure.details().unwrap().apns.as_ref().unwrap().reason;
+        assert_eq!(&**reason, "InvalidProviderToken");
     }
-    let (failure, _) = failed(|_| {
-        reply(
-            401,
-            &[],
-            &error("UNAUTHENTICATED", "x", &[fcm("APNS_AUTH_ERROR"), apns("BadTopic")]),
+}
+
+#[test]
+fn invalid_argument_error_is_about_the_message() {
+    let invalid = |message, more: &[Value]| {
+        error(
+            "INVALID_ARGUMENT",
+            message,
+            &[&[fcm("INVALID_ARGUMENT")], more].concat(),
         )
-    });
-    assert_eq!(&*failure.details().unwrap().apns.as_ref().unwrap().reason, "BadTopic");
+    };
+    comes_to(
+        400,
+        &invalid("x", &[]),
+        &Code::InvalidParameters,
+        &Advice::FixRequest,
+        1,
+    );
+    comes_to(400, "not json", &Code::BadRequest, &Advice::FixRequest, 1);
+    let large = invalid("Message is too large. The maximum is 4K (4096 bytes).", &[]);
+    comes_to(400, &large, &Code::MessageTooBig, &Advice::FixRequest, 1);
+    let of_apns = invalid("x", &[apns("BadDeviceToken")]);
+    comes_to(400, &of_apns, &Code::InvalidApnsCredential, &Advice::FixCredentials, 1);
 }
 
 /// `QuotaExceededError`, `UnavailableError` and `InternalError`.
