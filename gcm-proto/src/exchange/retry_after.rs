@@ -116,33 +116,18 @@ fn date(value: &[u8]) -> Option<SystemTime> {
     if let Ok(date) = httpdate::parse_http_date(text) {
         return Some(date);
     }
-    let mut words = text.split([' ', '\t', ',', '-']).filter(|word| !word.is_empty());
-    let mut word = || words.next();
-    let parts = [word(), word(), word(), word(), word(), word(), word()];
-    let [weekday, day, month, year, time] = match parts {
-        [
-            Some(weekday),
-            Some(day),
-            Some(month),
-            Some(year),
-            Some(time),
-            Some(zone),
-            None,
-        ] if ["GMT", "UTC", "UT", "Z"]
+    let words: Vec<&str> = text
+        .split([' ', '\t', ',', '-'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_utc = |zone: &str| {
+        ["GMT", "UTC", "UT", "Z"]
             .iter()
-            .any(|known| zone.eq_ignore_ascii_case(known)) =>
-        {
-            [weekday, day, month, year, time]
-        }
-        [
-            Some(weekday),
-            Some(month),
-            Some(day),
-            Some(time),
-            Some(year),
-            None,
-            None,
-        ] => [weekday, day, month, year, time],
+            .any(|known| zone.eq_ignore_ascii_case(known))
+    };
+    let (weekday, day, month, year, time) = match *words {
+        [weekday, day, month, year, time, zone] if is_utc(zone) => (weekday, day, month, year, time),
+        [weekday, month, day, time, year] => (weekday, day, month, year, time),
         _ => return None,
     };
     if !weekday.bytes().all(|c| c.is_ascii_alphabetic()) {

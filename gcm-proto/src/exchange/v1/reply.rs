@@ -5,7 +5,7 @@ mod body;
 mod verdict;
 mod words;
 
-use super::request::Route;
+use super::route::Route;
 use crate::exchange::readable;
 use crate::exchange::refusal::{Aside, Quota};
 use crate::exchange::{Receipt, Refusal, Refused, RetryAfter, Scope, Unreadable};
