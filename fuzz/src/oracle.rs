@@ -5,10 +5,9 @@
 use crate::input::Input;
 use gcm_proto::json::Results;
 use gcm_proto::{Accepted, AccessToken, Code, Failure, Grant, Outcome, Receipt, Refusal, Target, Token};
+use gcm_testkit::Once;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
-use std::fmt;
+use serde_json::{Number, Value};
 
 /// The error codes of the table in Google's "Firebase Cloud Messaging HTTP protocol" (legacy).
 const DOCUMENTED: [&str; 14] = [
@@ -348,65 +347,4 @@ fn same_code(failure: &Failure, error: Text<'_>) {
         (_, Text::Number(_)) => false,
     };
     assert!(same, "{error:?} was read as {code:?}");
-}
-
-/// Any JSON in which no object has a field twice.
-struct Once(Value);
-
-impl<'de> Deserialize<'de> for Once {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OnceVisitor).map(Once)
-    }
-}
-
-struct OnceVisitor;
-
-impl<'de> Visitor<'de> for OnceVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON in which no object has a field twice")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(Once(item)) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Value::Array(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut fields = Map::new();
-        while let Some((name, Once(field))) = map.next_entry::<String, _>()? {
-            if fields.insert(name, field).is_some() {
-                return Err(A::Error::custom("a field stands there twice"));
-            }
-        }
-        Ok(Value::Object(fields))
-    }
 }

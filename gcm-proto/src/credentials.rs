@@ -48,6 +48,12 @@ pub trait Credential: Send + Sync {
     ///
     /// [`CredentialError`], when neither can be had here. The delivery that needed it halts, and those that waited with it.
     fn mint(&self, wall: SystemTime) -> Result<Minting, CredentialError>;
+
+    /// Whose tokens these are: the account, and the id of the key that it signs with. Never a key, since the failures of who is
+    /// refused show it. None, unless a credential says it.
+    fn account(&self) -> Option<String> {
+        None
+    }
 }
 
 /// How a [`Credential`] comes by a token.
@@ -112,12 +118,20 @@ impl<C: Credential + ?Sized> Credential for Box<C> {
     fn mint(&self, wall: SystemTime) -> Result<Minting, CredentialError> {
         (**self).mint(wall)
     }
+
+    fn account(&self) -> Option<String> {
+        (**self).account()
+    }
 }
 
 /// For a credential that several gateways share. Each still keeps its own token.
 impl<C: Credential + ?Sized> Credential for Arc<C> {
     fn mint(&self, wall: SystemTime) -> Result<Minting, CredentialError> {
         (**self).mint(wall)
+    }
+
+    fn account(&self) -> Option<String> {
+        (**self).account()
     }
 }
 

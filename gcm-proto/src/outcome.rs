@@ -2,27 +2,32 @@
 //!
 //! It does not know which wire the answer came by.
 
+mod accepted;
+mod advice;
 mod code;
+mod delay;
 mod details;
+mod failure;
 mod report;
 mod short_text;
 
+pub use accepted::{Accepted, Reach};
+pub use advice::Advice;
 pub use code::Code;
 pub use details::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
+pub use failure::Failure;
 pub use report::{Position, Report, Settled};
 
-use crate::names::Token;
-use crate::text::OneLine;
+use crate::message::reading::object_form;
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
-use short_text::ShortText;
 use std::fmt;
-use std::time::Duration;
 
 /// What became of one recipient.
 ///
 /// As JSON: `{"accepted": {…}}` or `{"failed": {…}}`, with the fields of [`Accepted`] and [`Failure`]. Tokens are whole
 /// there: it is the caller's own data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::exhaustive_enums)]
 pub enum Outcome {
@@ -65,101 +70,32 @@ impl Outcome {
     }
 }
 
+/// By hand: of the two fields one may be `null`, which is as good as absent.
+impl<'de> Deserialize<'de> for Outcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Stored { accepted, failed } = Stored::deserialize(deserializer)?;
+        match (accepted, failed) {
+            (Some(accepted), None) => Ok(Self::Accepted(accepted)),
+            (None, Some(failure)) => Ok(Self::Failed(failure)),
+            _ => Err(D::Error::custom(
+                "an outcome is an object with one of the fields accepted and failed",
+            )),
+        }
+    }
+}
+
+/// An outcome as it is stored.
+struct Stored {
+    accepted: Option<Accepted>,
+    failed: Option<Failure>,
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted(accepted) => accepted.fmt(f),
             Self::Failed(failure) => failure.fmt(f),
         }
-    }
-}
-
-/// The service took the message.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[must_use]
-pub struct Accepted {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<ShortText>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    canonical: Option<Token>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<Box<Reach>>,
-}
-
-/// How much of a device group a message reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Reach {
-    /// Members whose device the service took it for.
-    pub reached: u64,
-    /// Members it did not: send to these as tokens, after a while. The service gives no reason for any of them.
-    pub unreached: Vec<Token>,
-}
-
-impl Accepted {
-    /// An acceptance with the message id the service gave, if it gave one.
-    pub fn new(id: Option<impl AsRef<str>>) -> Self {
-        Self {
-            id: id.map(|id| ShortText::from(id.as_ref())),
-            ..Self::default()
-        }
-    }
-
-    /// Whether the id holds this text.
-    pub(crate) fn id_contains(&self, text: &str) -> bool {
-        let id = self.id.as_ref().filter(|id| id.len() >= text.len());
-        id.is_some_and(|id| id.as_str().contains(text))
-    }
-
-    pub(crate) fn with_id(mut self, id: &str) -> Self {
-        self.id = Some(ShortText::from(id));
-        self
-    }
-
-    /// With the canonical id that replaces the token used.
-    pub fn with_canonical(mut self, token: Token) -> Self {
-        self.canonical = Some(token);
-        self
-    }
-
-    /// With what is known of a group's members.
-    pub fn with_reach(mut self, reach: Reach) -> Self {
-        self.group = Some(Box::new(reach));
-        self
-    }
-
-    /// The message's id: opaque, digits kept.
-    pub fn id(&self) -> Option<&str> {
-        self.id.as_ref().map(ShortText::as_str)
-    }
-
-    /// The canonical id: store it in place of the token used.
-    pub fn canonical(&self) -> Option<&Token> {
-        self.canonical.as_ref()
-    }
-
-    /// Which members of a device group were reached, when the target was one and the service said so.
-    pub fn reach(&self) -> Option<&Reach> {
-        self.group.as_deref()
-    }
-
-    /// [`Advice::Replace`] when there is a canonical id, else [`Advice::Keep`].
-    pub fn advice(&self) -> Advice {
-        self.canonical.clone().map_or(Advice::Keep, Advice::Replace)
-    }
-}
-
-impl fmt::Display for Accepted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("accepted")?;
-        if let Some(id) = self.id() {
-            write!(f, " as {}", OneLine(id))?;
-        }
-        if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {
-            write!(f, ", {} members not reached", reach.unreached.len())?;
-        }
-        Ok(())
     }
 }
 
@@ -186,331 +122,7 @@ impl fmt::Display for Sent {
     }
 }
 
-/// The message was not accepted for this recipient, or nobody knows.
-///
-/// It holds no token: with [`Outcome`] it travels beside its target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(transparent)]
-pub struct Failure(
-    /// Apart, so that an outcome is small: most are acceptances.
-    Box<Particulars>,
-);
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Particulars {
-    code: Code,
-    sent: Sent,
-    attempts: u32,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    unsent: u32,
-    #[serde(default, skip_serializing_if = "is_false")]
-    contradicted: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    cause: Option<Code>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    retry_after: Option<Duration>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    detail: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    details: Option<Box<Details>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    group: Option<Box<Reach>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    doubted: Option<Code>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-impl Failure {
-    /// A failure of one attempt.
-    pub fn new(code: Code, sent: Sent) -> Self {
-        Self(Box::new(Particulars {
-            code,
-            sent,
-            attempts: 1,
-            unsent: 0,
-            contradicted: false,
-            cause: None,
-            status: None,
-            retry_after: None,
-            detail: None,
-            details: None,
-            group: None,
-            doubted: None,
-        }))
-    }
-
-    /// With the HTTP status of the answer.
-    #[must_use]
-    pub fn with_status(mut self, status: http::StatusCode) -> Self {
-        self.0.status = Some(status.as_u16());
-        self
-    }
-
-    /// With what kept it from being tried.
-    #[must_use]
-    pub fn with_cause(mut self, cause: Code) -> Self {
-        self.0.cause = Some(cause);
-        self
-    }
-
-    /// With the number of attempts made.
-    #[must_use]
-    pub fn with_attempts(mut self, attempts: u32) -> Self {
-        self.0.attempts = attempts;
-        self
-    }
-
-    /// With the number of tries that were certainly not sent.
-    #[must_use]
-    pub fn with_unsent(mut self, unsent: u32) -> Self {
-        self.0.unsent = unsent;
-        self
-    }
-
-    /// With how far the riskiest try got.
-    #[must_use]
-    pub(crate) fn with_sent(mut self, sent: Sent) -> Self {
-        self.0.sent = sent;
-        self
-    }
-
-    /// The same with another verdict, which is final.
-    #[must_use]
-    pub(crate) fn with_verdict(mut self, code: Code) -> Self {
-        self.0.code = code;
-        self.0.retry_after = None;
-        self.0.doubted = None;
-        self
-    }
-
-    /// A verdict on the project, its endpoint or credentials that is not believed, since they have worked.
-    #[must_use]
-    pub(crate) fn contradicted(mut self) -> Self {
-        self.0.contradicted = true;
-        self
-    }
-
-    /// With the delay after which it may be sent again.
-    #[must_use]
-    pub fn with_retry_after(mut self, delay: Duration) -> Self {
-        self.0.retry_after = Some(delay);
-        self
-    }
-
-    /// With what the service or the transport said, already scrubbed.
-    #[must_use]
-    pub fn with_detail(mut self, detail: impl Into<Box<str>>) -> Self {
-        self.0.detail = Some(detail.into());
-        self
-    }
-
-    /// With what an FCM v1 reply said beside its verdict.
-    #[must_use]
-    pub fn with_details(mut self, details: Details) -> Self {
-        self.0.details = Some(Box::new(details));
-        self
-    }
-
-    /// With the members of a device group that were not reached.
-    #[must_use]
-    pub fn with_reach(mut self, reach: Reach) -> Self {
-        self.0.group = Some(Box::new(reach));
-        self
-    }
-
-    #[must_use]
-    pub(crate) fn with_doubted(mut self, verdict: Code) -> Self {
-        self.0.doubted = Some(verdict);
-        self
-    }
-
-    /// What went wrong.
-    pub fn code(&self) -> &Code {
-        &self.0.code
-    }
-
-    /// What kept it from being tried, where something did: the failure of others that ended or held the delivery.
-    pub fn cause(&self) -> Option<&Code> {
-        self.0.cause.as_ref()
-    }
-
-    /// How far the riskiest of its tries got: that one may have been sent outweighs an answer to another, and both outweigh
-    /// that one was not sent.
-    pub fn sent(&self) -> Sent {
-        self.0.sent
-    }
-
-    /// Attempts made: what was or may have been sent. 0 when nothing ever was.
-    pub fn attempts(&self) -> u32 {
-        self.0.attempts
-    }
-
-    /// Tries that were certainly not sent, beside the attempts.
-    pub fn unsent(&self) -> u32 {
-        self.0.unsent
-    }
-
-    /// Whether it is a verdict on the project, its endpoint or credentials although they have worked: it is not believed, and
-    /// the advice is to send again.
-    pub fn is_contradicted(&self) -> bool {
-        self.0.contradicted
-    }
-
-    /// The HTTP status of the last answer.
-    pub fn status(&self) -> Option<http::StatusCode> {
-        self.0.status.and_then(|status| http::StatusCode::from_u16(status).ok())
-    }
-
-    /// The delay the service asked for before it is sent again.
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after
-    }
-
-    /// What the service or the transport said, and what to do about it where that is known: bounded, control characters
-    /// escaped, keys and tokens masked.
-    pub fn detail(&self) -> Option<&str> {
-        self.0.detail.as_deref()
-    }
-
-    /// What an FCM v1 reply said beside its verdict: the wrong fields, the exceeded quotas, the reason, APNs' answer.
-    pub fn details(&self) -> Option<&Details> {
-        self.0.details.as_deref()
-    }
-
-    /// The members of a device group, when it was the target and the service said that none was reached: send to these as
-    /// tokens, after a while.
-    pub fn reach(&self) -> Option<&Reach> {
-        self.0.group.as_deref()
-    }
-
-    /// The verdict on the registration that the service gave while it said that it was failing itself: a 503 that carries
-    /// `UNREGISTERED`, for instance. Not believed by itself; the same verdict a second time is.
-    ///
-    /// Only the target's registration can be doubted: there is none for a topic or a condition.
-    pub(crate) fn doubted(&self) -> Option<&Code> {
-        self.0.doubted.as_ref()
-    }
-
-    /// Whether the verdict would remove the registration, and is the one that a wrong payload was seen to bring about as well:
-    /// an `INVALID_ARGUMENT` of FCM v1 about `message.token` (firebase-ios-sdk 4605, firebase-php 700).
-    pub(crate) fn wants_second_opinion(&self) -> bool {
-        // The details tell v1 from the legacy wires, whose code of the same name is FCM's word on the token alone.
-        self.0.code == Code::InvalidRegistration && self.0.cause.is_none() && self.0.details.is_some()
-    }
-
-    /// Whether sending the same message to the same recipient later can help.
-    pub fn is_retriable(&self) -> bool {
-        matches!(self.advice(), Advice::Retry(_))
-    }
-
-    /// What to do with this recipient in one's own database. One that was not tried gets the advice of the cause, but never
-    /// [`Advice::Keep`] or [`Advice::Remove`]: nothing was sent to it, and nothing said of its token.
-    pub fn advice(&self) -> Advice {
-        let retry = || Advice::Retry(self.0.retry_after);
-        if self.0.contradicted {
-            return retry();
-        }
-        match (&self.0.code, &self.0.cause) {
-            (Code::NotAttempted, Some(cause)) => match cause.advice(self.0.retry_after) {
-                Advice::Remove | Advice::Keep => retry(),
-                advice => advice,
-            },
-            (code, _) => code.advice(self.0.retry_after),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.code.fmt(f)?;
-        if let Some(cause) = &self.0.cause {
-            write!(f, " because of {cause}")?;
-        }
-        let said = self.0.details.as_ref().map(ToString::to_string);
-        let said = said.filter(|said| !said.is_empty());
-        match (self.0.status.filter(|status| *status != 200), said) {
-            (Some(status), Some(said)) => write!(f, " (HTTP {status}, {said})")?,
-            (Some(status), None) => write!(f, " (HTTP {status})")?,
-            (None, Some(said)) => write!(f, " ({said})")?,
-            (None, None) => {}
-        }
-        if self.0.sent != Sent::Answered {
-            write!(f, ", {}", self.0.sent)?;
-        }
-        if self.0.attempts > 1 {
-            write!(f, ", {} attempts", self.0.attempts)?;
-        }
-        if self.0.unsent > 1 {
-            write!(f, ", {} tries not sent", self.0.unsent)?;
-        }
-        if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {
-            write!(f, ", {} members not reached", reach.unreached.len())?;
-        }
-        if let Some(detail) = &self.0.detail {
-            write!(f, ": {detail}")?;
-        }
-        Ok(())
-    }
-}
-
-/// What to do with a recipient in one's own database.
-///
-/// `Display` says it in a word or two and shortens tokens. As JSON the token is whole: `{"replace": "…"}`, `"remove"`,
-/// `{"retry": {"secs": 120, "nanos": 0}}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Advice {
-    /// Nothing. Also where it is not known what went wrong: in doubt the token stays.
-    Keep,
-    /// Store this token in place of the one used.
-    Replace(Token),
-    /// Delete the token: the service said of this very token that it is dead.
-    Remove,
-    /// Send the same message again, not before the delay where there is one. The token stays.
-    Retry(Option<Duration>),
-    /// The message or request is wrong and would fail again. The token stays.
-    FixRequest,
-    /// The key, the sender or its certificate is wrong. The token stays.
-    FixCredentials,
-    /// This endpoint is gone or retired. The token stays.
-    ServiceGone,
-}
-
-impl fmt::Display for Advice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Keep => f.write_str("keep"),
-            Self::Replace(token) => write!(f, "replace with {}", token.short()),
-            Self::Remove => f.write_str("remove"),
-            Self::Retry(None) => f.write_str("send again"),
-            Self::Retry(Some(delay)) => write!(f, "send again after {} s", delay.as_secs_f64()),
-            Self::FixRequest => f.write_str("fix the request"),
-            Self::FixCredentials => f.write_str("fix the credentials"),
-            Self::ServiceGone => f.write_str("service gone"),
-        }
-    }
-}
+object_form! { Stored { ; accepted: Option<Accepted>, failed: Option<Failure> } }
 
 #[cfg(test)]
-mod tests {
-    use super::Accepted;
-
-    #[test]
-    fn an_id_is_shown_on_one_line() {
-        let accepted = Accepted::new(Some("1:08\r\n\u{1b}[31m"));
-        assert_eq!(accepted.to_string(), "accepted as 1:08\\r\\n\\u{1b}[31m");
-        assert_eq!(accepted.id(), Some("1:08\r\n\u{1b}[31m"));
-    }
-}
+mod tests;

@@ -1,6 +1,11 @@
 //! Text of a peer as it may be shown: short, on one line, without markup, keys and tokens.
 
-use std::borrow::Cow;
+mod page;
+
+pub(crate) use page::is_page;
+
+use crate::names::is_invisible;
+use page::{PAGE, has_tags, headline};
 use std::fmt::{self, Write};
 
 /// Bytes of a peer's text that are kept. Enough for every sentence the services were seen to send.
@@ -36,10 +41,24 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
+/// An account's or a key's id as it may be shown: of the caller's own files, so whole unless it is absurdly long.
+pub(crate) fn id(text: &str) -> String {
+    /// The longest e-mail address has 254 bytes (RFC 5321 section 4.5.3.1.3), the longest id of a key 40.
+    const LONGEST: usize = 254;
+    if text.len() <= LONGEST {
+        return OneLine(text).to_string();
+    }
+    let mut end = LONGEST;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", OneLine(text.get(..end).unwrap_or_default()))
+}
+
 /// What a body says to a person, as it may be shown: the title of a web page or its first heading, else its beginning.
 pub(crate) fn excerpt<'a>(body: &[u8], secrets: impl Iterator<Item = &'a str>) -> Box<str> {
     let near = body.get(..PAGE).unwrap_or(body);
-    if is_page(near) {
+    if is_page(near) || has_tags(near) {
         let page = String::from_utf8_lossy(near);
         return line(&headline(&page), KEPT, secrets);
     }
@@ -56,7 +75,8 @@ pub(crate) fn line<'a>(text: &str, kept: usize, secrets: impl Iterator<Item = &'
             }
         } else if c.is_control() {
             let _ = write!(shown, "{}", c.escape_default());
-        } else {
+        } else if !is_invisible(c) || c == '\u{fffd}' {
+            // A mark of direction would turn the line around for whoever reads it.
             shown.push(c);
         }
     });
@@ -149,207 +169,5 @@ pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= KEPT && text.split('.').all(is_word)
 }
 
-/// Bytes of a body in which a page's title or heading is looked for. Google's pages have it within the first 300.
-const PAGE: usize = 16_384;
-
-/// Whether a body is a web page, by its first tag.
-pub(crate) fn is_page(body: &[u8]) -> bool {
-    let body = body
-        .strip_prefix("\u{feff}".as_bytes())
-        .unwrap_or(body)
-        .trim_ascii_start();
-    let is = |start: &str| {
-        let begin = body.get(..start.len()).unwrap_or_default();
-        begin.eq_ignore_ascii_case(start.as_bytes())
-    };
-    [
-        "<!doctype",
-        "<html",
-        "<head",
-        "<title",
-        "<body",
-        "<meta",
-        "<script",
-        "<h1",
-        "<p>",
-        "<!--",
-        "<center",
-        "<?xml",
-    ]
-    .into_iter()
-    .any(is)
-}
-
-/// What a page says in one line: its title, else its first heading, else its words.
-fn headline(page: &str) -> String {
-    // Lower case by ASCII alone: positions in it are positions in the page.
-    let lower = page.to_ascii_lowercase();
-    let headings = ["title", "h1", "h2", "h3"].into_iter();
-    let found = headings.filter_map(|tag| element(page, &lower, tag)).map(words);
-    found
-        .into_iter()
-        .find(|text| !text.is_empty())
-        .unwrap_or_else(|| words(element(page, &lower, "body").unwrap_or(page)))
-}
-
-/// What stands in the first element of this name.
-fn element<'p>(page: &'p str, lower: &str, tag: &str) -> Option<&'p str> {
-    let open = format!("<{tag}");
-    let mut from = 0;
-    loop {
-        let after = from + lower.get(from..)?.find(&open)? + open.len();
-        from = after;
-        // `<header` is no `<head`.
-        if lower
-            .get(after..)?
-            .starts_with(|c: char| c == '>' || c.is_ascii_whitespace())
-        {
-            let start = after + lower.get(after..)?.find('>')? + 1;
-            let rest = lower.get(start..)?;
-            let length = rest.find(&format!("</{tag}")).unwrap_or(rest.len());
-            return page.get(start..start + length);
-        }
-    }
-}
-
-/// The words of a piece of a page, without its tags, scripts and styles.
-fn words(html: &str) -> String {
-    let mut text = String::with_capacity(html.len().min(KEPT));
-    let mut rest = html;
-    while let Some((before, tag)) = rest.split_once('<') {
-        text.push_str(before);
-        text.push(' ');
-        let name = tag
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .next()
-            .unwrap_or_default();
-        // What stands in these is for machines.
-        let silent = ["script", "style"]
-            .into_iter()
-            .find(|silent| name.eq_ignore_ascii_case(silent));
-        let end = silent.map_or(Some(0), |silent| tag.to_ascii_lowercase().find(&format!("</{silent}")));
-        let tag = end.and_then(|end| tag.get(end..)).unwrap_or_default();
-        rest = tag.split_once('>').map_or("", |(_, rest)| rest);
-    }
-    text.push_str(rest);
-    unescaped(&text).split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// HTML's character references of the plainest kind as the characters they mean.
-fn unescaped(text: &str) -> Cow<'_, str> {
-    if !text.contains('&') {
-        return text.into();
-    }
-    // The ampersand last: what it makes is no reference.
-    let known = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#39;", "'"),
-        ("&apos;", "'"),
-        ("&nbsp;", " "),
-        ("&amp;", "&"),
-    ];
-    let plain = known
-        .into_iter()
-        .fold(text.to_owned(), |text, (name, c)| text.replace(name, c));
-    plain.into()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{OneLine, excerpt, is_name, is_page};
-
-    const SECRETS: [&str; 2] = ["AAAA-secret-key", "device-token-1"];
-
-    #[test]
-    fn an_excerpt_masks_the_key_the_tokens_and_what_looks_like_one() {
-        let foreign = "x".repeat(60);
-        let body = format!("key AAAA-secret-key, device-token-1\nand \"{foreign}\"");
-        let shown = excerpt(body.as_bytes(), SECRETS.into_iter());
-        assert_eq!(&*shown, "key …, … and \"…\"");
-    }
-
-    #[test]
-    fn an_excerpt_is_bounded_and_holds_no_control_character() {
-        let body = "a\u{0}\u{1b}é ".repeat(100_000);
-        let shown = excerpt(body.as_bytes(), std::iter::empty());
-        assert!(shown.len() <= 512 + '…'.len_utf8());
-        assert!(!shown.contains(char::is_control));
-    }
-
-    #[test]
-    fn a_secret_is_masked_whole_where_the_excerpt_ends() {
-        for before in 480..520 {
-            let body = format!("{}AAAA-secret-key device-token-1", "a ".repeat(before / 2));
-            let shown = excerpt(body.as_bytes(), SECRETS.into_iter());
-            assert!(!shown.contains("AAAA") && !shown.contains("device"), "{shown}");
-        }
-    }
-
-    /// The first two are the pages that Google's front ends send; the others are nginx's, squid's and made up.
-    #[test]
-    fn trial_v20_a_page_is_shown_by_its_title_or_first_heading() {
-        let google = "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n  <style>\n\
-            *{margin:0}</style>\n  <a href=//www.google.com/><span id=logo></span></a>\n  <p><b>404.</b> <ins>That’s an error.</ins>\n";
-        let old =
-            "<HTML>\n<HEAD>\n<TITLE>Unauthorized</TITLE>\n</HEAD>\n<BODY BGCOLOR=\"#FFFFFF\">\n<H1>Unauthorized</H1>";
-        let nginx = "<html>\r\n<head><title>503 Service Temporarily Unavailable</title></head>\r\n<body>";
-        let squid = "<html><head><title></title><body><h1\nid=titles>ERROR</h1><h2>The requested URL could not be retrieved</h2>";
-        for (page, shown) in [
-            (google, "Error 404 (Not Found)!!1"),
-            (old, "Unauthorized"),
-            (nginx, "503 Service Temporarily Unavailable"),
-            (squid, "ERROR"),
-            ("<p>log in</p>", "log in"),
-            (
-                "<html><script>var a = '<b>';</script><body>Please\n\n <b>log in</b> &amp; wait",
-                "Please log in & wait",
-            ),
-            (
-                "  <!doctype HTML><title>\n Sign in\t&#39;here&#39; </title>",
-                "Sign in 'here'",
-            ),
-            ("<html>", ""),
-            ("<html><title", ""),
-            ("<title>unended", "unended"),
-            ("<html><header>x</header><h1>Gateway &lt;1&gt;</h1>", "Gateway <1>"),
-        ] {
-            assert!(is_page(page.as_bytes()), "{page}");
-            assert_eq!(&*excerpt(page.as_bytes(), std::iter::empty()), shown, "{page}");
-        }
-        let secret = "<title>no AAAA-secret-key, device-token-1</title>";
-        assert_eq!(&*excerpt(secret.as_bytes(), SECRETS.into_iter()), "no …, …");
-        let long = format!("<title>{}</title>", "long ".repeat(1000));
-        assert!(excerpt(long.as_bytes(), std::iter::empty()).len() <= 512 + '…'.len_utf8());
-    }
-
-    #[test]
-    fn trial_v20_a_text_of_several_lines_is_one_line_without_escapes() {
-        let text = "Field \"to\" must be a JSON string: [\r\n\t\"x\"\n]\n";
-        assert_eq!(
-            &*excerpt(text.as_bytes(), std::iter::empty()),
-            "Field \"to\" must be a JSON string: [ \"x\" ]"
-        );
-    }
-
-    #[test]
-    fn an_id_is_escaped_and_kept_apart() {
-        assert_eq!(OneLine("1:08\r\n\u{1b}").to_string(), "1:08\\r\\n\\u{1b}");
-    }
-
-    #[test]
-    fn words_and_addresses_stay() {
-        let text = "Deprecated endpoint, see https://firebase.google.com/docs/cloud-messaging/migrate-v1";
-        assert_eq!(&*excerpt(text.as_bytes(), std::iter::empty()), text);
-    }
-
-    #[test]
-    fn a_method_is_a_name_and_a_token_is_none() {
-        assert!(is_name("google.firebase.fcm.v1.FcmService.SendMessage"));
-        let token = format!("bk3RNwTe3H0.{}", "APA91bHun4MxP5egoKMwt2KZFBaFUH".repeat(5));
-        assert!(!is_name(&token));
-        assert!(!is_name("ya29.c.c0ASRK0GaZ4xKq"));
-        assert!(!is_name("two words"));
-    }
-}
+mod tests;

@@ -8,6 +8,8 @@
 
 #[path = "firebase_admin/built.rs"]
 mod built;
+#[path = "firebase_admin/errors.rs"]
+mod errors;
 
 use built::built;
 use gcm_proto::{Exchange, Message, v1};

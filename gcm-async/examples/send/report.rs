@@ -160,6 +160,8 @@ pub(crate) fn explain(failure: &Failure, wire: Wire, endpoint: &Endpoint) -> Str
         Some(detail) if !was_tried(failure) => detail.to_owned(),
         // What the transport says is all there is.
         Some(detail) if failure.status().is_none() => format!("{endpoint}: {detail}"),
+        // A refusal of the account says which URL was asked.
+        Some(detail) if detail.contains(&endpoint.to_string()) => failure.to_string(),
         _ => format!("{endpoint}: {failure}"),
     }
 }

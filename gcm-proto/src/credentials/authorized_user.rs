@@ -5,6 +5,7 @@ use super::{Credential, CredentialError, Minting};
 use crate::exchange::oauth;
 use crate::names::{Endpoint, ProjectId};
 use crate::secret::Secret;
+use crate::text;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -91,12 +92,19 @@ impl AuthorizedUser {
 
 impl Credential for AuthorizedUser {
     fn mint(&self, _wall: SystemTime) -> Result<Minting, CredentialError> {
-        Ok(Minting::exchange(oauth::Mint::refresh(
+        let mint = oauth::Mint::refresh(
             self.endpoint.clone(),
             self.client_id.clone(),
             self.client_secret.clone(),
             self.refresh_token.clone(),
-        )))
+        )
+        .of(self.account());
+        Ok(Minting::exchange(mint))
+    }
+
+    /// The login's OAuth client: the file does not say whose login it is.
+    fn account(&self) -> Option<String> {
+        Some(format!("the login by the OAuth client {}", text::id(&self.client_id)))
     }
 }
 

@@ -34,6 +34,9 @@ pub enum KeyFileError {
         "this is a .p12 file: make a key of the type JSON in the Google Cloud console (IAM, Service accounts, Keys)"
     )]
     Pkcs12,
+    /// It is what stands for a key file where nobody put one in: the name of a variable, a template's place, `undefined`.
+    #[error("this is a placeholder, and not what it stands for: is its variable set, and was it put in?")]
+    Placeholder,
     /// It is a file of JSON for another purpose.
     #[error(
         "this is {found}, which holds no key of a service account: make one in the Firebase console (Project settings, Service accounts)"
@@ -117,7 +120,7 @@ impl KeyFile {
     pub(super) fn read(json: &[u8], kind: &str) -> Result<Self, KeyFileError> {
         let file = Self(repair::object(json)?);
         match file.text("type")? {
-            Some(found) if found != kind => Err(KeyFileError::OtherKind {
+            Some(found) if !found.eq_ignore_ascii_case(kind) => Err(KeyFileError::OtherKind {
                 found: named(found),
                 expected: named(kind),
             }),
@@ -132,7 +135,11 @@ impl KeyFile {
     /// What a file without a type is for, where that is known.
     fn purpose(&self) -> Option<&'static str> {
         /// By a name that only such a file has.
-        const FILES: [(&str, &str); 8] = [
+        const FILES: [(&str, &str); 12] = [
+            ("access_token", "the reply of a token endpoint"),
+            ("kty", "a key alone (JWK)"),
+            ("publicKey", "a pair of web push keys (VAPID)"),
+            ("aps", "a message for APNs"),
             ("project_info", "the google-services.json of an Android app"),
             ("installed", "the client secret of a desktop program (OAuth client)"),
             ("web", "the client secret of a web server (OAuth client)"),
@@ -153,7 +160,8 @@ impl KeyFile {
 
     /// A field that may be there. White space around it is a paste's, and an empty one is none.
     pub(super) fn text(&self, field: &'static str) -> Result<Option<&str>, KeyFileError> {
-        match self.0.get(field) {
+        // Google's library for Node.js has these names in camel case too.
+        match self.0.get(field).or_else(|| self.0.get(&in_camel_case(field))) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.trim()).filter(|text| !text.is_empty())),
             Some(_) => Err(KeyFileError::NotText { field }),
@@ -172,6 +180,16 @@ impl KeyFile {
         // The older addresses answer, too, but want today's as the audience of an assertion.
         Ok(Endpoint::google_token())
     }
+}
+
+fn in_camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+        camel.extend([&*first.to_ascii_uppercase(), rest]);
+    }
+    camel
 }
 
 /// The kinds of files there are, in words.

@@ -43,6 +43,12 @@ impl Default for MetadataServer {
 
 impl Credential for MetadataServer {
     fn mint(&self, _wall: SystemTime) -> Result<Minting, CredentialError> {
-        Ok(Minting::exchange(oauth::Mint::metadata(self.endpoint.clone())))
+        let mint = oauth::Mint::metadata(self.endpoint.clone()).of(self.account());
+        Ok(Minting::exchange(mint))
+    }
+
+    /// The machine's own, by where it is asked for.
+    fn account(&self) -> Option<String> {
+        Some("the service account of this machine".to_owned())
     }
 }

@@ -22,7 +22,12 @@ pub(super) fn private_key(text: &str) -> Result<Der, KeyFileError> {
     const BEGIN: &str = "-----BEGIN ";
     const DASHES: &str = "-----";
     // No character of a key is a backslash, so each is part of an escape that was not undone.
-    let text = text.replace("\\r", "\n").replace("\\n", "\n").replace("\\u003d", "=");
+    let text = text
+        .replace("\\u000a", "\n")
+        .replace("\\r", "\n")
+        .replace("\\n", "\n")
+        .replace("\\u003d", "=");
+    let text = with_dashes(&text);
     let mut blocks = text.split(BEGIN).skip(1).filter_map(|block| block.split_once(DASHES));
     let Some(first) = blocks.clone().next() else {
         if let Some(der) = without_lines(&text) {
@@ -31,6 +36,8 @@ pub(super) fn private_key(text: &str) -> Result<Der, KeyFileError> {
         let is_path = !text.contains(char::is_whitespace) && text.contains(['.', '\\']) && text.contains(['/', '\\']);
         return Err(if is_path {
             KeyFileError::KeyPath
+        } else if text.starts_with("ssh-") {
+            KeyFileError::PublicKey
         } else {
             KeyFileError::NoPem
         });
@@ -41,17 +48,51 @@ pub(super) fn private_key(text: &str) -> Result<Der, KeyFileError> {
         .split_once("-----END")
         .map_or((rest, false), |(inside, _)| (inside, true));
     let is_key = |c: &char| !c.is_whitespace() && !matches!(c, '\\' | '"' | '\'') && (has_end || *c != '-');
-    let encoded: String = inside.chars().filter(is_key).collect();
-    let decoded = || decode(&encoded).map_err(|error| if has_end { error } else { KeyFileError::CutKey });
+    let decoded = || {
+        let encoded: String = inside.chars().filter(is_key).collect();
+        // What passed through a URL has lost its plus signs, or has the alphabet of URLs.
+        let plus = || {
+            inside
+                .lines()
+                .map(|line| line.trim().replace(' ', "+"))
+                .collect::<String>()
+        };
+        let from_url = || encoded.replace('-', "+").replace('_', "/");
+        decode(&encoded)
+            .or_else(|error| decode(&plus()).or_else(|_| decode(&from_url())).map_err(|_| error))
+            .map_err(|error| if has_end { error } else { KeyFileError::CutKey })
+    };
     match label {
         KEY => decoded().map(Der::Pkcs8),
         // The old form has headers when it is locked (RFC 1421).
         "RSA PRIVATE KEY" if inside.contains(':') => Err(KeyFileError::LockedKey),
         "RSA PRIVATE KEY" => decoded().map(Der::Pkcs1),
         "ENCRYPTED PRIVATE KEY" => Err(KeyFileError::LockedKey),
-        label if label.ends_with(KEY) => Err(KeyFileError::NoRsaKey),
+        label if label.contains(KEY) => Err(KeyFileError::NoRsaKey),
         _ => Err(KeyFileError::PublicKey),
     }
+}
+
+/// The text with five dashes wherever there are four or more, or those that an editor of prose makes of them.
+fn with_dashes(text: &str) -> String {
+    const LONGER: [char; 6] = ['\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2212}'];
+    let is_dash = |c: char| c == '-' || LONGER.contains(&c);
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(is_dash) {
+        let (before, dashes) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        let behind = dashes.trim_start_matches(is_dash);
+        let run = dashes.strip_suffix(behind).unwrap_or_default();
+        kept.push_str(before);
+        kept.push_str(if run.len() >= 4 || run.contains(LONGER) {
+            "-----"
+        } else {
+            run
+        });
+        rest = behind;
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// A key that lost its first and its last line, or base64 of a whole text with them.

@@ -7,6 +7,7 @@ use super::signer::Signer;
 use super::{Credential, CredentialError, Minting};
 use crate::exchange::oauth;
 use crate::names::{Endpoint, ProjectId};
+use crate::text;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -62,9 +63,10 @@ impl ServiceAccount {
 
     /// Reads a key file, and signs with the key in it.
     ///
-    /// What copying does to files is repaired: a byte order mark, UTF-16, base64 or quotes around the whole, carriage returns, a key
-    /// with raw line ends or with backslash and `n` in their place, without its last line, as PKCS#1 or behind the certificates of
-    /// a bundle.
+    /// What copying does to files is repaired: a byte order mark, UTF-16, base64 or quotes around the whole, quotes as Python, a page
+    /// or an editor of prose writes them, another object or a list around it, carriage returns, a key with raw line ends or with
+    /// backslash and `n` in their place, without its last line, as PKCS#1 or behind the certificates of a bundle. The names may be
+    /// in camel case.
     ///
     /// # Errors
     ///
@@ -134,7 +136,7 @@ impl ServiceAccount {
         const UNIVERSE: &str = "googleapis.com";
         if file
             .text("universe_domain")?
-            .is_some_and(|universe| universe != UNIVERSE)
+            .is_some_and(|universe| !universe.eq_ignore_ascii_case(UNIVERSE))
         {
             return Err(KeyFileError::OtherUniverse);
         }
@@ -163,8 +165,17 @@ impl Credential for ServiceAccount {
             key_id: self.key_id.as_deref(),
         };
         let signed = assertion.sign(&*self.signer, wall).map_err(CredentialError::new)?;
-        let mint = oauth::Mint::assertion(self.endpoint.clone(), signed);
+        let mint = oauth::Mint::assertion(self.endpoint.clone(), signed).of(self.account());
         Ok(Minting::exchange(mint))
+    }
+
+    /// The e-mail address, and the key's id where it is known.
+    fn account(&self) -> Option<String> {
+        let email = text::id(&self.email);
+        Some(match &self.key_id {
+            Some(key) => format!("{email} (key id {})", text::id(key)),
+            None => email,
+        })
     }
 }
 

@@ -180,7 +180,7 @@ impl Delivery {
 
     /// The service refused the request, or its reply cannot be read.
     pub(super) fn refused(&mut self, members: Vec<Key>, refusal: &Refusal, sent: SentWith) {
-        let failure = refusal.to_failure(self.now.wall);
+        let failure = self.naming(refusal.to_failure(self.now.wall));
         let asked = failure.retry_after();
         for key in &members {
             if let Some(recipient) = self.queue.recipients.get_mut(*key) {
@@ -250,6 +250,28 @@ impl Delivery {
                 self.tell(sent, Sign::Verdict(failure, asked), draw);
             }
         }
+    }
+
+    /// A refusal of whoever asks, with the URL that was asked and as whom: the account and the id of its key, never a key.
+    fn naming(&self, failure: Failure) -> Failure {
+        let is_of_asker = matches!(
+            failure.code(),
+            Code::Unauthorized | Code::Forbidden | Code::MismatchSenderId | Code::EndpointGone
+        );
+        if !is_of_asker {
+            return failure;
+        }
+        let gateway = self.gateway();
+        let mut detail = failure.detail().unwrap_or_default().to_owned();
+        let asked = format!("{} was asked", gateway.endpoint());
+        if !detail.ends_with(&asked) {
+            let separator = if detail.is_empty() { "" } else { "; " };
+            let _ = write!(detail, "{separator}{asked}");
+        }
+        if let Some(account) = gateway.settings().credential.as_ref().and_then(|one| one.account()) {
+            let _ = write!(detail, " as {account}");
+        }
+        failure.with_detail(detail)
     }
 
     /// Whose limit a reply says is reached.

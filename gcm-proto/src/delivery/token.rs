@@ -43,7 +43,11 @@ impl Delivery {
                     .gate(|gate| gate.granted(grant, Some(session), now.mono, now.mono));
             }
             Err(error) => {
-                let failure = Failure::new(Code::NoAccessToken, Sent::NotSent).with_detail(chain(&error));
+                let detail = match credential.account() {
+                    Some(account) => format!("{}; it was asked for as {account}", chain(&error)),
+                    None => chain(&error),
+                };
+                let failure = Failure::new(Code::NoAccessToken, Sent::NotSent).with_detail(detail);
                 self.gateway()
                     .gate(|gate| gate.mint_failed_for_good(session, failure, now.mono));
             }

@@ -3,6 +3,9 @@
 //! Both legacy exchanges read with it, since either may be answered in the other's form.
 
 mod body;
+mod multicast_id;
+
+pub use multicast_id::MulticastId;
 
 use super::readable;
 use super::refusal::{Aside, of_status};
@@ -14,9 +17,6 @@ use crate::text;
 use body::{Misshapen, Shape};
 use http::StatusCode;
 use http::response::Parts;
-use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::sync::Arc;
 
 /// The good reply to one message for one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,55 +28,6 @@ pub struct Receipt {
     pub multicast_id: Option<MulticastId>,
     /// A `Retry-After` beside a good reply: nothing is to be sent again because of it.
     pub retry_after: Option<RetryAfter>,
-}
-
-/// A multicast's id: a whole number of any size, as text so that no digit is lost.
-///
-/// It may be −1, and it may exceed 64 bits.
-///
-/// ```
-/// use gcm_proto::{Exchange, Message, Route, Token, json};
-///
-/// # let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
-/// # let message = Message::builder().build()?;
-/// let exchange = json::Multicast::new(&route, &message, [Token::try_from("42")?])?;
-/// let reply = r#"{"multicast_id":6782339717028231855,"results":[{"message_id":"0:1"}]}"#;
-/// let results = exchange.read_response(http::Response::new(reply))?;
-/// assert_eq!(results.multicast_id().and_then(|id| id.as_i64()), Some(6_782_339_717_028_231_855));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub struct MulticastId(Arc<str>);
-
-impl MulticastId {
-    /// All its digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The number, where 64 bits hold it.
-    pub fn as_i64(&self) -> Option<i64> {
-        self.0.parse().ok()
-    }
-}
-
-impl From<String> for MulticastId {
-    fn from(digits: String) -> Self {
-        Self(digits.into())
-    }
-}
-
-impl From<MulticastId> for String {
-    fn from(id: MulticastId) -> Self {
-        id.as_str().to_owned()
-    }
-}
-
-impl fmt::Display for MulticastId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// What a multicast was answered, by position.

@@ -7,6 +7,7 @@ mod reply;
 use super::{Exchange, Refusal};
 use crate::credentials::Grant;
 use crate::names::Endpoint;
+use crate::outcome::Code;
 use crate::secret::Secret;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::response::Parts;
@@ -36,6 +37,8 @@ const METADATA_FLAVOR: (&str, &str) = ("metadata-flavor", "Google");
 pub struct Mint {
     endpoint: Endpoint,
     ask: Ask,
+    /// Who asks, as texts name it.
+    account: Option<Box<str>>,
 }
 
 #[derive(Clone)]
@@ -55,6 +58,7 @@ impl Mint {
         Self {
             endpoint,
             ask: Ask::Assertion(assertion),
+            account: None,
         }
     }
 
@@ -72,6 +76,7 @@ impl Mint {
                 client_secret,
                 refresh_token,
             },
+            account: None,
         }
     }
 
@@ -80,7 +85,14 @@ impl Mint {
         Self {
             endpoint,
             ask: Ask::Metadata,
+            account: None,
         }
+    }
+
+    /// Asked as this account, which a refusal names.
+    pub(crate) fn of(mut self, account: Option<String>) -> Self {
+        self.account = account.map(Into::into);
+        self
     }
 
     /// Where it is sent.
@@ -108,6 +120,22 @@ impl Mint {
             Ask::Metadata => return None,
         }
         Some(form.finish().into_bytes())
+    }
+
+    /// A final refusal with whom it is about: who reads the line has many accounts, and keys. A wrong clock is about none.
+    fn naming(&self, refusal: Refusal) -> Refusal {
+        let is_of_asker = !refusal.is_retriable() && *refusal.code() != Code::ClockSkew;
+        match (refusal, &self.account) {
+            (Refusal::Refused(mut refused), Some(account)) if is_of_asker => {
+                let asked = format!("{} was asked as {account}", self.endpoint);
+                refused.hint = match &*refused.hint {
+                    "" => asked.into(),
+                    hint => format!("{hint}; {asked}").into(),
+                };
+                Refusal::Refused(refused)
+            }
+            (refusal, _) => refusal,
+        }
     }
 
     /// What no text may show.
@@ -167,6 +195,7 @@ impl Exchange for Mint {
             body,
             self.secrets().chain(encoded.iter().map(String::as_str)),
         )
+        .map_err(|refusal| self.naming(refusal))
     }
 }
 

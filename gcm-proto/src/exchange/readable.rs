@@ -27,12 +27,13 @@ enum Charset {
 /// Whether the headers are those of the service's own replies, which are read as they stand. Each recipient has such a reply, so
 /// this saves a closer look.
 pub(super) fn is_usual(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
+    let (kind, more) = (kinds.next(), kinds.next());
     let is_json = matches!(
         kind,
         None | Some(b"application/json; charset=UTF-8" | b"application/json; charset=utf-8" | b"application/json")
     );
-    is_json && !headers.contains_key(CONTENT_ENCODING)
+    is_json && more.is_none() && !headers.contains_key(CONTENT_ENCODING)
 }
 
 /// Looks at the headers alone.
@@ -44,10 +45,13 @@ fn charset(headers: &HeaderMap) -> Result<Charset, &'static str> {
     if headers.get_all(CONTENT_ENCODING).iter().any(is_encoded) {
         return Err(PLAIN);
     }
-    match headers.get(CONTENT_TYPE) {
-        Some(kind) => named(kind.as_bytes()).ok_or(UTF_8),
-        None => Ok(Charset::Utf8),
-    }
+    // Given twice, in two lines or in one, each has to agree.
+    let kinds = headers.get_all(CONTENT_TYPE).iter();
+    let mut kinds = kinds.flat_map(|kind| kind.as_bytes().split(|c| *c == b','));
+    kinds.try_fold(Charset::Utf8, |charset, kind| match named(kind).ok_or(UTF_8)? {
+        Charset::Utf8 => Ok(charset),
+        Charset::AsciiAtLeast => Ok(Charset::AsciiAtLeast),
+    })
 }
 
 /// The body as a text.
@@ -60,7 +64,8 @@ pub(super) fn text<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<&'b str, &
     let text = std::str::from_utf8(body).map_err(|_| UTF_8)?;
     // UTF-16 of Latin letters is UTF-8 with zeros in it. A reader of JSON meets them by itself.
     let has_zeros = || !is_json(text) && body.contains(&0);
-    let is_certain = (charset == Charset::Utf8 || text.is_ascii()) && !text.starts_with('\u{feff}') && !has_zeros();
+    let is_certain =
+        (charset == Charset::Utf8 || text.is_ascii()) && !text.trim_start().starts_with('\u{feff}') && !has_zeros();
     is_certain.then_some(text).ok_or(UTF_8)
 }
 

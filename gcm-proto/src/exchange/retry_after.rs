@@ -116,28 +116,18 @@ fn date(value: &[u8]) -> Option<SystemTime> {
     if let Ok(date) = httpdate::parse_http_date(text) {
         return Some(date);
     }
-    let mut words = text.split([' ', '\t', ',', '-']).filter(|word| !word.is_empty());
-    let mut word = || words.next();
-    let parts = [word(), word(), word(), word(), word(), word(), word()];
-    let [weekday, day, month, year, time] = match parts {
-        [
-            Some(weekday),
-            Some(day),
-            Some(month),
-            Some(year),
-            Some(time),
-            Some(zone),
-            None,
-        ] if zone.eq_ignore_ascii_case("GMT") => [weekday, day, month, year, time],
-        [
-            Some(weekday),
-            Some(month),
-            Some(day),
-            Some(time),
-            Some(year),
-            None,
-            None,
-        ] => [weekday, day, month, year, time],
+    let words: Vec<&str> = text
+        .split([' ', '\t', ',', '-'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_utc = |zone: &str| {
+        ["GMT", "UTC", "UT", "Z"]
+            .iter()
+            .any(|known| zone.eq_ignore_ascii_case(known))
+    };
+    let (weekday, day, month, year, time) = match *words {
+        [weekday, day, month, year, time, zone] if is_utc(zone) => (weekday, day, month, year, time),
+        [weekday, month, day, time, year] => (weekday, day, month, year, time),
         _ => return None,
     };
     if !weekday.bytes().all(|c| c.is_ascii_alphabetic()) {
@@ -150,20 +140,26 @@ fn date(value: &[u8]) -> Option<SystemTime> {
         _ => "",
     };
     let (first, rest) = month.split_at_checked(1)?;
-    let month = first.to_ascii_uppercase() + &rest.to_ascii_lowercase();
+    let month = first.to_ascii_uppercase() + rest.get(..2)?.to_ascii_lowercase().as_str();
+    // A second that is put in now and then (RFC 9110 section 5.6.7 allows 60) is the one after 59.
+    let (time, more) = match time.strip_suffix(":60") {
+        Some(minute) => (format!("{minute}:59"), Duration::from_secs(1)),
+        None => (time.to_owned(), Duration::ZERO),
+    };
     ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
         .iter()
         .find_map(|weekday| {
-            httpdate::parse_http_date(&format!("{weekday}, {day:0>2} {month} {century}{year} {time} GMT")).ok()
+            httpdate::parse_http_date(&format!("{weekday}, {day:0>2} {month} {century}{year} {time:0>8} GMT")).ok()
         })
+        .and_then(|date| date.checked_add(more))
 }
 
-/// Without the blanks around it; a no-break space is one, in Latin-1 and in UTF-8.
+/// Without the blanks and quotes around it; a no-break space is a blank, in Latin-1 and in UTF-8.
 fn trimmed(mut value: &[u8]) -> &[u8] {
     loop {
         let before = value.len();
         value = value.trim_ascii();
-        for blank in [&b"\xc2\xa0"[..], b"\xa0"] {
+        for blank in [&b"\xc2\xa0"[..], b"\xa0", b"\"", b"'"] {
             value = value.strip_prefix(blank).unwrap_or(value);
             value = value.strip_suffix(blank).unwrap_or(value);
         }

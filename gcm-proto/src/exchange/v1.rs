@@ -3,6 +3,8 @@
 mod body;
 mod reply;
 mod request;
+mod route;
 
 pub use crate::outcome::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
-pub use request::{Encoded, Route, Single};
+pub use request::{Encoded, Single};
+pub use route::Route;

@@ -127,4 +127,34 @@ macro_rules! json_form {
     )+ };
 }
 
-pub(crate) use json_form;
+/// How objects are read whose `Serialize` is derived: the fields before the semicolon must be there, those behind it have a
+/// value of their own when nothing is said.
+macro_rules! object_form {
+    ($($name:ident { $($needed:ident: $needed_type:ty),* ; $($field:ident: $type:ty),* $(,)? })+) => { $(
+        impl<'de> serde::Deserialize<'de> for $name {
+            #[allow(clippy::useless_conversion)] // most fields are stored as they are
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                #[derive(serde::Deserialize)]
+                struct Stored {
+                    $($needed: $needed_type,)*
+                    $(
+                        #[serde(default, deserialize_with = "crate::message::reading::or_default")]
+                        $field: $type,
+                    )*
+                }
+
+                let object = $crate::message::reading::Object {
+                    deserializer,
+                    names: $crate::message::reading::Names::Snake,
+                };
+                let stored = <Stored as serde::Deserialize>::deserialize(object)?;
+                Ok(Self {
+                    $($needed: stored.$needed,)*
+                    $($field: stored.$field.into(),)*
+                })
+            }
+        }
+    )+ };
+}
+
+pub(crate) use {json_form, object_form};

@@ -1,6 +1,7 @@
 //! The vocabulary of failures, and what each means for the recipient, is decided here.
 
 use super::Advice;
+use crate::message::reading::object_form;
 use crate::text::{self, OneLine};
 use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
@@ -281,14 +282,21 @@ impl From<&str> for Code {
 #[serde(untagged)]
 enum Stored {
     Known(String),
-    Unknown { other: Box<str> },
+    Unknown(Unknown),
 }
+
+#[derive(Serialize)]
+struct Unknown {
+    other: Box<str>,
+}
+
+object_form! { Unknown { other: Box<str>; } }
 
 impl From<Stored> for Code {
     fn from(stored: Stored) -> Self {
         match stored {
             Stored::Known(name) => Self::from(name.as_str()),
-            Stored::Unknown { other } => Self::Other(other),
+            Stored::Unknown(Unknown { other }) => Self::Other(other),
         }
     }
 }
@@ -296,7 +304,7 @@ impl From<Stored> for Code {
 impl From<Code> for Stored {
     fn from(code: Code) -> Self {
         match code {
-            Code::Other(other) => Self::Unknown { other },
+            Code::Other(other) => Self::Unknown(Unknown { other }),
             known => Self::Known(known.as_str().to_owned()),
         }
     }

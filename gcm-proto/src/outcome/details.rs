@@ -2,8 +2,10 @@
 //!
 //! It draws no conclusion: the reader of the reply does.
 
+use super::delay::Delay;
+use crate::message::reading::object_form;
 use crate::text::OneLine;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -14,8 +16,7 @@ use std::time::Duration;
 /// search for: FCM's own, APNs' answer, the reason.
 ///
 /// As JSON: the fields below by their names, those that are empty left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Details {
     /// FCM's own code (`FcmError.errorCode`), known here or not: `UNREGISTERED`, `QUOTA_EXCEEDED`, …
@@ -45,8 +46,7 @@ pub struct Details {
 }
 
 /// An answer of Apple's push service (`ApnsError`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ApnsError {
     /// Its HTTP status.
@@ -57,8 +57,7 @@ pub struct ApnsError {
 }
 
 /// A field of the request that was wrong (`BadRequest.fieldViolations`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FieldViolation {
     /// Its path: `message.token`, `message.data[0].value`, …
@@ -68,8 +67,7 @@ pub struct FieldViolation {
 }
 
 /// A quota that was exceeded (`QuotaFailure.violations`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct QuotaViolation {
     /// What it is counted for.
@@ -79,8 +77,7 @@ pub struct QuotaViolation {
 }
 
 /// The reason of a refusal (`ErrorInfo`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ErrorInfo {
     /// The reason, a name within its domain: `SERVICE_DISABLED`, `IAM_PERMISSION_DENIED`, …
@@ -117,8 +114,23 @@ impl fmt::Display for ApnsError {
         if let Some(status) = self.status {
             write!(f, " {status}")?;
         }
-        write!(f, " {}", OneLine(&self.reason))
+        if !self.reason.is_empty() {
+            write!(f, " {}", OneLine(&self.reason))?;
+        }
+        Ok(())
     }
+}
+
+object_form! {
+    Details {
+        ;
+        fcm_code: Option<Box<str>>, status: Option<Box<str>>, apns: Option<ApnsError>, violations: Vec<FieldViolation>,
+        quota: Vec<QuotaViolation>, info: Option<ErrorInfo>, retry_delay: Delay, other: Vec<Box<str>>,
+    }
+    ApnsError { ; status: Option<u16>, reason: Box<str> }
+    FieldViolation { ; field: Box<str>, description: Box<str> }
+    QuotaViolation { ; subject: Box<str>, description: Box<str> }
+    ErrorInfo { ; reason: Box<str>, domain: Box<str>, metadata: BTreeMap<Box<str>, Box<str>> }
 }
 
 #[cfg(test)]

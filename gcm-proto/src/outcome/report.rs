@@ -2,6 +2,7 @@
 
 use super::{Accepted, Failure, Outcome};
 use crate::exchange::MulticastId;
+use crate::message::reading::object_form;
 use crate::names::Token;
 use crate::target::Target;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ impl fmt::Display for Position {
 /// One recipient with its outcome.
 ///
 /// It can be stored, and its target pushed into another delivery when the advice is to send again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Settled {
     /// The place in the input.
@@ -46,8 +47,12 @@ pub struct Settled {
     /// Attempts made for it; 0 when it was never tried.
     pub attempts: u32,
     /// The multicast's id of its last answered attempt, where the wire has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub multicast_id: Option<MulticastId>,
+}
+
+object_form! {
+    Settled { position: Position, target: Target, outcome: Outcome, attempts: u32; multicast_id: Option<MulticastId> }
 }
 
 impl Settled {

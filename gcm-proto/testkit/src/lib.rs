@@ -10,6 +10,7 @@ mod credential;
 mod driver;
 mod expected;
 pub mod laws;
+mod once;
 mod policy;
 mod program;
 pub mod proxies;
@@ -24,6 +25,7 @@ pub use book::{Asked, Book, Deed, any_message, any_tokens, hurried, until, until
 pub use credential::{PROJECT, account, introduce};
 pub use driver::{Driver, Reply, Seen};
 pub use expected::{Observed, Request, assert_expected, names};
+pub use once::Once;
 pub use program::example;
 pub use scenario::{Caller, Fault, Scenario};
 pub use script_server::ScriptServer;

@@ -3,15 +3,14 @@
 //! [`law`] hands one reply to every exchange of every wire and target, and looks for the verdict by a second reading of the body
 //! that shares no code with the crate's. Shared by a property test and the fuzzer.
 
+use crate::Once;
 use gcm_proto::{
     Advice, Condition, Exchange, Failure, Fid, GroupKey, Message, Receipt, Refusal, Route, Target, Token, Topic, json,
     plaintext, v1,
 };
 use http::header::CONTENT_ENCODING;
 use http::response::Parts;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
-use std::fmt;
+use serde_json::Value;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
@@ -279,66 +278,5 @@ impl<'a> Said<'a> {
         });
         let at_apns = dead && matches!(target, Target::Token(_) | Target::Fid(_));
         unregistered || at_apns || (invalid && (named || sentence(error.get("message"))))
-    }
-}
-
-/// Any JSON in which no object has a field twice.
-struct Once(Value);
-
-impl<'de> Deserialize<'de> for Once {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OnceVisitor).map(Once)
-    }
-}
-
-struct OnceVisitor;
-
-impl<'de> Visitor<'de> for OnceVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON in which no object has a field twice")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(Once(item)) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Value::Array(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut fields = Map::new();
-        while let Some((name, Once(field))) = map.next_entry::<String, _>()? {
-            if fields.insert(name, field).is_some() {
-                return Err(A::Error::custom("a field stands there twice"));
-            }
-        }
-        Ok(Value::Object(fields))
     }
 }

@@ -113,7 +113,7 @@ pub(crate) fn all() -> Vec<Shown> {
         shown!("outcome/details.rs" ErrorInfo, v1::ErrorInfo, details().into_iter().filter_map(|one| one.info).collect::<Vec<_>>()),
         shown!("outcome/details.rs" FieldViolation, v1::FieldViolation, details().into_iter().flat_map(|one| one.violations).collect::<Vec<_>>()),
         shown!("outcome/details.rs" QuotaViolation, v1::QuotaViolation, details().into_iter().flat_map(|one| one.quota).collect::<Vec<_>>()),
-        shown!("exchange/v1/request.rs" Route, v1::Route, [route()]),
+        shown!("exchange/v1/route.rs" Route, v1::Route, [route()]),
         shown!("exchange/v1/request.rs" Encoded, v1::Encoded, encoded()),
         shown!("exchange/v1/request.rs" Single, v1::Single, singles()),
     ]

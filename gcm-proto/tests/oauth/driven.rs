@@ -2,7 +2,7 @@
 
 use crate::FILE;
 use crate::common::{message, token};
-use gcm_proto::{Code, Delivery, Gateway, Now, ServiceAccount};
+use gcm_proto::{AuthorizedUser, Code, Delivery, Gateway, MetadataServer, Now, ServiceAccount, v1};
 use gcm_testkit::replies::reply;
 use gcm_testkit::{Driver, Reply, Seen};
 use http::Request;
@@ -224,4 +224,111 @@ fn a_v1_refusal_whose_body_was_lost_ends_nobody_elses_delivery() {
     assert_eq!(report.accepted().count(), 3);
     let codes: Vec<&Code> = report.failed().map(|(_, failure)| failure.code()).collect();
     assert_eq!(codes, [&Code::NotRegistered]);
+}
+
+/// Of whom the lines of refusals speak: what the key file says, and the URL of each.
+const ACCOUNT: &str = "push@demo-project.iam.gserviceaccount.com (key id test-key-id)";
+const TOKEN_URL: &str = "https://oauth2.googleapis.com/token was asked as ";
+const SEND_URL: &str = "https://fcm.googleapis.com/v1/projects/demo-project/messages:send was asked as ";
+
+/// The line of a failure of who gets this reply to his message, or to what `is_mint` says.
+fn line(gateway: &Gateway, to_mint: bool, status: u16, body: &'static str) -> String {
+    let mut driver = Driver::new(move |request: &Request<Vec<u8>>, _| {
+        let is_token = request.uri().host() != Some("fcm.googleapis.com");
+        match (is_token, to_mint) {
+            (true, false) => {
+                let token = r#"{"access_token":"ya29.x","expires_in":3599,"token_type":"Bearer"}"#;
+                reply(200, &[("metadata-flavor", "Google")], token)
+            }
+            _ => reply(status, &[], body),
+        }
+    });
+    let report = driver.run(&mut deliver(gateway, 1, driver.now()));
+    let (_, failure) = report.failed().next().unwrap();
+    failure.to_string()
+}
+
+/// The replies are Google's: those of the token endpoint recorded in 2026, those of the service from its reference of errors.
+#[test]
+fn trial_v20_the_line_of_a_refusal_names_the_account_the_key_and_the_url() {
+    const REVOKED: &str = r#"{"error":"invalid_grant","error_description":"Invalid JWT Signature."}"#;
+    const DELETED: &str = r#"{"error":"invalid_grant","error_description":"Invalid grant: account not found"}"#;
+    const CLIENT: &str = r#"{"error":"unauthorized_client","error_description":"Client is unauthorized"}"#;
+    const DENIED: &str = r#"{"error":"access_denied","error_description":"Account restricted"}"#;
+    const UNKNOWN: &str = r#"{"error":"org_internal","error_description":"x"}"#;
+    const PERMISSION: &str = r#"{"error":{"code":403,"status":"PERMISSION_DENIED","message":"Permission 'cloudmessaging.messages.create' denied",
+        "details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"IAM_PERMISSION_DENIED","domain":"googleapis.com"}]}}"#;
+    const DISABLED: &str = r#"{"error":{"code":403,"status":"PERMISSION_DENIED","message":"It is disabled.",
+        "details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"SERVICE_DISABLED","domain":"googleapis.com"}]}}"#;
+    const UNAUTHENTICATED: &str = r#"{"error":{"code":401,"status":"UNAUTHENTICATED","message":"Request had invalid authentication credentials."}}"#;
+    const SENDER: &str = r#"{"error":{"code":403,"status":"PERMISSION_DENIED","message":"SenderId mismatch",
+        "details":[{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"SENDER_ID_MISMATCH"}]}}"#;
+    const PAGE: &str = "<!DOCTYPE html><title>Error 403 (Forbidden)!!1</title>";
+    const GONE: &str = "<!DOCTYPE html><title>Error 404 (Not Found)!!1</title>";
+    for (to_mint, status, body, url) in [
+        (true, 400, REVOKED, TOKEN_URL),
+        (true, 400, DELETED, TOKEN_URL),
+        (true, 401, CLIENT, TOKEN_URL),
+        (true, 403, DENIED, TOKEN_URL),
+        (false, 403, PERMISSION, SEND_URL),
+        (false, 403, DISABLED, SEND_URL),
+        (false, 401, UNAUTHENTICATED, SEND_URL),
+        (false, 403, SENDER, SEND_URL),
+        (false, 403, PAGE, SEND_URL),
+        (false, 403, "", SEND_URL),
+        (false, 404, GONE, SEND_URL),
+    ] {
+        let line = line(&gateway(), to_mint, status, body);
+        assert!(line.ends_with(&format!("{url}{ACCOUNT}")), "{line}");
+        assert_eq!(line.matches(url).count(), 1, "{line}");
+        assert!(
+            !line.contains(['\n', '<']) && !line.contains("PRIVATE KEY") && !line.contains("ya29"),
+            "{line}"
+        );
+    }
+    // What may pass is tried for ten minutes, and then says it too.
+    let line = line(&gateway(), true, 400, UNKNOWN);
+    assert!(line.ends_with(&format!("{TOKEN_URL}{ACCOUNT}")), "{line}");
+}
+
+#[test]
+fn trial_v20_a_login_and_a_machine_are_named_by_what_they_are() {
+    const FILE: &str = r#"{"type":"authorized_user","client_id":"764-x.apps.googleusercontent.com","client_secret":"d-FL95Q19q7MQ",
+        "refresh_token":"1//0gRefresh","quota_project_id":"payer"}"#;
+    const REVOKED: &str = r#"{"error":"invalid_grant","error_description":"Token has been expired or revoked."}"#;
+    const DENIED: &str = r#"{"error":{"code":403,"status":"PERMISSION_DENIED","message":"Caller does not have required permission to use project payer.",
+        "details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"USER_PROJECT_DENIED","domain":"googleapis.com"}]}}"#;
+    let route = || v1::Route::new("demo-project".parse().unwrap());
+    let user = AuthorizedUser::from_json(FILE).unwrap();
+    let route_of_user = route().with_quota_project(user.quota_project().unwrap());
+    let user = Gateway::v1_with(route_of_user, user);
+    let client = "the login by the OAuth client 764-x.apps.googleusercontent.com";
+    let refused = line(&user, true, 400, REVOKED);
+    assert!(refused.ends_with(&format!("{TOKEN_URL}{client}")), "{refused}");
+    assert!(!refused.contains("d-FL95") && !refused.contains("1//0g"), "{refused}");
+    let refused = line(&user, false, 403, DENIED);
+    assert!(refused.ends_with(&format!("{SEND_URL}{client}")), "{refused}");
+    let header =
+        "roles/serviceusage.serviceUsageConsumer in the project payer, which the header x-goog-user-project names";
+    assert!(refused.contains(header), "{refused}");
+    let machine = Gateway::v1_with(route(), MetadataServer::new());
+    let refused = line(&machine, false, 403, DENIED);
+    assert!(
+        refused.ends_with(&format!("{SEND_URL}the service account of this machine")),
+        "{refused}"
+    );
+}
+
+#[test]
+fn trial_v20_an_account_is_named_on_one_line_however_it_is_written() {
+    let mut file: serde_json::Value = serde_json::from_str(FILE).unwrap();
+    file["client_email"] = format!("push\n\u{1b}[31m{}@x", "é".repeat(300)).into();
+    file["private_key_id"] = "0123456789abcdef0123456789abcdef01234567".into();
+    let gateway = Gateway::v1(ServiceAccount::from_json(file.to_string()).unwrap());
+    let line = line(&gateway, false, 403, "");
+    assert!(
+        line.contains("(key id 0123456789abcdef0123456789abcdef01234567)"),
+        "{line}"
+    );
+    assert!(line.len() < 512 && !line.contains(char::is_control), "{line}");
 }

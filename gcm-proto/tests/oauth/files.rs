@@ -155,9 +155,31 @@ fn trial_v16_what_copying_does_to_a_whole_file_is_repaired() {
         format!("FCM_KEY='{compact}'"),
         format!("export FCM_KEY={compact};\n"),
         format!("FCM_KEY: {FILE}"),
+        // As the one value of another object, in a list, in a URL, as Python shows it, with what editors and pages make of quotes.
+        format!("{{\"fcm\": {compact}}}"),
+        json!({"FCM_KEY": compact}).to_string(),
+        format!("[{compact}]"),
+        format!("data:application/json;base64,{}", STANDARD.encode(FILE)),
+        form_urlencoded::byte_serialize(compact.as_bytes())
+            .collect::<String>()
+            .replace('+', "%20"),
+        compact.replace('"', "'"),
+        format!("b'{compact}'"),
+        format!("b'{}'", STANDARD.encode(FILE)),
+        FILE.replace('"', "\u{201d}"),
+        FILE.replace('"', "&quot;"),
+        FILE.replace("  ", "\u{a0}\u{a0}"),
+        format!("\u{feff}\u{feff}{FILE}\u{0}"),
+        // With the names that Google's library for Node.js takes too.
+        FILE.replace("project_id", "projectId")
+            .replace("client_email", "clientEmail")
+            .replace("private_key\"", "privateKey\""),
+        FILE.replace("googleapis.com\"\n}", "GoogleAPIs.com\"\n}"),
     ] {
         assert_signs(file);
     }
+    assert_signs(utf_16(u16::to_le_bytes));
+    assert_signs(utf_16(u16::to_be_bytes));
     assert_signs([&[0xff, 0xfe][..], &utf_16(u16::to_le_bytes)].concat());
     assert_signs([&[0xfe, 0xff][..], &utf_16(u16::to_be_bytes)].concat());
     // Without the line that ends the key, or with half of it: the key itself says how long it is.
@@ -169,6 +191,12 @@ fn trial_v16_what_copying_does_to_a_whole_file_is_repaired() {
         format!("{body}-----"),
         format!("{body}-----END"),
         body.replace('\n', "\\n"),
+        // Dashes of an editor of prose, or one lost; what a URL does to plus signs; the alphabet of URLs.
+        key.replace("-----", "\u{2014}\u{2014}-"),
+        key.replace("-----", "----"),
+        key.replace('+', " "),
+        key.replace('+', "-").replace('/', "_"),
+        key.replace('\n', "\\u000a"),
     ] {
         assert_signs(with("private_key", key.into()));
     }
@@ -209,6 +237,7 @@ fn trial_v16_what_is_no_key_file_is_named_with_its_way_out() {
     let google_services =
         r#"{"project_info": {"project_number": "1", "project_id": "p"}, "client": [], "configuration_version": "1"}"#;
     let base64 = STANDARD.encode(google_services);
+    let placeholder = "this is a placeholder";
     let (empty, path, make) = (
         "the key file is empty",
         "this is the path of a key file",
@@ -256,6 +285,31 @@ fn trial_v16_what_is_no_key_file_is_named_with_its_way_out() {
             make,
         ),
         (&pem(), "this is a private key alone", "the whole JSON file"),
+        (CERTIFICATE, "this is a certificate or a public key", make),
+        ("AIzaSyD-made-up", "this is an API key", make),
+        (
+            "AAAAmade-up:APA91bHun4MxP5ego",
+            "this is a server key of the legacy API",
+            make,
+        ),
+        ("ya29.a0AfH6SMB", "this is an access token", make),
+        ("push@p.iam.gserviceaccount.com", "this is the name of an account", make),
+        ("bplist00", "this is the GoogleService-Info.plist of an iOS app", make),
+        (
+            r#"{"access_token": "ya29.x"}"#,
+            "this is the reply of a token endpoint",
+            make,
+        ),
+        ("$FCM_KEY", placeholder, "is its variable set"),
+        ("${FCM_KEY}", placeholder, "is its variable set"),
+        ("%FCM_KEY%", placeholder, "is its variable set"),
+        ("{{ .Values.key }}", placeholder, "was it put in"),
+        ("'undefined'", placeholder, "is its variable set"),
+        ("null", placeholder, "is its variable set"),
+        ("[object Object]", placeholder, "is its variable set"),
+        ("arn:aws:secretsmanager:eu-west-1:1:secret:fcm", path, "read the file"),
+        ("projects/p/secrets/fcm/versions/latest", path, "read the file"),
+        ("AuthKey.p8", path, "read the file"),
         (&FILE[..FILE.len() / 2], "the key file is cut off", "copy it whole"),
         (
             r#"{"type": "external_account"}"#,
@@ -291,6 +345,16 @@ fn trial_v16_a_key_that_cannot_be_used_is_named_with_its_way_out() {
             "/etc/keys/key.pem",
             "private_key is the path of a file",
             "put the key itself there",
+        ),
+        (
+            "ssh-rsa AAAAB3Nza",
+            "private_key is a certificate or a public key",
+            "and nowhere else",
+        ),
+        (
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\n",
+            not_rsa,
+            "download a new file",
         ),
         (
             CERTIFICATE,

@@ -158,6 +158,14 @@ fn trial_v09_a_group_of_which_nobody_was_reached_is_a_failure_with_its_members()
         (nobody.code(), nobody.advice()),
         (&Code::GroupUnreached, Advice::Retry(None))
     );
+    for unlisted in [
+        r#"{"success":0,"failure":2}"#,
+        r#"{"success":0,"failure":2,"failed_registration_ids":["regId1"]}"#,
+        r#"{"success":0,"failure":1,"failed_registration_ids":["reg Id1"]}"#,
+    ] {
+        let nobody = refusal(json_to(group()).read_response(ok(unlisted)));
+        assert_eq!(nobody.code(), &Code::GroupUnreached, "{unlisted}");
+    }
     // Some of them: accepted, as before.
     let some = r#"{"success":1,"failure":1,"failed_registration_ids":["regId1"]}"#;
     let receipt = json_to(group()).read_response(ok(some)).unwrap();

@@ -185,6 +185,7 @@ fn trial_v05_a_dead_token_is_read_where_it_can_be_read() {
         ("content-type", "application/json"),
         ("content-type", "application/json; charset=\"utf-8\""),
         ("content-type", "application/json;charset=ISO-8859-1"),
+        ("content-type", "application/json; charset=utf-8, application/json"),
         ("content-type", "text/html"),
     ] {
         assert_eq!(
@@ -210,6 +211,18 @@ fn trial_v05_what_cannot_be_read_for_certain_is_unreadable_with_any_status() {
     let two_codes = error("NOT_FOUND", "x", &[fcm("UNREGISTERED"), fcm("INTERNAL")]);
     let two_reasons = error("NOT_FOUND", "x", &[apns("Unregistered"), apns("BadDeviceToken")]);
     let mut bodies: Vec<Vec<u8>> = [
+        // Behind a prefix, quoted, within another reply, in two lists, without its beginning.
+        format!("\n\u{feff}{dead}"),
+        format!("\u{a0}{dead}"),
+        format!(")]}}'\n{dead}"),
+        format!("data: {dead}\n\n"),
+        format!("1f4\r\n{dead}\r\n0\r\n\r\n"),
+        format!("HTTP/1.1 404 Not Found\r\n\r\n{dead}"),
+        format!("<pre>{dead}</pre>"),
+        json!(dead).to_string(),
+        format!("{{\"body\":{dead}}}"),
+        format!("[[{dead}]]"),
+        dead[10..].to_owned(),
         format!("\u{feff}{dead}"),
         format!("{dead}x"),
         format!("{dead}{dead}"),
@@ -259,8 +272,14 @@ fn trial_v05_what_cannot_be_read_for_certain_is_unreadable_with_any_status() {
         ("content-encoding", "br"),
         ("content-encoding", "deflate"),
         ("content-encoding", "identity, zstd"),
+        ("content-encoding", "x-gzip"),
         ("content-type", "application/json; charset=utf-16"),
         ("content-type", "text/html; charset=UTF-7"),
+        ("content-type", "application/json; charset=shift_jis"),
+        (
+            "content-type",
+            "application/json; charset=utf-8, application/json; charset=utf-16",
+        ),
     ] {
         for body in [
             &*dead,
@@ -398,6 +417,9 @@ fn trial_v08_what_passes_is_tried_again() {
         "userRateLimitExceeded",
         "quotaExceeded",
         "dailyLimitExceeded",
+        "userRateLimitExceededUnreg",
+        "variableTermLimitExceeded",
+        "limitExceeded",
     ] {
         let old = json!({"error": {
             "errors": [{"domain": "usageLimits", "reason": reason, "message": "Rate Limit Exceeded"}],
@@ -549,6 +571,13 @@ fn trial_v22_the_header_is_read_as_far_as_a_careful_reader_can() {
         ("SUN, 06 NOV 1994 08:51:37 GMT", 120),
         ("Sun Nov 6 08:51:37 1994", 120),
         (" \t120\t ", 120),
+        ("\"120\"", 120),
+        ("\"Sun, 06 Nov 1994 08:51:37 GMT\"", 120),
+        ("Sun, 06 Nov 1994 8:51:37 GMT", 120),
+        ("Sun, 06 November 1994 08:51:37 GMT", 120),
+        ("Sun, 06 Nov 1994 08:51:37 UTC", 120),
+        // A second that was put in: 08:51:00.
+        ("Sun, 06 Nov 1994 08:50:60 GMT", 83),
     ] {
         let refusal = refused("token", 503, &[("retry-after", value), date], "");
         let delay = refusal.retry_after().map(|after| after.delay(SystemTime::UNIX_EPOCH));

@@ -6,10 +6,13 @@
 //! The texts about an unknown name, a wrong type, a second target and a list in the wrong place were seen in replies; those about
 //! durations, timestamps and maps are the ones of protobuf's JSON reader (`protostream_objectwriter.cc`).
 
+mod misfits;
+
 use crate::emulator::json::{Members, Value};
 
 use super::fault::Fault;
 use super::time;
+use misfits::{invalid, misplaced, unknown};
 
 /// A field and what it takes.
 pub(super) type Field = (&'static str, Kind);
@@ -367,32 +370,6 @@ fn type_of(kind: &Kind) -> String {
         Enum(name, ..) | Message(name, _) => name,
     };
     format!("type.googleapis.com/{name}")
-}
-
-fn unknown(name: &str, path: &str, rule: &str) -> Fault {
-    let place = if path.is_empty() {
-        String::new()
-    } else {
-        format!(" at '{path}'")
-    };
-    Fault::misfit(
-        path,
-        format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: {rule}"),
-    )
-}
-
-/// What cannot stand at its place is called unknown there.
-fn misplaced(at: &str, rule: &str) -> Fault {
-    let (path, name) = at.rsplit_once('.').unwrap_or(("", at));
-    unknown(name, path, rule)
-}
-
-fn invalid(at: &str, kind: &str, value: &Value) -> Fault {
-    let echo = match value {
-        Value::Object(_) if kind.starts_with("TYPE_") => "Starting an object on a scalar field".to_owned(),
-        value => value.to_string(),
-    };
-    Fault::misfit(at, format!("Invalid value at '{at}' ({kind}), {echo}"))
 }
 
 fn malformed(at: &str, kind: &Kind, name: &str, rule: &str) -> Fault {

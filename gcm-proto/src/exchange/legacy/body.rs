@@ -3,11 +3,13 @@
 //! It does not know what was asked, beyond how many results there can be.
 
 mod quick;
+mod results;
 
 use crate::exchange::readable::document;
 use crate::names::Token;
-use crate::outcome::{Accepted, Code, Failure, Outcome, Sent};
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use crate::outcome::Outcome;
+use results::{Items, Name, Opaque, opaque};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -207,6 +209,11 @@ impl<'a> Reply<'a> {
             Ok(unreached) if usize::try_from(failure).is_ok_and(|n| n == unreached.len()) => {
                 Ok(Shape::Group { reached, unreached })
             }
+            // Nobody was reached, whoever is missing from the list.
+            unreached if reached == 0 => Ok(Shape::Group {
+                reached,
+                unreached: unreached.unwrap_or_default(),
+            }),
             _ => misshapen("as many failed_registration_ids as failures"),
         }
     }
@@ -262,259 +269,6 @@ fn parse<'a>(text: &'a str, items: Items<'_>) -> serde_json::Result<Reply<'a>> {
     Ok(reply)
 }
 
-/// The results, `null` as absent. No more are kept than there can be.
-#[derive(Clone, Copy)]
-struct Items<'c> {
-    most: usize,
-    /// Set when a number lost digits; without it, ids are read as raw text and lose none.
-    inexact: Option<&'c Cell<bool>>,
-}
-
-impl<'de> DeserializeSeed<'de> for Items<'_> {
-    type Value = Option<(Vec<Outcome>, usize)>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Items<'_> {
-    type Value = Option<(Vec<Outcome>, usize)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of results")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut outcomes = Vec::new();
-        let mut length = 0_usize;
-        while length < self.most {
-            let Some(outcome) = seq.next_element_seed(Item { inexact: self.inexact })? else {
-                return Ok(Some((outcomes, length)));
-            };
-            if outcomes.is_empty() {
-                // What a body can hold decides, not what was asked: a short answer must not cost a long one's memory.
-                outcomes.reserve_exact(self.most.min(16));
-            }
-            outcomes.push(outcome);
-            length += 1;
-        }
-        while seq.next_element::<IgnoredAny>()?.is_some() {
-            length += 1;
-        }
-        Ok(Some((outcomes, length)))
-    }
-}
-
-/// One result. Whatever is wrong with it stays its own affair: the others are still read.
-struct Item<'c> {
-    inexact: Option<&'c Cell<bool>>,
-}
-
-impl<'de> DeserializeSeed<'de> for Item<'_> {
-    type Value = Outcome;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Outcome, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Item<'_> {
-    type Value = Outcome;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a result")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outcome, A::Error> {
-        let (mut id, mut canonical, mut error) = (None, None, None);
-        let mut twice = false;
-        while let Some(Name(key)) = map.next_key()? {
-            let slot = match &*key {
-                "message_id" => &mut id,
-                "registration_id" => &mut canonical,
-                "error" => &mut error,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            let value = match self.inexact {
-                Some(inexact) => map.next_value_seed(Quick { inexact })?,
-                None => opaque(map.next_value()?),
-            };
-            twice |= slot.replace(value).is_some();
-        }
-        if twice {
-            return Ok(unreadable("a result with a field twice"));
-        }
-        let [id, canonical, error] = [id, canonical, error].map(Option::unwrap_or_default);
-        Ok(match (id, canonical, error) {
-            (Opaque::Text(id), canonical, Opaque::Absent) => {
-                let accepted = Accepted::new(Some(id));
-                // One that is no token replaces nothing; the message was accepted all the same.
-                let token = match canonical {
-                    Opaque::Text(token) => Token::try_from(token.into_owned()).ok(),
-                    Opaque::Absent | Opaque::Other => None,
-                };
-                Outcome::Accepted(match token {
-                    Some(token) => accepted.with_canonical(token),
-                    None => accepted,
-                })
-            }
-            (Opaque::Absent, _, Opaque::Text(error)) => {
-                Outcome::Failed(Failure::new(Code::from_wire(&error), Sent::Answered))
-            }
-            _ => unreadable("a result with neither a message_id nor an error alone"),
-        })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Outcome, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(no_object())
-    }
-
-    fn visit_unit<E>(self) -> Result<Outcome, E> {
-        Ok(no_object())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Outcome, E> {
-        Ok(no_object())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Outcome, E> {
-        Ok(no_object())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Outcome, E> {
-        Ok(no_object())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Outcome, E> {
-        Ok(no_object())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Outcome, E> {
-        Ok(no_object())
-    }
-}
-
-fn no_object() -> Outcome {
-    unreadable("a result that is no object")
-}
-
-fn unreadable(why: &'static str) -> Outcome {
-    Outcome::Failed(Failure::new(Code::Unreadable, Sent::MaybeSent).with_detail(why))
-}
-
-/// A key, borrowed where it has no escapes. (`Cow` by itself would always copy.)
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// A value that is opaque text, whatever JSON type it came as.
-#[derive(Default)]
-enum Opaque<'a> {
-    /// `null`, or an empty text as some servers write an unset field.
-    #[default]
-    Absent,
-    /// A text, or a number with all its digits.
-    Text(Cow<'a, str>),
-    /// Something else.
-    Other,
-}
-
-impl<'a> Opaque<'a> {
-    fn text(text: Cow<'a, str>) -> Self {
-        if text.is_empty() {
-            Self::Absent
-        } else {
-            Self::Text(text)
-        }
-    }
-}
-
-/// Reads an opaque value in one pass; what does not survive that is left to [`opaque`].
-struct Quick<'c> {
-    inexact: &'c Cell<bool>,
-}
-
-impl<'de> DeserializeSeed<'de> for Quick<'_> {
-    type Value = Opaque<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Opaque<'de>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Quick<'_> {
-    type Value = Opaque<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or a number")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Opaque::text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Opaque::text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Opaque::Text(Cow::Owned(number.to_string())))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Opaque::Text(Cow::Owned(number.to_string())))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        self.inexact.set(true);
-        Ok(Opaque::Other)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Opaque::Absent)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Opaque::Other)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Opaque::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Opaque::Other)
-    }
-}
-
-fn opaque(raw: &RawValue) -> Opaque<'_> {
-    let json = raw.get();
-    let text = match json.as_bytes().first() {
-        Some(b'n') => return Opaque::Absent,
-        Some(b'"') => match serde_json::from_str(json) {
-            Ok(Name(text)) => text,
-            Err(_) => return Opaque::Other,
-        },
-        Some(b'-' | b'0'..=b'9') => Cow::Borrowed(json),
-        _ => return Opaque::Other,
-    };
-    if text.is_empty() {
-        Opaque::Absent
-    } else {
-        Opaque::Text(text)
-    }
-}
-
 /// Whole numbers of any length, also as text; nothing else is an id of a multicast.
 fn number(raw: &RawValue) -> Option<Cow<'_, str>> {
     let Opaque::Text(text) = opaque(raw) else {
@@ -526,63 +280,4 @@ fn number(raw: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Shape, quick};
-    use proptest::prelude::*;
-
-    /// The full reader alone.
-    fn full(text: &str, most: usize) -> String {
-        format!("{:?}", Shape::read_json(text, most).ok())
-    }
-
-    fn part() -> impl Strategy<Value = String> {
-        let parts = [
-            "{\"message_id\":\"1:08\"}",
-            "{\"message_id\":\"1:2342\",\"registration_id\":\"32\"}",
-            "{\"error\":\"Unavailable\"}",
-            "{\"error\":\"D'OH!\"}",
-            "{\"message_id\":\"\"}",
-            "{\"message_id\":\"a\\n\"}",
-            "{\"message_id\":\"\u{1}\"}",
-            "{\"message_id\":\"\u{e9}\"}",
-            "{\"registration_id\":\"32\"}",
-            "{\"message_id\":5}",
-            "{}",
-            "null",
-            "[",
-            "]",
-            "{",
-            "}",
-            ",",
-            " ",
-        ];
-        prop::sample::select(parts.to_vec()).prop_map(String::from)
-    }
-
-    proptest! {
-        #[test]
-        fn the_quick_reader_agrees_with_the_full_one(
-            head in prop::sample::select(vec!["7", "-1", "0", "007", "6087232423423780029729", "1.5", "\"7\"", ""]),
-            items in prop::collection::vec(part(), 0..5),
-            tail in prop::sample::select(vec!["]}", "]", "]}\u{0}", "],\"x\":1}", ",]}"]),
-            most in 0_usize..6,
-        ) {
-            let text = format!(
-                "{{\"multicast_id\":{head},\"success\":1,\"failure\":0,\"canonical_ids\":0,\"results\":[{}{tail}",
-                items.join(",")
-            );
-            if let Some(results) = quick::read(&text, most) {
-                prop_assert_eq!(format!("{:?}", Some(Shape::Results(results))), full(&text, most));
-            }
-        }
-    }
-
-    #[test]
-    fn the_quick_reader_takes_what_the_service_prints() {
-        let text = "{\"multicast_id\":216,\"success\":3,\"failure\":3,\"canonical_ids\":1,\"results\":[{\"message_id\":\"1:0408\"},\
-            {\"error\":\"Unavailable\"},{\"message_id\":\"1:2342\",\"registration_id\":\"32\"}]}";
-        assert_eq!(quick::read(text, 3).map(|results| results.length), Some(3));
-        assert!(quick::read(text, 2).is_none());
-        assert!(quick::read(&text.replace("}]}", "},]}"), 3).is_none());
-    }
-}
+mod tests;

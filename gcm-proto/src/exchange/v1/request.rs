@@ -2,12 +2,12 @@
 
 use super::body::Body;
 use super::reply;
+use super::route::Route;
 use crate::credentials::AccessToken;
 use crate::exchange::json::string;
 use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire};
-use crate::limits::Limits;
 use crate::message::{Fields, Message};
-use crate::names::{Endpoint, ProjectId};
+use crate::names::ProjectId;
 use crate::target::Target;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::response::Parts;
@@ -15,78 +15,6 @@ use http::{Method, Request};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// The project, the endpoint and the limits that requests of the v1 wire share.
-///
-/// ```
-/// use gcm_proto::v1;
-///
-/// let route = v1::Route::new("my-project".parse()?);
-/// let url = "https://fcm.googleapis.com/v1/projects/my-project/messages:send";
-/// assert_eq!(route.endpoint().to_string(), url);
-/// # Ok::<(), gcm_proto::NameError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    project: ProjectId,
-    /// The whole URL of the send call.
-    endpoint: Endpoint,
-    limits: Limits,
-    quota_project: Option<ProjectId>,
-}
-
-impl Route {
-    /// Requests to Google's endpoint for this project.
-    pub fn new(project: ProjectId) -> Self {
-        Self {
-            endpoint: send_call(&Endpoint::fcm(), &project),
-            project,
-            limits: Limits::V1,
-            quota_project: None,
-        }
-    }
-
-    /// To another server that speaks this wire: `base` is what its URLs begin with, up to `/v1/projects/…`.
-    #[must_use]
-    pub fn with_endpoint(mut self, base: &Endpoint) -> Self {
-        self.endpoint = send_call(base, &self.project);
-        self
-    }
-
-    /// With the limits of another gateway. There is one target a request, whatever they say.
-    #[must_use]
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Counted for this project's quota, which a user's own login needs: see [`AuthorizedUser`](crate::AuthorizedUser).
-    #[must_use]
-    pub fn with_quota_project(mut self, project: &ProjectId) -> Self {
-        self.quota_project = Some(project.clone());
-        self
-    }
-
-    /// Whose devices are reached.
-    pub fn project(&self) -> &ProjectId {
-        &self.project
-    }
-
-    /// Where requests go.
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    /// What the gateway takes.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Whose quota counts, where it is not the project's.
-    pub(super) fn quota_project(&self) -> Option<&ProjectId> {
-        self.quota_project.as_ref()
-    }
-}
 
 /// A message encoded for this wire, once for all its recipients: the target is added to each request, and the date on which
 /// the message expires on iOS.
@@ -184,13 +112,13 @@ impl Encoded {
                 wire: Wire::V1,
             });
         }
-        let needs_key = route.limits.ttl_needs_collapse_key;
+        let needs_key = route.limits().ttl_needs_collapse_key;
         if needs_key && fields.time_to_live.is_some() && fields.collapse_key.is_none() {
             return Err(Undeliverable::CollapseKeyMissing);
         }
         Ok(Self(Arc::new(EncodedOnce {
             route: route.clone(),
-            headers: headers(route.quota_project.as_ref()),
+            headers: headers(route.quota_project()),
             body: Body::new(fields),
             activity: fields.apns.as_ref().and_then(|apns| apns.activity()).map(Box::from),
         })))
@@ -212,7 +140,7 @@ impl Encoded {
         until: Option<SystemTime>,
     ) -> Result<Single, Undeliverable> {
         let target = target.into();
-        let limit = self.0.route.limits.topics_per_condition;
+        let limit = self.0.route.limits().topics_per_condition;
         match &target {
             Target::Condition(condition) if condition.topics() > limit => {
                 return Err(Undeliverable::TooManyTopics {
@@ -349,7 +277,7 @@ impl Exchange for Single {
         let once = &*self.encoded.0;
         let mut request = Request::new(self.body());
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = once.route.endpoint.uri().clone();
+        *request.uri_mut() = once.route.endpoint().uri().clone();
         let length = request.body().len() as u64;
         let digits = HeaderValue::from_bytes(decimal(length, &mut [0; 20]));
         let mut length = digits.unwrap_or_else(|_| HeaderValue::from(length));
@@ -377,10 +305,6 @@ impl Exchange for Single {
         };
         reply::read(asked, head, body, || self.secrets())
     }
-}
-
-fn send_call(base: &Endpoint, project: &ProjectId) -> Endpoint {
-    base.below(&format!("/v1/projects/{project}/messages:send"))
 }
 
 fn headers(quota_project: Option<&ProjectId>) -> [HeaderMap; 2] {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
+use crate::limits::Limits;
 use crate::message::{Android, AndroidV2, Apns, Aps, Notification, Priority, Webpush};
 use crate::names::{Condition, Fid, GroupKey, Token, Topic};
 use crate::{json as legacy, plaintext};
