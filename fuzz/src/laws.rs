@@ -3,8 +3,10 @@
 //! It does not know what a reply means: only what no meaning may break.
 
 use crate::input::Input;
-use gcm_proto::json::Results;
-use gcm_proto::{Accepted, Advice, Failure, Grant, Outcome, Receipt, Refusal, RetryAfter, Scope, Target, Token};
+use gcm_proto::legacy::json::Results;
+use gcm_proto::{
+    Accepted, Advice, Failure, Outcome, Receipt, Refusal, RetryAfter, Scope, Target, Token, TokenResponse,
+};
 use http::header::RETRY_AFTER;
 use serde::de::IgnoredAny;
 use std::fmt::Display;
@@ -78,9 +80,9 @@ impl<'a> Case<'a> {
         }
         let kinds = [
             results.accepted().count(),
-            results.unregistered().count(),
-            results.unavailable().count(),
-            results.failed().count(),
+            results.removals().count(),
+            results.retriable().count(),
+            results.others().count(),
         ];
         assert_eq!(kinds.iter().sum::<usize>(), tokens.len(), "each outcome is of one kind");
         let _ = results.counters_agree();
@@ -183,7 +185,7 @@ pub fn v1(input: &Input<'_>, reply: &Result<Receipt, Refusal>, secrets: &[&str])
 }
 
 /// A reply of a token endpoint. Whatever it says is about nobody's device.
-pub fn grant(input: &Input<'_>, reply: &Result<Grant, Refusal>, secrets: &[&str]) {
+pub fn grant(input: &Input<'_>, reply: &Result<TokenResponse, Refusal>, secrets: &[&str]) {
     const DAY: Duration = Duration::from_secs(86_400);
     match reply {
         Ok(grant) => {
@@ -251,7 +253,7 @@ pub fn retry_after(input: &Input<'_>) {
 }
 
 fn acceptance(accepted: &Accepted, token: Option<&Token>) {
-    assert!(accepted.id() != Some(""), "an id is not empty");
+    assert!(accepted.message_id() != Some(""), "an id is not empty");
     if let (Some(canonical), Some(token)) = (accepted.canonical(), token) {
         assert_ne!(canonical, token, "a canonical id replaces another");
     }
@@ -262,7 +264,7 @@ fn acceptance(accepted: &Accepted, token: Option<&Token>) {
 fn failed(failure: &Failure, input: &Input<'_>, secrets: &[&str]) {
     shown(failure, secrets);
     shown(failure.code(), secrets);
-    shown(failure.detail().unwrap_or_default(), secrets);
+    shown(failure.message().unwrap_or_default(), secrets);
     hides(&format!("{failure:?}"), secrets);
     assert_eq!(failure.attempts(), 1);
     assert_eq!(failure.status(), Some(input.head.status));

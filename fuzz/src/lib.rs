@@ -33,7 +33,8 @@ pub mod laws;
 pub mod oracle;
 
 use gcm_proto::{
-    AccessToken, Endpoint, Exchange, GroupKey, Message, Route, Secret, Target, Token, Topic, json, oauth, plaintext, v1,
+    AccessToken, Endpoint, Exchange, GroupKey, Message, Secret, Target, Token, Topic, legacy, legacy::json,
+    legacy::plaintext, oauth, v1,
 };
 use input::Input;
 use laws::Case;
@@ -60,7 +61,7 @@ const PROJECT: &str = "fuzz-project";
 static PARTIES: LazyLock<Parties> = LazyLock::new(|| parties().expect("the parties are valid names"));
 
 fn parties() -> Result<Parties, Box<dyn std::error::Error>> {
-    let route = Route::new("https://push.example.org/gcm/send".parse()?, KEY.parse()?);
+    let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, KEY.parse()?);
     let message = Message::builder().data("score", "4x8").build()?;
     let tokens = (0..Input::MOST_RECIPIENTS).map(|n| Token::try_from(format!("{TOKEN}{n}")));
     Ok(Parties {

@@ -3,8 +3,8 @@
 //! Where a body can be read in two ways (a field stands there twice, a number is out of range) it says nothing.
 
 use crate::input::Input;
-use gcm_proto::json::Results;
-use gcm_proto::{Accepted, AccessToken, Code, Failure, Grant, Outcome, Receipt, Refusal, Target, Token};
+use gcm_proto::legacy::json::Results;
+use gcm_proto::{Accepted, AccessToken, Code, Failure, Outcome, Receipt, Refusal, Target, Token, TokenResponse};
 use gcm_testkit::Once;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use serde_json::{Number, Value};
@@ -149,7 +149,7 @@ pub fn accepted(input: &Input<'_>, value: Option<&Value>, reply: &Result<Receipt
     match (id, error) {
         (Some(id), None) => {
             let receipt = reply.as_ref().expect("the name of a message is an acceptance");
-            assert_eq!(receipt.accepted.id(), Some(&*id));
+            assert_eq!(receipt.accepted.message_id(), Some(&*id));
         }
         _ if is_empty => assert!(reply.is_ok(), "an empty 2xx is an acceptance"),
         (None, None) => {
@@ -169,7 +169,7 @@ pub fn accepted(input: &Input<'_>, value: Option<&Value>, reply: &Result<Receipt
 }
 
 /// The reply of a token endpoint: which 2xx grant a token, and that none is shown.
-pub fn granted(input: &Input<'_>, value: Option<&Value>, reply: &Result<Grant, Refusal>) {
+pub fn granted(input: &Input<'_>, value: Option<&Value>, reply: &Result<TokenResponse, Refusal>) {
     if !input.head.status.is_success() {
         return;
     }
@@ -217,7 +217,7 @@ pub fn lines(input: &Input<'_>, reply: &Result<Receipt, Refusal>) {
                 return;
             }
             let accepted = &reply.as_ref().expect("an id is an acceptance").accepted;
-            kept_but_for_masks(accepted.id(), id);
+            kept_but_for_masks(accepted.message_id(), id);
             if let Some(canonical) = accepted.canonical() {
                 assert!(of("registration_id=").iter().all(|token| *token == canonical.as_str()));
             }
@@ -318,7 +318,7 @@ impl Text<'_> {
 
 fn same_acceptance(accepted: &Accepted, id: Text<'_>, canonical: Option<Text<'_>>) {
     assert!(
-        accepted.id().is_some_and(|own| own.contains('…') || id.is(own)),
+        accepted.message_id().is_some_and(|own| own.contains('…') || id.is(own)),
         "{id:?} was read as {accepted:?}"
     );
     match (canonical, accepted.canonical()) {

@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use gcm_async::emulator::EmulatorServer;
 use gcm_async::{Client, Proxy, Roots};
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{AccessToken, Endpoint, Gateway, Grant, Message, Outcome, Sent, Token, TokenSource, v1};
+use gcm_proto::{AccessToken, Endpoint, Gateway, Message, Outcome, Sent, Token, TokenResponse, TokenSource, v1};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::process::ExitCode;
@@ -121,7 +121,12 @@ fn client(options: &Options, front: &Endpoint) -> Result<Client, Box<dyn Error>>
         builder = builder.roots(Roots::from_pem(&std::fs::read(file)?)?);
     }
     let route = v1::Route::new("demo".parse()?).with_endpoint(front);
-    let tokens = TokenSource::new(|_| Ok(Grant::new(AccessToken::try_from("a").map_err(|_| "no token")?, None)));
+    let tokens = TokenSource::new(|_| {
+        Ok(TokenResponse::new(
+            AccessToken::try_from("a").map_err(|_| "no token")?,
+            None,
+        ))
+    });
     Ok(builder.build(Gateway::v1_with(route, tokens)))
 }
 

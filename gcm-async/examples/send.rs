@@ -33,7 +33,7 @@ mod report;
 use gcm_async::Stop;
 use gcm_async::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script};
-use gcm_proto::{ApiKey, Endpoint, Gateway, RetryPolicy, Route, ServiceAccount, Token, Wire, v1};
+use gcm_proto::{ApiKey, Endpoint, Gateway, RetryPolicy, ServiceAccount, Token, Wire, legacy, v1};
 use left::Left;
 use options::{BYTE_ORDER_MARK, Options, USAGE, arguments, chain, endpoint, read, read_account, read_key, shown};
 use report::{Summary, Waits, accepted, explain, failure_of_all, number, print_replaced, print_report, unwritten};
@@ -182,8 +182,8 @@ impl Service {
 
     /// Over the legacy JSON wire with this key.
     fn json(endpoint: Endpoint, key: ApiKey, give_up_after: Duration) -> Self {
-        let gateway =
-            Gateway::json(Route::new(endpoint.clone(), key)).with_policy(quick(RetryPolicy::LEGACY, give_up_after));
+        let gateway = Gateway::legacy_json(legacy::Route::new(endpoint.clone(), key))
+            .with_policy(quick(RetryPolicy::LEGACY, give_up_after));
         Self { gateway, endpoint }
     }
 }

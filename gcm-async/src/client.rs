@@ -38,13 +38,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 ///
 /// ```
 /// use gcm_async::Client;
-/// use gcm_proto::{Gateway, Message, Route, Token};
+/// use gcm_proto::{Gateway, Message, legacy, Token};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let endpoint = loopback::endpoint(r#"{"results":[{"message_id":"1:08"},{"error":"NotRegistered"}]}"#).await;
 /// // `endpoint` is that of the service.
-/// let client = Client::new(Gateway::json(Route::new(endpoint, "AAAA-key".parse()?)));
+/// let client = Client::new(Gateway::legacy_json(legacy::Route::new(endpoint, "AAAA-key".parse()?)));
 /// let message = Message::builder().data("score", "4x8").build()?;
 /// let report = client.send(&message, [Token::try_from("APA91b-anna")?, Token::try_from("APA91b-bert")?]).await?;
 /// assert_eq!(report.accepted().count(), 1);
@@ -212,14 +212,14 @@ impl Client {
     ///
     /// ```
     /// # use gcm_async::Client;
-    /// # use gcm_proto::{Gateway, Message, Route};
+    /// # use gcm_proto::{Gateway, Message, legacy};
     /// use futures_util::{StreamExt, stream};
     /// use gcm_proto::{Advice, Token};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let endpoint = loopback::endpoint(r#"{"results":[{"message_id":"1:08"},{"message_id":"1:09"}]}"#).await;
-    /// # let client = Client::new(Gateway::json(Route::new(endpoint, "k".parse()?)));
+    /// # let client = Client::new(Gateway::legacy_json(legacy::Route::new(endpoint, "k".parse()?)));
     /// # let message = Message::builder().data("score", "4x8").build()?;
     /// # let lines = ["APA91b-anna", "no\ttoken", "APA91b-bert"];
     /// let tokens = stream::iter(lines).filter_map(async |line| Token::try_from(line).ok());
@@ -264,7 +264,7 @@ impl Client {
     /// # Cancel safety
     ///
     /// Dropped, the request is cancelled; it may have arrived.
-    pub async fn exchange<E: Exchange + ?Sized>(&self, exchange: &E) -> Result<E::Reply, ExchangeError> {
+    pub async fn exchange<E: Exchange + ?Sized>(&self, exchange: &E) -> Result<E::Response, ExchangeError> {
         let Some(_guest) = self.house.welcome() else {
             return Err(TransportError::not_sent(ShutDown).into());
         };

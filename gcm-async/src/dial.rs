@@ -88,7 +88,7 @@ pub(crate) struct Made {
 #[derive(Clone, Debug)]
 pub(crate) struct NoConnection {
     cause: Arc<io::Error>,
-    hopeless: bool,
+    permanent: bool,
 }
 
 /// An error that others have too: it shows as its cause does.
@@ -131,7 +131,7 @@ impl Dial {
             Ok(addresses) => addresses,
             Err(_) => Err(timed_out("looking up the host")),
         };
-        let mut left = addresses.map_err(|error| NoConnection::passing(at(error)))?;
+        let mut left = addresses.map_err(|error| NoConnection::transient(at(error)))?;
         let mut failed: Option<NoConnection> = None;
         loop {
             let raced = timeout_at(until, self.race(host, port, &left)).await;
@@ -144,7 +144,7 @@ impl Dial {
             let winner = match raced {
                 Ok(winner) => winner,
                 Err(error) => {
-                    let error = NoConnection::passing(at(explained(error)));
+                    let error = NoConnection::transient(at(explained(error)));
                     // What failed above TCP says more.
                     return Err(failed.map_or(error, NoConnection::not_for_good));
                 }
@@ -156,7 +156,7 @@ impl Dial {
             let share = now + until.saturating_duration_since(now) / shares;
             let over = match timeout_at(share, self.over(winner.stream, to, proxy, http1)).await {
                 Ok(over) => over,
-                Err(_) => Err(NoConnection::passing(at(timed_out("connecting")))),
+                Err(_) => Err(NoConnection::transient(at(timed_out("connecting")))),
             };
             let error = match over {
                 Ok((socket, protocol, heard)) => {
@@ -172,7 +172,7 @@ impl Dial {
             };
             self.book.failed(host, port, winner.address);
             // Another attempt may end otherwise if one of the addresses says so.
-            let error = failed.filter(|failed| !failed.hopeless).unwrap_or(error);
+            let error = failed.filter(|failed| !failed.permanent).unwrap_or(error);
             if left.is_empty() {
                 return Err(error);
             }
@@ -273,15 +273,15 @@ impl Dial {
         let (both, old) = self
             .tls
             .as_ref()
-            .ok_or_else(|| hopeless("there are no roots to trust"))?;
+            .ok_or_else(|| permanent("there are no roots to trust"))?;
         let config = Arc::clone(if http1 { old } else { both });
         let name = ServerName::try_from(unbracketed(&to.host).to_owned())
-            .map_err(|_| hopeless("the host's name cannot be in a certificate"))?;
+            .map_err(|_| permanent("the host's name cannot be in a certificate"))?;
         let stream = TlsConnector::from(config)
             .connect(name, stream)
             .await
             .map_err(|error| NoConnection {
-                hopeless: tls_is_hopeless(&error),
+                permanent: tls_is_permanent(&error),
                 cause: Arc::new(explained(error)),
             })?;
         let protocol = match stream.get_ref().1.alpn_protocol() {
@@ -336,36 +336,36 @@ impl fmt::Display for Target {
 
 impl NoConnection {
     /// No other attempt can end otherwise.
-    fn hopeless(cause: io::Error) -> Self {
+    fn permanent(cause: io::Error) -> Self {
         Self {
             cause: Arc::new(cause),
-            hopeless: true,
+            permanent: true,
         }
     }
 
     fn not_for_good(self) -> Self {
         Self {
-            hopeless: false,
+            permanent: false,
             ..self
         }
     }
 
     /// Another attempt may end otherwise.
-    pub(crate) fn passing(cause: io::Error) -> Self {
+    pub(crate) fn transient(cause: io::Error) -> Self {
         Self {
             cause: Arc::new(cause),
-            hopeless: false,
+            permanent: false,
         }
     }
 
     /// The client was shut down.
     pub(crate) fn shut_down() -> Self {
-        Self::passing(io::Error::new(io::ErrorKind::NotConnected, "the client was shut down"))
+        Self::transient(io::Error::new(io::ErrorKind::NotConnected, "the client was shut down"))
     }
 
     /// The runtime that made the connection ended.
     pub(crate) fn runtime_gone() -> Self {
-        Self::passing(io::Error::new(
+        Self::transient(io::Error::new(
             io::ErrorKind::ConnectionAborted,
             "the runtime ended while connecting",
         ))
@@ -373,25 +373,25 @@ impl NoConnection {
 
     /// The request has no absolute URL. Endpoints are checked, so this is not expected.
     pub(crate) fn no_url() -> Self {
-        hopeless("the request has no valid URL")
+        permanent("the request has no valid URL")
     }
 
     pub(crate) fn to_error(&self) -> TransportError {
         let cause = io::Error::new(self.cause.kind(), Shared(Arc::clone(&self.cause)));
         let error = TransportError::not_sent(cause);
-        if self.hopeless { error.hopeless() } else { error }
+        if self.permanent { error.permanent() } else { error }
     }
 }
 
 /// A handshake fails for good (a certificate refused, no TLS spoken there) unless the connection broke, or the peer blames
 /// itself.
-fn tls_is_hopeless(error: &io::Error) -> bool {
+fn tls_is_permanent(error: &io::Error) -> bool {
     let peer_failed = rustls::Error::AlertReceived(rustls::AlertDescription::InternalError);
     tls_error(error).is_some_and(|error| *error != peer_failed)
 }
 
-fn hopeless(text: &'static str) -> NoConnection {
-    NoConnection::hopeless(io::Error::new(io::ErrorKind::InvalidInput, text))
+fn permanent(text: &'static str) -> NoConnection {
+    NoConnection::permanent(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 pub(crate) fn timed_out(what: &str) -> io::Error {
@@ -423,21 +423,21 @@ mod reaching;
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Target, tls_is_hopeless};
+    use super::{Target, tls_is_permanent};
     use rustls::{AlertDescription, CertificateError, Error};
     use std::io;
 
     #[test]
     fn a_handshake_is_tried_again_only_when_the_peer_blames_itself_or_the_connection_broke() {
-        for (error, hopeless) in [
+        for (error, permanent) in [
             (Error::AlertReceived(AlertDescription::InternalError), false),
             (Error::AlertReceived(AlertDescription::HandshakeFailure), true),
             (Error::InvalidCertificate(CertificateError::UnknownIssuer), true),
         ] {
             let error = io::Error::new(io::ErrorKind::InvalidData, error);
-            assert_eq!(tls_is_hopeless(&error), hopeless, "{error}");
+            assert_eq!(tls_is_permanent(&error), permanent, "{error}");
         }
-        assert!(!tls_is_hopeless(&io::ErrorKind::UnexpectedEof.into()));
+        assert!(!tls_is_permanent(&io::ErrorKind::UnexpectedEof.into()));
     }
 
     #[test]

@@ -250,7 +250,7 @@ impl Run {
         }
         let room = {
             let work = self.desk.lock();
-            let ahead = AHEAD.saturating_sub(work.delivery.pending().0);
+            let ahead = AHEAD.saturating_sub(work.delivery.ready());
             work.delivery.room().saturating_sub(in_hand).min(ahead).min(INTAKE)
         };
         if room == 0 {

@@ -17,7 +17,7 @@ pub(crate) struct Settings {
     pub(crate) idle: Duration,
     pub(crate) silence: Duration,
     pub(crate) lifetime: Duration,
-    pub(crate) reply_limit: usize,
+    pub(crate) max_response_size: usize,
     pub(crate) connections: usize,
     pub(crate) concurrency: usize,
     pub(crate) http2_prior_knowledge: bool,
@@ -40,7 +40,7 @@ impl Default for Settings {
             // Microsoft, "HttpClient guidelines for .NET": a pooled connection lives for 15 minutes, since a kept one is
             // not told that the name has new addresses.
             lifetime: Duration::from_secs(15 * 60),
-            reply_limit: 1 << 20,
+            max_response_size: 1 << 20,
             connections: 4,
             concurrency: 16,
             http2_prior_knowledge: false,

@@ -14,13 +14,13 @@ use tokio::sync::Notify;
 ///
 /// ```
 /// use gcm_async::{Client, Stop};
-/// use gcm_proto::{Advice, Gateway, Message, Route, Token};
+/// use gcm_proto::{Advice, Gateway, Message, legacy, Token};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
 /// let stop = Stop::new();
-/// let client = Client::new(Gateway::json(route)).with_stop(&stop);
+/// let client = Client::new(Gateway::legacy_json(route)).with_stop(&stop);
 ///
 /// stop.stop(); // elsewhere: a signal, a button
 /// let report = client.send(&Message::builder().build()?, [Token::try_from("APA91b-anna")?]).await?;

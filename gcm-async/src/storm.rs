@@ -12,7 +12,7 @@ mod stories;
 use crate::Client;
 use crate::dial::{Doing, Net, Stream};
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Duplicates, Gateway, Message, Report, RetryPolicy, Route, Token, v1};
+use gcm_proto::{Duplicates, Gateway, Message, Report, RetryPolicy, Token, legacy, v1};
 use server::{Conduct, serve};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -197,7 +197,7 @@ async fn program(
         Gateway::v1_with(route, gcm_testkit::account(&issuer))
     } else {
         let service = format!("http://localhost:{PUSH}/gcm/send").parse()?;
-        Gateway::plaintext(Route::new(service, "k".parse()?))
+        Gateway::legacy_plaintext(legacy::Route::new(service, "k".parse()?))
     };
     let client = Client::builder()
         .net(Simulated {

@@ -35,12 +35,12 @@ const CONNECTIONS: u8 = 8;
 pub(crate) enum Transport {
     Pool {
         pool: Arc<Pool>,
-        reply_limit: usize,
+        max_response_size: usize,
     },
     #[cfg(feature = "tower")]
     Service {
         service: Arc<Service>,
-        reply_limit: usize,
+        max_response_size: usize,
     },
 }
 
@@ -48,7 +48,7 @@ pub(crate) enum Transport {
 /// is not sent; of what was, an HTTP/2 stream is reset, an HTTP/1.1 connection closed.
 pub(crate) struct Attempt {
     stage: Stage,
-    reply_limit: usize,
+    max_response_size: usize,
     connections: u8,
 }
 
@@ -97,7 +97,7 @@ impl Transport {
     /// An attempt in this room, which was for the request's URL.
     pub(crate) fn attempt_in(&self, reservation: Reservation, request: Request<Vec<u8>>) -> Attempt {
         let request = Self::named(request);
-        let mut attempt = Attempt::new(Stage::Over, self.reply_limit());
+        let mut attempt = Attempt::new(Stage::Over, self.max_response_size());
         match (reservation.refused, reservation.room) {
             (Some(none), _) => attempt.stage = Stage::Failed(none.to_error()),
             (None, Room::Taken(permit) | Room::Taking(Taking::Now(permit))) => attempt.send(request, permit),
@@ -119,11 +119,11 @@ impl Transport {
         request
     }
 
-    fn reply_limit(&self) -> usize {
+    fn max_response_size(&self) -> usize {
         match self {
-            Self::Pool { reply_limit, .. } => *reply_limit,
+            Self::Pool { max_response_size, .. } => *max_response_size,
             #[cfg(feature = "tower")]
-            Self::Service { reply_limit, .. } => *reply_limit,
+            Self::Service { max_response_size, .. } => *max_response_size,
         }
     }
 
@@ -197,10 +197,10 @@ impl Room {
 }
 
 impl Attempt {
-    fn new(stage: Stage, reply_limit: usize) -> Self {
+    fn new(stage: Stage, max_response_size: usize) -> Self {
         Self {
             stage,
-            reply_limit,
+            max_response_size,
             connections: 1,
         }
     }
@@ -244,7 +244,7 @@ impl Attempt {
     }
 
     fn send(&mut self, request: Request<RequestBody>, permit: Permit) {
-        self.stage = Stage::Away(Carriage::start(request, permit, self.reply_limit));
+        self.stage = Stage::Away(Carriage::start(request, permit, self.max_response_size));
     }
 
     fn arrived(&mut self, arrived: Arrived, from: &Carriage) -> Option<Result<Response<Bytes>, TransportError>> {
@@ -313,7 +313,7 @@ impl Future for Attempt {
 #[cfg(feature = "tower")]
 impl Attempt {
     fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Bytes>, TransportError>> {
-        let limit = self.reply_limit;
+        let limit = self.max_response_size;
         let Stage::Reading(_, reply) = &mut self.stage else {
             return Poll::Pending;
         };

@@ -157,7 +157,9 @@ async fn a_dropped_send_over_http1_closes_its_connections() {
 async fn connections_that_are_idle_are_closed() {
     for (speak, builder) in [(Speak::Http1, Client::builder()), (Speak::Http2(100), h2c())] {
         let peer = Peer::accepting(speak);
-        let client = builder.idle_timeout(Duration::from_millis(20)).build(peer.gateway());
+        let client = builder
+            .pool_idle_timeout(Duration::from_millis(20))
+            .build(peer.gateway());
         assert!(client.send_one(&message(), token(0)).await.is_ok());
         peer.until(|counts| &counts.open, 0).await;
         no_task_is_left().await;
@@ -389,9 +391,9 @@ async fn settings_may_have_no_end() {
         let peer = Peer::accepting(speak);
         let client = builder
             .connect_timeout(Duration::MAX)
-            .reply_timeout(Duration::MAX)
-            .idle_timeout(Duration::MAX)
-            .silence_timeout(Duration::MAX)
+            .response_timeout(Duration::MAX)
+            .pool_idle_timeout(Duration::MAX)
+            .keep_alive_timeout(Duration::MAX)
             .build(peer.gateway());
         let report = client.send(&message(), tokens(20)).await.unwrap();
         assert_eq!(report.accepted().count(), 20);
@@ -453,7 +455,14 @@ async fn a_recipient_is_tried_again_and_a_token_that_is_dead_is_removed() {
         })
     });
     let client = h2c().build(peer.gateway());
-    assert!(client.send_one(&message(), token(0)).await.unwrap().id().is_some());
+    assert!(
+        client
+            .send_one(&message(), token(0))
+            .await
+            .unwrap()
+            .message_id()
+            .is_some()
+    );
     assert_eq!(peer.count(|counts| &counts.requests), 2);
     let failure = client.send_one(&message(), token(1)).await.unwrap_err();
     assert_eq!(
@@ -464,7 +473,7 @@ async fn a_recipient_is_tried_again_and_a_token_that_is_dead_is_removed() {
 
 #[tokio::test]
 async fn a_message_that_the_wire_cannot_carry_is_refused_before_anything_is_sent() {
-    let client = Client::new(Gateway::plaintext(route("http://127.0.0.1:1/")));
+    let client = Client::new(Gateway::legacy_plaintext(route("http://127.0.0.1:1/")));
     let message = Message::builder().content_available(true).build().unwrap();
     assert!(client.send(&message, tokens(1)).await.is_err());
     assert!(client.send_each(&message, stream::iter(tokens(1))).is_err());

@@ -5,7 +5,7 @@
 mod support;
 
 use gcm_async::{Client, ExchangeError};
-use gcm_proto::{Endpoint, Gateway, Message, Route, Sent, Token, plaintext};
+use gcm_proto::{Endpoint, Gateway, Message, Sent, Token, legacy, legacy::plaintext};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::error::Error;
 use std::fs::File;
@@ -59,15 +59,15 @@ async fn without_descriptors_nothing_is_sent_and_with_one_everything() {
     setrlimit(Resource::RLIMIT_NOFILE, LIMIT, most).unwrap();
     let (mut files, exhausted) = fill();
 
-    let route = Route::new(endpoint, "AAAA-key".parse().unwrap());
+    let route = legacy::Route::new(endpoint, "AAAA-key".parse().unwrap());
     let message = Message::builder().data("score", "4x8").build().unwrap();
     let tokens = (0..100).map(|n| Token::try_from(format!("t{n}")).unwrap());
-    let client = Client::new(Gateway::plaintext(route.clone()));
+    let client = Client::new(Gateway::legacy_plaintext(route.clone()));
     let exchange = plaintext::Single::new(&route, &message, Token::try_from("t0").unwrap()).unwrap();
     let Err(ExchangeError::Transport(error)) = client.exchange(&exchange).await else {
         panic!("a reply came");
     };
-    assert_eq!((error.sent(), error.is_hopeless()), (Sent::NotSent, false));
+    assert_eq!((error.sent(), error.is_permanent()), (Sent::NotSent, false));
     assert_eq!(error.source().unwrap().to_string(), exhausted.to_string());
 
     // One connection is less than the client wants, and enough.

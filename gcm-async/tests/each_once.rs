@@ -5,7 +5,7 @@ mod support;
 
 use futures_util::{StreamExt, stream};
 use gcm_async::{Client, ClientBuilder};
-use gcm_proto::{Gateway, Message, Outcome, RetryPolicy, Route, Token};
+use gcm_proto::{Gateway, Message, Outcome, RetryPolicy, Token, legacy};
 use std::time::Duration;
 use support::h2_server::{Conduct, H2Server};
 
@@ -15,7 +15,7 @@ const MESSAGES: usize = 1000;
 fn client(server: &H2Server, settings: ClientBuilder) -> Client {
     let mut policy = RetryPolicy::LEGACY;
     policy.replay_delay = Duration::from_millis(1);
-    let gateway = Gateway::plaintext(Route::new(server.endpoint(), "AAAA-key".parse().unwrap()));
+    let gateway = Gateway::legacy_plaintext(legacy::Route::new(server.endpoint(), "AAAA-key".parse().unwrap()));
     let settings = settings.http2_prior_knowledge(true);
     settings.build(gateway.with_policy(policy))
 }

@@ -7,7 +7,7 @@ mod server;
 
 use futures_util::future::join_all;
 use gcm_async::{Client, ClientBuilder, Stop};
-use gcm_proto::{Gateway, Report, RetryPolicy, Route, Service};
+use gcm_proto::{Gateway, Report, RetryPolicy, Service, legacy};
 use gcm_testkit::{Asked, Book, Deed, any_message, any_tokens, hurried, until, until_probes_left, v1_at};
 use server::{Server, Speak};
 use std::future::{Future, poll_fn};
@@ -37,8 +37,8 @@ fn builder(speak: Speak) -> ClientBuilder {
 }
 
 fn json(server: &Server) -> Gateway {
-    let route = Route::new(server.endpoint(), "a-key".parse().unwrap());
-    Gateway::json(route).with_policy(hurried(RetryPolicy::LEGACY))
+    let route = legacy::Route::new(server.endpoint(), "a-key".parse().unwrap());
+    Gateway::legacy_json(route).with_policy(hurried(RetryPolicy::LEGACY))
 }
 
 fn v1(service: &Server, tokens: &Server) -> Gateway {
@@ -178,7 +178,7 @@ fn trial_w07_requests_that_a_restart_swallowed_are_sent_again() {
         let server = Server::start(speak, nth(300, Deed::Vanish));
         // Longer than twice any reply took: sooner, silence says nothing of a connection, and probes go to those that are dead.
         let client = builder(speak)
-            .reply_timeout(Duration::from_secs(3))
+            .response_timeout(Duration::from_secs(3))
             .build(v1(&server, &server));
         let report = campaign(&client, 1500, |stop| {
             until_probes_left(2, || stop.progress());

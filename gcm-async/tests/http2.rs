@@ -374,7 +374,7 @@ async fn a_request_that_was_sent_stays_so_when_its_connection_is_given_up() {
     let mut policy = RetryPolicy::LEGACY;
     policy.duplicates = Duplicates::Avoid;
     let client = h2c()
-        .reply_timeout(Duration::from_secs(1))
+        .response_timeout(Duration::from_secs(1))
         .build(gateway(&peer.url()).with_policy(policy));
     let mut outcomes = client.send_each(&message(), stream::iter(tokens(1))).unwrap();
     tokio::select! {
@@ -479,7 +479,7 @@ async fn a_stream_reset_in_the_middle_of_a_body_keeps_its_status() {
         }
     });
     let error = transport_error(&h2c().build(gateway(&peer.url())), &peer.url()).await;
-    assert_eq!(error.sent(), Sent::Answered);
+    assert_eq!(error.sent(), Sent::Responded);
     assert_eq!(error.head().unwrap().status, 200);
 }
 
@@ -530,7 +530,7 @@ async fn a_peer_that_answers_no_pings_is_given_up() {
         frames.drain().await;
     });
     let client = h2c()
-        .silence_timeout(Duration::from_millis(40))
+        .keep_alive_timeout(Duration::from_millis(40))
         .build(gateway(&peer.url()));
     let error = transport_error(&client, &peer.url()).await;
     assert_eq!((error.sent(), kind(&error)), (Sent::MaybeSent, ErrorKind::TimedOut));
@@ -547,5 +547,5 @@ async fn prior_knowledge_that_is_wrong_sends_nothing_that_is_understood() {
         read_http1(&mut stream).await;
     });
     let error = transport_error(&h2c().build(gateway(&peer.url())), &peer.url()).await;
-    assert_ne!(error.sent(), Sent::Answered);
+    assert_ne!(error.sent(), Sent::Responded);
 }

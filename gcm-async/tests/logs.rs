@@ -5,7 +5,7 @@
 mod peer;
 
 use gcm_proto::Token;
-use gcm_proto::plaintext::Single;
+use gcm_proto::legacy::plaintext::Single;
 use log::{LevelFilter, Log, Metadata, Record};
 use peer::{Peer, Speak, h2c, message, route};
 use std::sync::Mutex;

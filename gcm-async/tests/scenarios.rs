@@ -4,7 +4,7 @@
 mod support;
 
 use gcm_async::{Client, Roots, Stop};
-use gcm_proto::Route;
+use gcm_proto::legacy;
 use gcm_testkit::{Observed, Scenario, assert_expected};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -35,11 +35,11 @@ async fn play(scenario: &Scenario, protocol: Protocol) -> Observed {
         }
     })
     .await;
-    let gateway = scenario.gateway(Route::new(server.endpoint(), "AAAA-key".parse().unwrap()));
+    let gateway = scenario.gateway(legacy::Route::new(server.endpoint(), "AAAA-key".parse().unwrap()));
     let mut builder = Client::builder()
         .connections(1)
         .concurrency(1)
-        .reply_timeout(Duration::from_secs(2))
+        .response_timeout(Duration::from_secs(2))
         .http2_prior_knowledge(protocol == Protocol::H2c);
     if let Some(authority) = server.authority() {
         builder = builder.roots(Roots::from_pem(authority.as_bytes()).unwrap());

@@ -48,7 +48,7 @@ async fn a_closed_port_was_not_sent_to() {
         (error.sent(), kind(&error)),
         (Sent::NotSent, ErrorKind::ConnectionRefused)
     );
-    assert!(!error.is_hopeless());
+    assert!(!error.is_permanent());
     let words = "the request was not sent: the server is not running, or its address is wrong: ";
     assert!(shown(&error).starts_with(words), "{}", shown(&error));
     // Those who wait for one connection fail together, and so do those of a list one by one.
@@ -75,7 +75,7 @@ async fn a_reply_that_does_not_come_is_not_waited_for() {
         let _ = stream.read(&mut [0]).await;
     });
     let client = Client::builder()
-        .reply_timeout(Duration::from_millis(20))
+        .response_timeout(Duration::from_millis(20))
         .build(gateway(&script.url()));
     let error = transport_error(&client, &script.url()).await;
     assert_eq!((error.sent(), kind(&error)), (Sent::MaybeSent, ErrorKind::TimedOut));
@@ -93,10 +93,10 @@ async fn a_stalled_body_keeps_its_status() {
         let _ = stream.read(&mut [0]).await;
     });
     let client = Client::builder()
-        .reply_timeout(Duration::from_millis(20))
+        .response_timeout(Duration::from_millis(20))
         .build(gateway(&script.url()));
     let error = transport_error(&client, &script.url()).await;
-    assert_eq!((error.sent(), kind(&error)), (Sent::Answered, ErrorKind::TimedOut));
+    assert_eq!((error.sent(), kind(&error)), (Sent::Responded, ErrorKind::TimedOut));
     assert_eq!(error.head().unwrap().status, 503);
 }
 
@@ -104,7 +104,7 @@ async fn a_stalled_body_keeps_its_status() {
 async fn a_timeout_of_one_stream_leaves_the_others_alone() {
     let gate = Arc::new(Semaphore::new(0));
     let peer = Peer::gated(Speak::Http2(100), &gate);
-    let client = h2c().reply_timeout(Duration::from_millis(30)).build(peer.gateway());
+    let client = h2c().response_timeout(Duration::from_millis(30)).build(peer.gateway());
     let error = transport_error(&client, &peer.url()).await;
     assert_eq!(error.sent(), Sent::MaybeSent);
     peer.until(|counts| &counts.cancelled, 1).await;
@@ -121,7 +121,7 @@ async fn a_body_that_is_cut_off_is_lost() {
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nid=0",
     ] {
         let error = error_of(&answering(reply)).await;
-        assert_eq!(error.sent(), Sent::Answered, "{}", String::from_utf8_lossy(reply));
+        assert_eq!(error.sent(), Sent::Responded, "{}", String::from_utf8_lossy(reply));
     }
 }
 
@@ -136,10 +136,10 @@ async fn a_reply_over_the_limit_is_lost() {
         (ACCEPTED, false),
     ] {
         let script = answering(reply);
-        let client = Client::builder().reply_limit(8).build(gateway(&script.url()));
+        let client = Client::builder().max_response_size(8).build(gateway(&script.url()));
         if over {
             let error = transport_error(&client, &script.url()).await;
-            assert_eq!((error.sent(), kind(&error)), (Sent::Answered, ErrorKind::InvalidData));
+            assert_eq!((error.sent(), kind(&error)), (Sent::Responded, ErrorKind::InvalidData));
         } else {
             assert!(client.send_one(&message(), token(0)).await.is_ok());
         }
@@ -147,8 +147,8 @@ async fn a_reply_over_the_limit_is_lost() {
     let peer = Peer::start(Speak::Http2(100), |_| {
         Box::pin(async { Response::new(Full::from(vec![b'x'; 1 << 20])) })
     });
-    let client = h2c().reply_limit((1 << 20) - 1).build(peer.gateway());
-    assert_eq!(transport_error(&client, &peer.url()).await.sent(), Sent::Answered);
+    let client = h2c().max_response_size((1 << 20) - 1).build(peer.gateway());
+    assert_eq!(transport_error(&client, &peer.url()).await.sent(), Sent::Responded);
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn a_certificate_that_is_not_trusted_ends_it_before_anything_is_sent() {
     ] {
         let error = transport_error(&builder.build(peer.gateway()), &peer.url()).await;
         assert_eq!(error.sent(), Sent::NotSent);
-        assert!(error.is_hopeless(), "{}", shown(&error));
+        assert!(error.is_permanent(), "{}", shown(&error));
     }
     let error = transport_error(&Client::new(peer.gateway()), &peer.url()).await;
     let words = "the request was not sent: the server's certificate is not trusted: if something in between opens TLS, its \
@@ -272,7 +272,7 @@ async fn a_certificate_that_is_not_trusted_ends_it_before_anything_is_sent() {
         .build(gateway(&url));
     let error = transport_error(&client, &url).await;
     assert!(
-        error.is_hopeless() && error.sent() == Sent::NotSent,
+        error.is_permanent() && error.sent() == Sent::NotSent,
         "{}",
         shown(&error)
     );
@@ -288,7 +288,7 @@ async fn tls_to_a_port_without_it_ends_it() {
     let url = script.url().replace("http:", "https:");
     let error = transport_error(&Client::new(gateway(&url)), &url).await;
     assert_eq!(error.sent(), Sent::NotSent);
-    assert!(error.is_hopeless(), "{}", shown(&error));
+    assert!(error.is_permanent(), "{}", shown(&error));
 }
 
 #[tokio::test]
@@ -306,7 +306,7 @@ async fn a_handshake_that_does_not_end_is_not_waited_for() {
             .build(gateway(&url));
         let error = transport_error(&client, &url).await;
         assert_eq!((error.sent(), kind(&error)), (Sent::NotSent, ErrorKind::TimedOut));
-        assert!(!error.is_hopeless());
+        assert!(!error.is_permanent());
         drop(client);
         peer::no_task_is_left().await;
     }
@@ -385,7 +385,7 @@ async fn through_a_proxy_http2_is_spoken_in_the_tunnel_and_the_key_stays_inside(
 
 #[tokio::test]
 async fn a_proxy_that_refuses_ends_it_and_one_that_fails_does_not() {
-    for (answer, hopeless, words) in [
+    for (answer, permanent, words) in [
         (
             "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
             true,
@@ -415,8 +415,8 @@ async fn a_proxy_that_refuses_ends_it_and_one_that_fails_does_not() {
             .build(gateway("https://localhost:1/"));
         let error = transport_error(&client, "https://localhost:1/").await;
         assert_eq!(
-            (error.sent(), error.is_hopeless()),
-            (Sent::NotSent, hopeless),
+            (error.sent(), error.is_permanent()),
+            (Sent::NotSent, permanent),
             "{answer}"
         );
         let words = format!("the request was not sent: {words}");
@@ -426,7 +426,10 @@ async fn a_proxy_that_refuses_ends_it_and_one_that_fails_does_not() {
         let connections = script.connections();
         assert!(
             client
-                .exchange(&gcm_proto::plaintext::Single::new(&peer::route(&peer.url()), &message(), token(0),).unwrap())
+                .exchange(
+                    &gcm_proto::legacy::plaintext::Single::new(&peer::route(&peer.url()), &message(), token(0),)
+                        .unwrap()
+                )
                 .await
                 .is_ok()
         );
@@ -496,7 +499,7 @@ async fn connections_count_against_nobody_when_their_requests_fail() {
     let peer = Peer::gated(Speak::Http1, &gate);
     let client = Client::builder()
         .concurrency(2)
-        .reply_timeout(Duration::from_millis(10))
+        .response_timeout(Duration::from_millis(10))
         .build(peer.gateway());
     for _ in 0..5 {
         assert_eq!(transport_error(&client, &peer.url()).await.sent(), Sent::MaybeSent);

@@ -44,7 +44,7 @@ fn runtime() -> Runtime {
 fn once(url: &str) -> Gateway {
     let mut policy = RetryPolicy::LEGACY;
     policy.attempts = 1;
-    Gateway::plaintext(route(url)).with_policy(policy)
+    Gateway::legacy_plaintext(route(url)).with_policy(policy)
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ fn trial_s02_a_connection_in_the_making_is_made_anew_when_its_runtime_ends_or_st
         });
         let client = Client::builder()
             .connect_timeout(Duration::from_millis(200))
-            .reply_timeout(Duration::from_millis(200))
+            .response_timeout(Duration::from_millis(200))
             .concurrency(1)
             .build(gateway(&peer.url()));
         let first = runtime();
@@ -146,7 +146,7 @@ fn trial_s02_a_connection_on_a_runtime_that_stands_still_is_left_alone() {
     for speak in [Speak::Http1, Speak::Http2(100)] {
         let peer = Peer::accepting(speak.clone());
         let client = h2c_if(&speak)
-            .reply_timeout(Duration::from_millis(150))
+            .response_timeout(Duration::from_millis(150))
             .build(gateway(&peer.url()));
         let first = runtime();
         first.block_on(accepted(&client, 0));
@@ -395,17 +395,18 @@ async fn trial_s12_without_a_limit_means_without_a_limit() {
         ] {
             let client = h2c_if(&speak)
                 .connect_timeout(limit)
-                .reply_timeout(limit)
-                .idle_timeout(limit)
-                .silence_timeout(limit)
+                .response_timeout(limit)
+                .pool_idle_timeout(limit)
+                .keep_alive_timeout(limit)
                 .connection_lifetime(limit)
-                .reply_limit(u64::MAX)
+                .max_response_size(u64::MAX)
                 .connections(usize::MAX)
                 .concurrency(usize::MAX)
                 .build(peer.gateway())
                 .with_expiry(limit);
             accepted(&client, 0).await;
-            let exchange = gcm_proto::plaintext::Single::new(&route(&peer.url()), &message(), token(1)).unwrap();
+            let exchange =
+                gcm_proto::legacy::plaintext::Single::new(&route(&peer.url()), &message(), token(1)).unwrap();
             assert!(client.exchange(&exchange).await.is_ok());
             assert_eq!(client.send(&message(), tokens(5)).await.unwrap().accepted().count(), 5);
             client.shutdown(limit).await;
@@ -458,7 +459,7 @@ impl tower_service::Service<http::Request<Vec<u8>>> for Recovers {
 async fn trial_s08_under_a_paused_clock_nothing_is_waited_for_and_no_more_passes_than_has_to() {
     // A user's program: the policy is the default.
     let calls = Arc::new(AtomicUsize::new(0));
-    let gateway = Gateway::plaintext(route("http://localhost/gcm/send"));
+    let gateway = Gateway::legacy_plaintext(route("http://localhost/gcm/send"));
     let client = Client::builder()
         .seed(7)
         .build_over(Recovers(Arc::clone(&calls)), gateway);
@@ -472,7 +473,7 @@ async fn trial_s08_under_a_paused_clock_nothing_is_waited_for_and_no_more_passes
     assert!(real.elapsed() < waited);
     // The same seed waits as long again.
     calls.store(0, Ordering::SeqCst);
-    let gateway = Gateway::plaintext(route("http://localhost/gcm/send"));
+    let gateway = Gateway::legacy_plaintext(route("http://localhost/gcm/send"));
     let again = Client::builder()
         .seed(7)
         .build_over(Recovers(Arc::clone(&calls)), gateway);

@@ -33,7 +33,7 @@ mod report;
 use gcm_blocking::Stop;
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script};
-use gcm_proto::{ApiKey, Endpoint, Gateway, RetryPolicy, Route, ServiceAccount, Wire, v1};
+use gcm_proto::{ApiKey, Endpoint, Gateway, RetryPolicy, ServiceAccount, Wire, legacy, v1};
 use left::Left;
 use options::{BYTE_ORDER_MARK, Options, USAGE, arguments, chain, endpoint, read, read_account, read_key, shown};
 use report::{Summary, Waits, accepted, explain, failure_of_all, number, print_replaced, print_report, unwritten};
@@ -170,8 +170,8 @@ impl Service {
 
     /// Over the legacy JSON wire with this key.
     fn json(endpoint: Endpoint, key: ApiKey, give_up_after: Duration) -> Self {
-        let gateway =
-            Gateway::json(Route::new(endpoint.clone(), key)).with_policy(quick(RetryPolicy::LEGACY, give_up_after));
+        let gateway = Gateway::legacy_json(legacy::Route::new(endpoint.clone(), key))
+            .with_policy(quick(RetryPolicy::LEGACY, give_up_after));
         Self { gateway, endpoint }
     }
 }

@@ -24,7 +24,7 @@ use gcm_blocking::emulator::EmulatorServer;
 use gcm_blocking::{Client, Stop};
 use gcm_proto::emulator::{Emulator, Script};
 use gcm_proto::{
-    Advice, Endpoint, Failure, Gateway, Message, Outcome, RetryPolicy, Route, ServiceAccount, Settled, Token, Wire, v1,
+    Advice, Endpoint, Failure, Gateway, Message, Outcome, RetryPolicy, ServiceAccount, Settled, Token, Wire, legacy, v1,
 };
 use left::Left;
 use std::env;
@@ -245,7 +245,10 @@ fn arguments() -> Result<Vec<String>, String> {
 /// Over the legacy JSON wire.
 fn json(url: &str, key: &str) -> Result<Gateway, String> {
     let key = key.parse().map_err(|error| format!("{KEY}: {error}"))?;
-    Ok(Gateway::json(Route::new(endpoint("--endpoint", url)?, key)))
+    Ok(Gateway::legacy_json(legacy::Route::new(
+        endpoint("--endpoint", url)?,
+        key,
+    )))
 }
 
 /// Over FCM HTTP v1 as the account of a key file.

@@ -33,12 +33,12 @@ use std::time::Duration;
 /// use gcm_blocking::Client;
 /// use gcm_blocking::emulator::EmulatorServer;
 /// use gcm_proto::emulator::{Emulator, Script};
-/// use gcm_proto::{Gateway, Message, Route, Token};
+/// use gcm_proto::{Gateway, Message, legacy, Token};
 ///
 /// // In place of these two lines: the endpoint and the key of a service.
 /// let script = Script::from_json(r#"{"key": "k", "devices": {"APA91b-bert": "unregistered"}}"#)?;
 /// let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")?;
-/// let gateway = Gateway::json(Route::new(server.endpoint(), "k".parse()?));
+/// let gateway = Gateway::legacy_json(legacy::Route::new(server.endpoint(), "k".parse()?));
 ///
 /// let client = Client::new(gateway);
 /// let message = Message::builder().data("score", "4x8").build()?;
@@ -170,11 +170,11 @@ impl Client {
     /// ```
     /// # use gcm_blocking::{Client, emulator::EmulatorServer};
     /// # use gcm_proto::emulator::{Emulator, Script};
-    /// # use gcm_proto::{Gateway, Message, Route};
+    /// # use gcm_proto::{Gateway, Message, legacy};
     /// use gcm_proto::{Advice, Token};
     /// use std::ops::ControlFlow;
     /// # let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0")?;
-    /// # let client = Client::new(Gateway::json(Route::new(server.endpoint(), "k".parse()?)));
+    /// # let client = Client::new(Gateway::legacy_json(legacy::Route::new(server.endpoint(), "k".parse()?)));
     /// # let message = Message::builder().data("score", "4x8").build()?;
     /// # let lines = ["APA91b-anna", "no\ttoken", "APA91b-bert"];
     ///
@@ -216,7 +216,7 @@ impl Client {
     ///
     /// [`ExchangeError::Transport`] when no whole reply came: it says how far the request got.
     /// [`ExchangeError::Refusal`] when the service refused the request or its reply cannot be read.
-    pub fn exchange<E: Exchange + ?Sized>(&self, exchange: &E) -> Result<E::Reply, ExchangeError> {
+    pub fn exchange<E: Exchange + ?Sized>(&self, exchange: &E) -> Result<E::Response, ExchangeError> {
         let reply = self.transport.call(exchange.request())?;
         let (head, body) = reply.into_parts();
         Ok(exchange.read(&head, &body)?)
@@ -276,7 +276,7 @@ impl ClientBuilder {
     }
 
     /// How long the head of the request may take to leave, and after that its body: 30 seconds unless set. It is part of what
-    /// [`reply_timeout`](Self::reply_timeout) bounds.
+    /// [`response_timeout`](Self::response_timeout) bounds.
     pub fn send_timeout(mut self, limit: Duration) -> Self {
         self.settings.send = limit.min(AGES);
         self
@@ -285,14 +285,14 @@ impl ClientBuilder {
     /// How long an attempt may take, from handing over the request to the end of the reply's body: 30 seconds unless set.
     ///
     /// Below ten seconds it gives up on requests that the service still works on, and they may be delivered.
-    pub fn reply_timeout(mut self, limit: Duration) -> Self {
+    pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.settings.reply = limit.min(AGES);
         self
     }
 
     /// How long a connection is kept that nothing is sent on: 15 seconds unless set. Servers and what is between close idle
     /// connections too; of a request that meets such a close nobody knows whether it arrived.
-    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+    pub fn pool_idle_timeout(mut self, limit: Duration) -> Self {
         self.settings.idle = limit.min(AGES);
         self
     }
@@ -307,8 +307,8 @@ impl ClientBuilder {
     /// Bytes a reply's body may have: 1,048,576 unless set. A larger one is not read on, and counts as lost.
     ///
     /// A reply to 1000 registration tokens has about 60,000 bytes.
-    pub fn reply_limit(mut self, bytes: u64) -> Self {
-        self.settings.reply_limit = bytes;
+    pub fn max_response_size(mut self, bytes: u64) -> Self {
+        self.settings.max_response_size = bytes;
         self
     }
 

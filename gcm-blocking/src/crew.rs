@@ -196,7 +196,7 @@ impl Work {
 
     /// How many recipients more there may be. 0 for a machine that takes none: it is closed, or has ended.
     fn room(&self) -> usize {
-        let ahead = AHEAD.saturating_sub(self.delivery.pending().0);
+        let ahead = AHEAD.saturating_sub(self.delivery.ready());
         self.delivery
             .room()
             .saturating_sub(self.outbox.len() + self.in_hand)
@@ -325,7 +325,7 @@ where
                 break;
             };
             let now = self.desk.clock.now();
-            let was_idle = work.delivery.pending().0 == 0;
+            let was_idle = work.delivery.ready() == 0;
             // There is room for it, and once the machine has ended there always is.
             let pushed = work.delivery.push(target, now);
             debug_assert!(pushed.is_ok());
@@ -346,7 +346,9 @@ where
         if work.asleep > 0 {
             self.desk.wake(work);
         } else if work.threads < self.most
-            && (work.delivery.pending() != (0, 0) || self.can_hand_out(work) || self.can_take_in(work))
+            && ((work.delivery.ready() > 0 || work.delivery.waiting() > 0)
+                || self.can_hand_out(work)
+                || self.can_take_in(work))
         {
             let spawned = thread::Builder::new()
                 .name("gcm-send".to_owned())

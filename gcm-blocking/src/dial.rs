@@ -116,7 +116,7 @@ impl Dial {
                 Err(error) => {
                     self.lookup.failed(to, at, winner.address);
                     // Another attempt may end otherwise if one of the addresses says so.
-                    let error = failed.filter(|failed| !failed.is_hopeless()).unwrap_or(error);
+                    let error = failed.filter(|failed| !failed.is_permanent()).unwrap_or(error);
                     if left.is_empty() {
                         return Err(error);
                     }
@@ -253,14 +253,14 @@ fn unbracketed(host: &str) -> &str {
 
 impl NoConnection {
     /// Whether another attempt at connecting would end the same way.
-    pub(crate) fn is_hopeless(&self) -> bool {
+    pub(crate) fn is_permanent(&self) -> bool {
         match &self.error {
-            Error::Rustls(error) => tls_is_hopeless(error),
+            Error::Rustls(error) => tls_is_permanent(error),
             Error::Io(error) => {
                 let inner = error.get_ref();
                 let refused = inner.and_then(|inner| inner.downcast_ref::<ProxyRefused>());
                 let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-                refused.is_some_and(ProxyRefused::is_hopeless) || tls.is_some_and(tls_is_hopeless)
+                refused.is_some_and(ProxyRefused::is_permanent) || tls.is_some_and(tls_is_permanent)
             }
             Error::Tls(_) | Error::BadUri(_) | Error::Http(_) | Error::TlsRequired => true,
             _ => false,
@@ -269,7 +269,7 @@ impl NoConnection {
 }
 
 /// A handshake fails for good (a certificate refused, no TLS spoken there) unless the peer blames itself.
-fn tls_is_hopeless(error: &rustls::Error) -> bool {
+fn tls_is_permanent(error: &rustls::Error) -> bool {
     let peer_failed = rustls::Error::AlertReceived(rustls::AlertDescription::InternalError);
     *error != peer_failed
 }

@@ -30,12 +30,12 @@ const IDLE: Duration = Duration::from_secs(60);
 /// use gcm_blocking::Client;
 /// use gcm_blocking::emulator::EmulatorServer;
 /// use gcm_proto::emulator::{Behaviour, Emulator, Script};
-/// use gcm_proto::{Gateway, Message, Route, Token};
+/// use gcm_proto::{Gateway, Message, legacy, Token};
 ///
 /// let script = Script::new().key("test-key").device("APA91b-bert", [Behaviour::unregistered()]);
 /// let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")?;
 ///
-/// let client = Client::new(Gateway::json(Route::new(server.endpoint(), "test-key".parse()?)));
+/// let client = Client::new(Gateway::legacy_json(legacy::Route::new(server.endpoint(), "test-key".parse()?)));
 /// let message = Message::builder().data("score", "4x8").build()?;
 /// let report = client.send(&message, [Token::try_from("APA91b-anna")?, Token::try_from("APA91b-bert")?])?;
 ///

@@ -13,12 +13,12 @@ use std::str::FromStr;
 ///
 /// ```
 /// use gcm_blocking::{Client, Proxy};
-/// use gcm_proto::{Gateway, Route};
+/// use gcm_proto::{Gateway, legacy};
 ///
 /// let proxy: Proxy = "http://anna:secret@proxy.example.org:3128".parse()?;
 /// assert_eq!(format!("{proxy:?}"), "Proxy(http://proxy.example.org:3128)");
-/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
-/// let client = Client::builder().proxy(proxy).build(Gateway::json(route));
+/// let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let client = Client::builder().proxy(proxy).build(Gateway::legacy_json(route));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 ///
 /// ```
 /// use gcm_blocking::{Client, Stop};
-/// use gcm_proto::{Advice, Gateway, Message, Route, Token};
+/// use gcm_proto::{Advice, Gateway, Message, legacy, Token};
 ///
-/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
 /// let stop = Stop::new();
-/// let client = Client::new(Gateway::json(route)).with_stop(&stop);
+/// let client = Client::new(Gateway::legacy_json(route)).with_stop(&stop);
 ///
 /// stop.stop(); // elsewhere: a signal, a button
 /// let report = client.send(&Message::builder().build()?, [Token::try_from("APA91b-anna")?])?;

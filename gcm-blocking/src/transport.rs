@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     pub(crate) connect: Duration,
     pub(crate) send: Duration,
     pub(crate) reply: Duration,
-    pub(crate) reply_limit: u64,
+    pub(crate) max_response_size: u64,
     pub(crate) concurrency: usize,
     pub(crate) idle: Duration,
     pub(crate) lifetime: Duration,
@@ -35,7 +35,7 @@ pub(crate) struct Settings {
 #[derive(Clone)]
 pub(crate) struct Transport {
     agent: Agent,
-    reply_limit: u64,
+    max_response_size: u64,
     retired: Retired,
 }
 
@@ -46,7 +46,7 @@ impl Default for Settings {
             // Firebase, "Best practices when sending FCM messages at scale": timeouts of ten seconds at least.
             send: Duration::from_secs(30),
             reply: Duration::from_secs(30),
-            reply_limit: 1 << 20,
+            max_response_size: 1 << 20,
             concurrency: 16,
             // ureq's own default.
             idle: Duration::from_secs(15),
@@ -68,7 +68,7 @@ impl Transport {
         let retired = Retired::default();
         Self {
             agent: agent(settings, lookup, &retired),
-            reply_limit: settings.reply_limit,
+            max_response_size: settings.max_response_size,
             retired,
         }
     }
@@ -82,7 +82,7 @@ impl Transport {
             // RFC 9110 section 15.5.20: to be sent again over another connection.
             self.retired.retire();
         }
-        match body.into_with_config().limit(self.reply_limit).read_to_vec() {
+        match body.into_with_config().limit(self.max_response_size).read_to_vec() {
             Ok(body) => Ok(Response::from_parts(head, body)),
             Err(error) => Err(TransportError::body_lost(head, cause(error))),
         }
@@ -130,11 +130,11 @@ fn no_reply(error: ureq::Error) -> TransportError {
         },
         // Refused before anything was tried. Endpoints are checked, so this is not expected.
         error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::TlsRequired) => {
-            return TransportError::not_sent(cause(error)).hopeless();
+            return TransportError::not_sent(cause(error)).permanent();
         }
         error => return TransportError::maybe_sent(cause(error)),
     };
-    let hopeless = none.is_hopeless();
+    let permanent = none.is_permanent();
     let meaning = meaning(&none.error);
     let mut cause = cause(none.error);
     if let Some(meaning) = meaning {
@@ -144,7 +144,7 @@ fn no_reply(error: ureq::Error) -> TransportError {
         cause = io::Error::new(cause.kind(), ProxyFailed(cause));
     }
     let error = TransportError::not_sent(cause);
-    if hopeless { error.hopeless() } else { error }
+    if permanent { error.permanent() } else { error }
 }
 
 /// What the commonest errors mean for whoever set this up.

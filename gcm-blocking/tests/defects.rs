@@ -32,10 +32,10 @@ fn silent() -> Peer {
 /// python-gcm's fork blocked for ever, on both wires.
 #[test]
 fn seed_c1_32_a_server_that_never_answers_is_given_up_on() {
-    for gateway in [Gateway::json, Gateway::plaintext] {
+    for gateway in [Gateway::legacy_json, Gateway::legacy_plaintext] {
         let peer = silent();
         let client = Client::builder()
-            .reply_timeout(Duration::from_millis(50))
+            .response_timeout(Duration::from_millis(50))
             .build(once(gateway(peer.route())));
         let failure = send_one(&client).unwrap_err();
         assert_eq!((failure.code(), failure.sent()), (&Code::Connection, Sent::MaybeSent));
@@ -51,7 +51,7 @@ fn seed_c2_33_a_redirect_ends_a_delivery_and_is_not_followed() {
         "HTTP/1.1 302 Found\r\nLocation: http://{}/gcm/send\r\nContent-Length: 0\r\n\r\n",
         elsewhere.address
     ));
-    let failure = send_one(&Client::new(Gateway::json(peer.route()))).unwrap_err();
+    let failure = send_one(&Client::new(Gateway::legacy_json(peer.route()))).unwrap_err();
     assert_eq!(
         (failure.code(), failure.advice()),
         (&Code::EndpointGone, Advice::ServiceGone)
@@ -66,7 +66,7 @@ fn seed_c2_34_a_refused_connection_is_an_error_of_ours_and_tried_again() {
     let mut policy = RetryPolicy::LEGACY;
     policy.replays = 2;
     policy.replay_delay = Duration::from_millis(1);
-    let gateway = Gateway::json(route(&format!("http://{closed}/gcm/send"))).with_policy(policy);
+    let gateway = Gateway::legacy_json(route(&format!("http://{closed}/gcm/send"))).with_policy(policy);
     let failure = send_one(&Client::new(gateway)).unwrap_err();
     assert_eq!((failure.code(), failure.sent()), (&Code::Connection, Sent::NotSent));
     // What was not sent is no attempt.
@@ -82,7 +82,7 @@ fn seed_c2_45_five_messages_go_over_one_connection() {
             line.write(ACCEPTED.as_bytes());
         }
     });
-    let client = Client::new(Gateway::json(peer.route()));
+    let client = Client::new(Gateway::legacy_json(peer.route()));
     for _ in 0..5 {
         send_one(&client).unwrap();
     }
@@ -98,8 +98,8 @@ fn seed_c2_46_a_reply_that_stops_halfway_is_given_up_on() {
         line.drain();
     });
     let client = Client::builder()
-        .reply_timeout(Duration::from_millis(50))
-        .build(once(Gateway::json(peer.route())));
+        .response_timeout(Duration::from_millis(50))
+        .build(once(Gateway::legacy_json(peer.route())));
     let failure = send_one(&client).unwrap_err();
     // Its verdict was in the body: that reply is lost.
     assert_eq!((failure.code(), failure.sent()), (&Code::Connection, Sent::MaybeSent));

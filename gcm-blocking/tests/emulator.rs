@@ -4,7 +4,7 @@
 use gcm_blocking::Client;
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Behaviour, Emulator, Script};
-use gcm_proto::{Advice, Credential, Gateway, Message, Minting, Route, ServiceAccount, Token, json, v1};
+use gcm_proto::{Advice, Credential, Gateway, Message, Minting, ServiceAccount, Token, legacy, legacy::json, v1};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Barrier, mpsc};
@@ -33,11 +33,13 @@ fn a_multicast_is_answered_as_the_script_says() {
             .device("c", [Behaviour::unregistered()])
             .device("d", [Behaviour::unavailable()]),
     );
-    let route = Route::new(server.endpoint(), "test-key".parse().unwrap());
+    let route = legacy::Route::new(server.endpoint(), "test-key".parse().unwrap());
     let message = Message::builder().data("score", "4x8").build().unwrap();
     let tokens: Vec<_> = ["a", "b", "c", "d"].map(|token| Token::try_from(token).unwrap()).into();
     let multicast = json::Multicast::new(&route, &message, tokens).unwrap();
-    let results = Client::new(Gateway::json(route.clone())).exchange(&multicast).unwrap();
+    let results = Client::new(Gateway::legacy_json(route.clone()))
+        .exchange(&multicast)
+        .unwrap();
     let advice: Vec<_> = results.iter().map(|(_, outcome)| outcome.advice()).collect();
     let replacement = Advice::Replace(Token::try_from("b2").unwrap());
     assert_eq!(advice, [Advice::Keep, replacement, Advice::Remove, Advice::Retry(None)]);
@@ -82,10 +84,10 @@ fn a_request_that_is_too_large_is_told_so_while_it_is_being_sent() {
 fn connections_are_about_as_many_as_threads_not_as_requests() {
     const THREADS: usize = 8;
     let server = start(Script::new());
-    let route = Route::new(server.endpoint(), "key".parse().unwrap());
+    let route = legacy::Route::new(server.endpoint(), "key".parse().unwrap());
     let client = Client::builder()
         .concurrency(THREADS)
-        .build(Gateway::json(route.clone()));
+        .build(Gateway::legacy_json(route.clone()));
     let message = Message::builder().data("score", "4x8").build().unwrap();
     let multicast = json::Multicast::new(&route, &message, vec![Token::try_from("42").unwrap()]).unwrap();
     let together = Barrier::new(THREADS);

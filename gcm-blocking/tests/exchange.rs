@@ -36,7 +36,7 @@ fn a_client_is_shared_between_threads() {
 fn an_exchange_sends_the_request_and_reads_the_reply() {
     let peer = Peer::answering(ACCEPTED);
     let results = client().exchange(&multicast(&peer.route())).unwrap();
-    assert_eq!(results.accepted().next().unwrap().1.id(), Some("0:08"));
+    assert_eq!(results.accepted().next().unwrap().1.message_id(), Some("0:08"));
 
     let request = peer.heard();
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
@@ -67,7 +67,7 @@ fn fault_d1_a_refused_connection_sent_nothing() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = transport_error(&client(), &route(&format!("http://{closed}/gcm/send")));
     assert_eq!(error.sent(), Sent::NotSent);
-    assert!(!error.is_hopeless());
+    assert!(!error.is_permanent());
     assert_eq!(kind(&error), ErrorKind::ConnectionRefused);
 }
 
@@ -77,7 +77,7 @@ fn fault_d2_a_host_without_an_address_was_sent_nothing() {
     let host = format!("{}.invalid", "x".repeat(64));
     let error = transport_error(&client(), &route(&format!("https://{host}/gcm/send")));
     assert_eq!(error.sent(), Sent::NotSent);
-    assert!(!error.is_hopeless());
+    assert!(!error.is_permanent());
     assert_eq!(kind(&error), ErrorKind::NotFound);
     assert!(shown(&error).contains("the host could not be looked up"));
 }
@@ -89,7 +89,7 @@ fn fault_d4_a_connection_that_does_not_come_about_sent_nothing() {
     let client = Client::builder().connect_timeout(SHORT).build(anywhere());
     let error = transport_error(&client, &route(&format!("https://{}/gcm/send", peer.address)));
     assert_eq!(error.sent(), Sent::NotSent);
-    assert!(!error.is_hopeless());
+    assert!(!error.is_permanent());
     assert_eq!(kind(&error), ErrorKind::TimedOut);
     assert_eq!(shown(&error), "the request was not sent: timed out while connecting");
 }
@@ -103,7 +103,7 @@ fn fault_d6_tls_to_a_plaintext_port_is_hopeless() {
     });
     let error = transport_error(&client(), &route(&format!("https://{}/gcm/send", peer.address)));
     assert_eq!(error.sent(), Sent::NotSent);
-    assert!(error.is_hopeless());
+    assert!(error.is_permanent());
     assert!(shown(&error).contains(": the server does not speak TLS at this port: is it one for http://?: "));
 }
 
@@ -112,7 +112,7 @@ fn fault_d8_a_connection_closed_unread_may_have_been_sent_something() {
     let peer = Peer::start(|_| {});
     let error = transport_error(&client(), &peer.route());
     assert_eq!(error.sent(), Sent::MaybeSent);
-    assert!(!error.is_hopeless());
+    assert!(!error.is_permanent());
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_body_that_is_cut_is_lost_and_its_head_is_kept() {
     ] {
         let peer = Peer::answering(reply);
         let error = transport_error(&client(), &peer.route());
-        assert_eq!(error.sent(), Sent::Answered);
+        assert_eq!(error.sent(), Sent::Responded);
         assert_eq!(error.head().unwrap().status, status);
         assert_eq!(kind(&error), ErrorKind::UnexpectedEof);
     }
@@ -186,9 +186,9 @@ fn fault_c4_a_body_over_the_limit_is_lost() {
         // Endless, for a client that does not stop.
         while std::io::Write::write_all(&mut line.stream, &[b' '; 4096]).is_ok() {}
     });
-    let client = Client::builder().reply_limit(100_000).build(anywhere());
+    let client = Client::builder().max_response_size(100_000).build(anywhere());
     let error = transport_error(&client, &peer.route());
-    assert_eq!(error.sent(), Sent::Answered);
+    assert_eq!(error.sent(), Sent::Responded);
     assert_eq!(error.head().unwrap().status, 200);
     assert_eq!(
         shown(&error),
@@ -200,9 +200,12 @@ fn fault_c4_a_body_over_the_limit_is_lost() {
 fn a_body_of_exactly_the_limit_is_read() {
     let length = ACCEPTED.split_once("\r\n\r\n").unwrap().1.len() as u64;
     let peer = Peer::answering(ACCEPTED);
-    let with = |limit| Client::builder().reply_limit(limit).build(anywhere());
+    let with = |limit| Client::builder().max_response_size(limit).build(anywhere());
     assert!(with(length).exchange(&multicast(&peer.route())).is_ok());
-    assert_eq!(transport_error(&with(length - 1), &peer.route()).sent(), Sent::Answered);
+    assert_eq!(
+        transport_error(&with(length - 1), &peer.route()).sent(),
+        Sent::Responded
+    );
 }
 
 #[test]
@@ -231,7 +234,7 @@ fn fault_a22_a_redirect_is_not_followed() {
 #[test]
 fn fault_d15_a_server_that_never_answers_is_given_up() {
     let peer = Peer::start(support::Line::drain);
-    let client = Client::builder().reply_timeout(SHORT).build(anywhere());
+    let client = Client::builder().response_timeout(SHORT).build(anywhere());
     let error = transport_error(&client, &peer.route());
     assert_eq!(error.sent(), Sent::MaybeSent);
     assert_eq!(
@@ -242,7 +245,7 @@ fn fault_d15_a_server_that_never_answers_is_given_up() {
 
 #[test]
 fn fault_d14_a_reply_that_trickles_is_given_up() {
-    for (at_once, sent) in [("", Sent::MaybeSent), ("HTTP/1.1 200 OK\r\n\r\n", Sent::Answered)] {
+    for (at_once, sent) in [("", Sent::MaybeSent), ("HTTP/1.1 200 OK\r\n\r\n", Sent::Responded)] {
         let peer = Peer::start(move |line| {
             line.request();
             line.write(at_once.as_bytes());
@@ -255,7 +258,7 @@ fn fault_d14_a_reply_that_trickles_is_given_up() {
                 thread::sleep(Duration::from_millis(2));
             }
         });
-        let client = Client::builder().reply_timeout(SHORT).build(anywhere());
+        let client = Client::builder().response_timeout(SHORT).build(anywhere());
         let error = transport_error(&client, &peer.route());
         assert_eq!(error.sent(), sent);
         assert_eq!(kind(&error), ErrorKind::TimedOut);
@@ -293,9 +296,9 @@ fn a_body_that_stalls_is_lost() {
         line.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
         line.drain();
     });
-    let client = Client::builder().reply_timeout(SHORT).build(anywhere());
+    let client = Client::builder().response_timeout(SHORT).build(anywhere());
     let error = transport_error(&client, &peer.route());
-    assert_eq!(error.sent(), Sent::Answered);
+    assert_eq!(error.sent(), Sent::Responded);
     assert_eq!(kind(&error), ErrorKind::TimedOut);
 }
 
@@ -362,8 +365,8 @@ fn fault_d12_a_connection_with_a_lost_body_is_not_used_again() {
         }
         line.write(ACCEPTED.as_bytes());
     });
-    let client = Client::builder().reply_timeout(SHORT).build(anywhere());
-    assert_eq!(transport_error(&client, &peer.route()).sent(), Sent::Answered);
+    let client = Client::builder().response_timeout(SHORT).build(anywhere());
+    assert_eq!(transport_error(&client, &peer.route()).sent(), Sent::Responded);
     assert!(client.exchange(&multicast(&peer.route())).is_ok());
 }
 
@@ -385,7 +388,7 @@ fn fault_d13_a_reply_to_nothing_is_not_taken_for_the_next_one() {
     client.exchange(&exchange).unwrap();
     drop(release);
     let results = client.exchange(&exchange).unwrap();
-    assert_eq!(results.accepted().next().unwrap().1.id(), Some("0:08"));
+    assert_eq!(results.accepted().next().unwrap().1.message_id(), Some("0:08"));
     assert_eq!(peer.connections(), 2);
 }
 
@@ -424,5 +427,5 @@ fn a_reset_is_not_the_end_of_a_body() {
     });
     // The peer reads no further; what is left unread makes its close a reset.
     drop(release);
-    assert_eq!(waits.join().unwrap(), Sent::Answered);
+    assert_eq!(waits.join().unwrap(), Sent::Responded);
 }

@@ -6,7 +6,7 @@
 mod server;
 
 use gcm_blocking::{Client, Stop};
-use gcm_proto::{Gateway, Report, RetryPolicy, Route, Service};
+use gcm_proto::{Gateway, Report, RetryPolicy, Service, legacy};
 use gcm_testkit::{Asked, Book, Deed, any_message, any_tokens, hurried, until, until_probes_left, v1_at};
 use server::Server;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +18,8 @@ use std::time::Duration;
 const CALLS: usize = 16;
 
 fn json(server: &Server) -> Gateway {
-    let route = Route::new(server.endpoint(), "a-key".parse().unwrap());
-    Gateway::json(route).with_policy(hurried(RetryPolicy::LEGACY))
+    let route = legacy::Route::new(server.endpoint(), "a-key".parse().unwrap());
+    Gateway::legacy_json(route).with_policy(hurried(RetryPolicy::LEGACY))
 }
 
 fn v1(service: &Server, tokens: &Server) -> Gateway {
@@ -151,7 +151,7 @@ fn trial_w06_a_graceful_reload_costs_nobody() {
 fn trial_w07_requests_that_a_restart_swallowed_are_sent_again() {
     let server = Server::start(nth(100, Deed::Vanish));
     let client = Client::builder()
-        .reply_timeout(Duration::from_millis(1500))
+        .response_timeout(Duration::from_millis(1500))
         .build(v1(&server, &server));
     let report = campaign(&client, 600, |stop| {
         until_probes_left(2, || stop.progress());

@@ -5,7 +5,7 @@
 mod support;
 
 use gcm_blocking::Client;
-use gcm_proto::{Message, Token, json};
+use gcm_proto::{Message, Token, legacy::json};
 use log::{LevelFilter, Log, Metadata, Record};
 use std::sync::Mutex;
 

@@ -4,7 +4,7 @@
 //! it anew. Where the two differ, `peers/python_gcm/differences.json` says how and why; nothing else may differ.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use gcm_proto::{Exchange, Message, Route, Token, Topic, json, plaintext};
+use gcm_proto::{Exchange, Message, Token, Topic, legacy, legacy::json, legacy::plaintext};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ struct Difference {
 
 /// Our request for an input.
 fn request(input: &Input) -> http::Request<Vec<u8>> {
-    let route = Route::new(
+    let route = legacy::Route::new(
         "https://push.example.org/gcm/send".parse().unwrap(),
         "peer-key".parse().unwrap(),
     );

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use gcm_blocking::{Client, Stop};
-use gcm_proto::Route;
+use gcm_proto::legacy;
 use gcm_testkit::{Observed, Scenario, ScriptServer, assert_expected};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,10 +30,10 @@ fn play(scenario: &Scenario) -> Observed {
             handle.cancel();
         }
     });
-    let gateway = scenario.gateway(Route::new(server.endpoint(), "AAAA-key".parse().unwrap()));
+    let gateway = scenario.gateway(legacy::Route::new(server.endpoint(), "AAAA-key".parse().unwrap()));
     let mut client = Client::builder()
         .concurrency(1)
-        .reply_timeout(Duration::from_secs(2))
+        .response_timeout(Duration::from_secs(2))
         .build(gateway)
         .with_stop(&stop);
     if let Some(time) = scenario.expires_after() {

@@ -4,7 +4,7 @@
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_blocking::{Client, Stop};
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Advice, Code, Gateway, Message, RetryPolicy, Route, Sent, Token};
+use gcm_proto::{Advice, Code, Gateway, Message, RetryPolicy, Sent, Token, legacy};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ fn gateway(server: &EmulatorServer) -> Gateway {
     let mut policy = RetryPolicy::LEGACY;
     policy.initial = Duration::from_millis(1);
     policy.max = Duration::from_millis(8);
-    Gateway::json(Route::new(server.endpoint(), "k".parse().unwrap())).with_policy(policy)
+    Gateway::legacy_json(legacy::Route::new(server.endpoint(), "k".parse().unwrap())).with_policy(policy)
 }
 
 fn message() -> Message {
@@ -54,7 +54,7 @@ fn one_recipient_needs_no_other_thread_and_gets_its_own_outcome() {
         client
             .send_one(&message(), tokens.next().unwrap())
             .unwrap()
-            .id()
+            .message_id()
             .is_some()
     );
     let failure = client.send_one(&message(), tokens.next().unwrap()).unwrap_err();
@@ -67,7 +67,7 @@ fn one_recipient_needs_no_other_thread_and_gets_its_own_outcome() {
 #[test]
 fn a_message_that_the_wire_cannot_carry_is_refused_before_anything_is_sent() {
     let server = server("{}");
-    let gateway = Gateway::plaintext(Route::new(server.endpoint(), "k".parse().unwrap()));
+    let gateway = Gateway::legacy_plaintext(legacy::Route::new(server.endpoint(), "k".parse().unwrap()));
     let message = Message::builder().content_available(true).build().unwrap();
     assert!(Client::new(gateway.clone()).send(&message, tokens(1)).is_err());
     let failure = Client::new(gateway)
@@ -219,7 +219,7 @@ fn stop_hands_back_what_waits_and_counts_what_was_done() {
     let failure = outcomes[1].outcome.failure().unwrap();
     assert_eq!(
         (failure.code(), failure.attempts(), failure.sent()),
-        (&Code::Unavailable, 1, Sent::Answered)
+        (&Code::Unavailable, 1, Sent::Responded)
     );
     let progress = stop.progress();
     assert_eq!((progress.accepted, progress.attempts, progress.waiting), (1, 2, 0));

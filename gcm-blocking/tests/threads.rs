@@ -4,7 +4,7 @@
 use gcm_blocking::Client;
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Gateway, Message, RetryPolicy, Route, Target, Token, plaintext};
+use gcm_proto::{Gateway, Message, RetryPolicy, Target, Token, legacy, legacy::plaintext};
 use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn a_thousand_and_one_calls_start_no_thread_each() {
     let port = TcpListener::bind("localhost:0").unwrap().local_addr().unwrap().port();
     let script = Script::from_json(r#"{"devices": {"42": {"unavailable": 1}}}"#).unwrap();
     let server = EmulatorServer::start(Emulator::new(script).log_at_most(0), ("localhost", port)).unwrap();
-    let route = Route::new(
+    let route = legacy::Route::new(
         format!("http://localhost:{port}/gcm/send").parse().unwrap(),
         "key".parse().unwrap(),
     );
@@ -30,7 +30,7 @@ fn a_thousand_and_one_calls_start_no_thread_each() {
     let exchange = plaintext::Single::new(&route, &message, Token::try_from("15").unwrap()).unwrap();
     let mut policy = RetryPolicy::LEGACY;
     policy.initial = Duration::from_millis(1);
-    let client = Client::new(Gateway::json(route).with_policy(policy));
+    let client = Client::new(Gateway::legacy_json(route).with_policy(policy));
 
     let before = started();
     for _ in 0..1001 {

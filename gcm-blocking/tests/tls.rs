@@ -13,7 +13,7 @@ use std::time::Duration;
 use support::tls::{Authority, proxy_to};
 use support::{ACCEPTED, KEY, Line, Peer, TOKEN, anywhere, kind, multicast, route, shown, transport_error};
 
-fn https(peer: &Peer, host: &str) -> gcm_proto::Route {
+fn https(peer: &Peer, host: &str) -> gcm_proto::legacy::Route {
     route(&format!("https://{host}:{}/gcm/send", peer.address.port()))
 }
 
@@ -56,7 +56,7 @@ fn fault_d5_a_refused_certificate_is_hopeless_and_sent_nothing() {
         };
         let error = transport_error(&client, &https(&peer, "localhost"));
         assert_eq!(error.sent(), Sent::NotSent, "{case}");
-        assert!(error.is_hopeless(), "{case}");
+        assert!(error.is_permanent(), "{case}");
         assert_eq!(kind(&error), ErrorKind::InvalidData, "{case}");
         assert!(shown(&error).contains("certificate"), "{case}: {}", shown(&error));
     }
@@ -69,7 +69,7 @@ fn a_server_that_hangs_up_in_the_handshake_was_sent_nothing() {
     });
     let error = transport_error(&Client::builder().build(anywhere()), &https(&peer, "localhost"));
     assert_eq!(error.sent(), Sent::NotSent);
-    assert!(!error.is_hopeless());
+    assert!(!error.is_permanent());
 }
 
 #[test]
@@ -79,13 +79,13 @@ fn fault_d7_a_close_without_notice_loses_a_body_only_if_it_was_cut() {
     let server = authority.answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
     assert_eq!(
         transport_error(&client, &https(&server, "localhost")).sent(),
-        Sent::Answered
+        Sent::Responded
     );
     // Without a length, only the notice would say that the body is whole.
     let server = authority.answering("HTTP/1.1 200 OK\r\n\r\n{");
     assert_eq!(
         transport_error(&client, &https(&server, "localhost")).sent(),
-        Sent::Answered
+        Sent::Responded
     );
 }
 
@@ -106,7 +106,7 @@ fn tls_broken_off_after_the_request_may_have_sent_it() {
     let client = Client::builder().roots(authority.roots()).build(anywhere());
     let error = transport_error(&client, &https(&peer, "localhost"));
     assert_eq!(error.sent(), Sent::MaybeSent);
-    assert!(!error.is_hopeless());
+    assert!(!error.is_permanent());
 }
 
 #[test]
@@ -136,12 +136,12 @@ fn fault_d18_a_proxy_carries_the_request_and_sees_no_key() {
 #[test]
 fn fault_d18_a_proxy_that_refuses_sent_nothing() {
     let there = route("https://push.example.org/gcm/send");
-    for (status, hopeless) in [(407, true), (403, true), (429, false), (502, false), (503, false)] {
+    for (status, permanent) in [(407, true), (403, true), (429, false), (502, false), (503, false)] {
         let reply = format!("HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n");
         let proxy = Peer::answering(reply);
         let error = transport_error(&through(&proxy, None), &there);
         assert_eq!(error.sent(), Sent::NotSent, "{status}");
-        assert_eq!(error.is_hopeless(), hopeless, "{status}");
+        assert_eq!(error.is_permanent(), permanent, "{status}");
         let text = format!("the request was not sent: the proxy answered {status} to CONNECT");
         let advice = if status == 407 {
             ": it wants a user name and a password in its URL"
@@ -155,7 +155,7 @@ fn fault_d18_a_proxy_that_refuses_sent_nothing() {
         let proxy = Peer::answering(reply);
         let error = transport_error(&through(&proxy, None), &there);
         assert_eq!(error.sent(), Sent::NotSent, "{reply:?}");
-        assert!(!error.is_hopeless(), "{reply:?}");
+        assert!(!error.is_permanent(), "{reply:?}");
     }
 }
 
@@ -208,7 +208,7 @@ fn a_delivery_goes_over_tls_and_through_a_proxy_that_sees_no_key() {
     let client = Client::builder()
         .proxy(through)
         .roots(authority.roots())
-        .build(Gateway::json(route("https://push.example.org/gcm/send")));
+        .build(Gateway::legacy_json(route("https://push.example.org/gcm/send")));
     assert_eq!(send(&client, &message(), &[TOKEN]).accepted().count(), 1);
     drop(client);
     let heard = proxy.heard();
@@ -222,7 +222,7 @@ fn a_delivery_to_a_server_that_is_not_trusted_halts_and_blames_no_token() {
     let good = Authority::certifying("localhost", 4000);
     let other = Authority::certifying("localhost", 4000);
     let server = good.answering(ACCEPTED);
-    let gateway = Gateway::json(https(&server, "localhost")).with_batch(1);
+    let gateway = Gateway::legacy_json(https(&server, "localhost")).with_batch(1);
     let client = Client::builder().roots(other.roots()).concurrency(1).build(gateway);
     let report = send(&client, &message(), &["device-a", "device-b", "device-c"]);
     let failures: Vec<_> = report.failed().map(|(_, failure)| failure).collect();
@@ -231,7 +231,7 @@ fn a_delivery_to_a_server_that_is_not_trusted_halts_and_blames_no_token() {
     for failure in failures {
         assert_eq!(failure.sent(), Sent::NotSent);
         assert_eq!(failure.advice(), Advice::FixCredentials);
-        assert!(failure.detail().unwrap().contains("certificate"), "{failure}");
+        assert!(failure.message().unwrap().contains("certificate"), "{failure}");
     }
     assert_eq!(server.connections(), 1);
 }
@@ -243,7 +243,7 @@ fn fault_d18_a_delivery_through_a_proxy_that_refuses_halts_and_shows_it_no_key()
     let client = Client::builder()
         .concurrency(1)
         .proxy(through)
-        .build(Gateway::json(route("https://push.example.org/gcm/send")).with_batch(1));
+        .build(Gateway::legacy_json(route("https://push.example.org/gcm/send")).with_batch(1));
     let report = send(&client, &message(), &[TOKEN, "device-b"]);
     let codes: Vec<_> = report.failed().map(|(_, failure)| failure.code().as_str()).collect();
     assert_eq!(codes, ["Unreachable", "NotAttempted"]);

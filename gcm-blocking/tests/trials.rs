@@ -4,13 +4,13 @@
 use gcm_blocking::Client;
 use gcm_blocking::emulator::EmulatorServer;
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Gateway, Message, Route, Token};
+use gcm_proto::{Gateway, Message, Token, legacy};
 use std::time::Duration;
 
 #[test]
 fn trial_s12_without_a_limit_means_without_a_limit() {
     let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0").unwrap();
-    let gateway = Gateway::json(Route::new(server.endpoint(), "k".parse().unwrap()));
+    let gateway = Gateway::legacy_json(legacy::Route::new(server.endpoint(), "k".parse().unwrap()));
     let message = Message::builder().data("score", "4x8").build().unwrap();
     for limit in [
         Duration::MAX,
@@ -20,10 +20,10 @@ fn trial_s12_without_a_limit_means_without_a_limit() {
         let client = Client::builder()
             .connect_timeout(limit)
             .send_timeout(limit)
-            .reply_timeout(limit)
-            .idle_timeout(limit)
+            .response_timeout(limit)
+            .pool_idle_timeout(limit)
             .connection_lifetime(limit)
-            .reply_limit(u64::MAX)
+            .max_response_size(u64::MAX)
             .concurrency(usize::MAX)
             .build(gateway.clone())
             .with_expiry(limit);

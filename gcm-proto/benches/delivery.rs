@@ -15,7 +15,8 @@
 )] // a bench reads the clock
 
 use gcm_proto::{
-    AccessToken, Delivery, Gateway, Grant, Message, Now, Outcome, Route, Step, Target, Ticket, Token, TokenSource, v1,
+    AccessToken, Delivery, Gateway, Message, Now, Outcome, Step, Target, Ticket, Token, TokenResponse, TokenSource,
+    legacy, v1,
 };
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -48,7 +49,7 @@ fn main() {
     let tokens: Vec<Token> = (0..counted.unwrap_or(LARGE)).map(token).collect();
     let legacy = Drive {
         name: "legacy multicast",
-        gateway: Gateway::json(Route::new(
+        gateway: Gateway::legacy_json(legacy::Route::new(
             "https://push.example.org/gcm/send".parse().unwrap(),
             KEY.parse().unwrap(),
         )),
@@ -57,7 +58,12 @@ fn main() {
         batch: BATCH,
     };
     // A token that lives longer than the bench: minting once an hour costs a recipient nothing.
-    let access = || Ok(Grant::new(AccessToken::try_from("ya29.c.c0ASRK0Ga".repeat(64))?, None));
+    let access = || {
+        Ok(TokenResponse::new(
+            AccessToken::try_from("ya29.c.c0ASRK0Ga".repeat(64))?,
+            None,
+        ))
+    };
     let v1 = Drive {
         name: "v1",
         gateway: Gateway::v1_with(

@@ -7,7 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)] // sockets, clocks, a terminal
 
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{ApiKey, Endpoint, Gateway, Message, Notification, Now, Report, Route, Step, Token, TransportError};
+use gcm_proto::{ApiKey, Endpoint, Gateway, Message, Notification, Now, Report, Step, Token, TransportError, legacy};
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use std::error::Error;
@@ -58,7 +58,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: custom_transport [--endpoint URL]".into()),
     };
     let endpoint: Endpoint = endpoint.parse()?;
-    let gateway = Gateway::json(Route::new(endpoint, ApiKey::try_from(key)?));
+    let gateway = Gateway::legacy_json(legacy::Route::new(endpoint, ApiKey::try_from(key)?));
     let message = Message::builder()
         .notification(Notification::new().title("Goal!").body("3:1"))
         .build()?;
@@ -109,10 +109,10 @@ fn transport(request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, TransportE
         (authority.host().trim_matches(['[', ']']).to_owned(), port)
     });
     let Some((host, port)) = address else {
-        return Err(TransportError::not_sent("no host").hopeless());
+        return Err(TransportError::not_sent("no host").permanent());
     };
     if request.uri().scheme_str() != Some("http") {
-        return Err(TransportError::not_sent("this example speaks plain http only").hopeless());
+        return Err(TransportError::not_sent("this example speaks plain http only").permanent());
     }
     let stream = TcpStream::connect((host.as_str(), port)).map_err(TransportError::not_sent)?;
     let mut reader = BufReader::new(&stream).take(LIMIT);

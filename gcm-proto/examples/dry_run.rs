@@ -12,7 +12,8 @@
 //! requests, and shortened everywhere else.
 
 use gcm_proto::{
-    Accepted, Advice, Exchange, Message, Outcome, Refusal, Route, Token, Undeliverable, Wire, json, plaintext,
+    Accepted, Advice, Exchange, Message, Outcome, Refusal, Token, Undeliverable, Wire, legacy, legacy::json,
+    legacy::plaintext,
 };
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -59,7 +60,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<String, String> {
     let reply = files.reply.as_deref().map(read_reply).transpose()?;
 
     let endpoint = ENDPOINT.parse().map_err(|error| format!("{ENDPOINT}: {error}"))?;
-    let route = Route::new(endpoint, KEY.parse().map_err(|error| format!("the key: {error}"))?);
+    let route = legacy::Route::new(endpoint, KEY.parse().map_err(|error| format!("the key: {error}"))?);
     let singles = plaintext::Encoded::new(&route, &message)
         .and_then(|encoded| tokens.iter().map(|token| encoded.single(token.clone())).collect());
     let multicast = json::Multicast::new(&route, &message, tokens).map(|multicast| vec![multicast]);

@@ -26,7 +26,7 @@ use std::time::{Duration, SystemTime};
 /// A source of access tokens.
 ///
 /// It must not block: whoever has to ask a signer or a keeper of tokens over the network does that outside, and hands the
-/// token over by [`TokenSource`], or [grants](crate::Gateway::grant) it to the gateway.
+/// token over by [`TokenSource`], or [hands](crate::Gateway::set_access_token) it to the gateway.
 ///
 /// One that is chosen while the program runs goes in a box:
 ///
@@ -60,9 +60,9 @@ pub trait Credential: Send + Sync {
 #[non_exhaustive]
 pub enum Minting {
     /// By this exchange, which the delivery makes like any other.
-    Exchange(Box<dyn Exchange<Reply = Grant> + Send + Sync>),
+    Exchange(Box<dyn Exchange<Response = TokenResponse> + Send + Sync>),
     /// It has one.
-    Granted(Grant),
+    Token(TokenResponse),
 }
 
 /// No access token could be asked for, and why.
@@ -79,18 +79,18 @@ pub struct CredentialError {
 /// the service refused it. It must not block.
 ///
 /// ```
-/// use gcm_proto::{AccessToken, Gateway, Grant, Route, TokenSource};
+/// use gcm_proto::{AccessToken, Gateway, TokenResponse, legacy, TokenSource};
 ///
-/// let source = TokenSource::new(|_wall| Ok(Grant::new(AccessToken::try_from("ya29.from-elsewhere")?, None)));
-/// let route = Route::without_key("https://push.example.org/gcm/send".parse()?);
-/// let gateway = Gateway::json(route).with_credential(source);
+/// let source = TokenSource::new(|_wall| Ok(TokenResponse::new(AccessToken::try_from("ya29.from-elsewhere")?, None)));
+/// let route = legacy::Route::without_key("https://push.example.org/gcm/send".parse()?);
+/// let gateway = Gateway::legacy_json(route).with_credential(source);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TokenSource<F>(F);
 
 impl<F> TokenSource<F>
 where
-    F: Fn(SystemTime) -> Result<Grant, Box<dyn Error + Send + Sync>> + Send + Sync,
+    F: Fn(SystemTime) -> Result<TokenResponse, Box<dyn Error + Send + Sync>> + Send + Sync,
 {
     /// Asks this closure, with the wall clock.
     pub fn new(source: F) -> Self {
@@ -100,10 +100,10 @@ where
 
 impl<F> Credential for TokenSource<F>
 where
-    F: Fn(SystemTime) -> Result<Grant, Box<dyn Error + Send + Sync>> + Send + Sync,
+    F: Fn(SystemTime) -> Result<TokenResponse, Box<dyn Error + Send + Sync>> + Send + Sync,
 {
     fn mint(&self, wall: SystemTime) -> Result<Minting, CredentialError> {
-        (self.0)(wall).map(Minting::Granted).map_err(CredentialError::new)
+        (self.0)(wall).map(Minting::Token).map_err(CredentialError::new)
     }
 }
 
@@ -137,7 +137,7 @@ impl<C: Credential + ?Sized> Credential for Arc<C> {
 
 impl Minting {
     /// By this exchange.
-    pub fn exchange(exchange: impl Exchange<Reply = Grant> + Send + Sync + 'static) -> Self {
+    pub fn exchange(exchange: impl Exchange<Response = TokenResponse> + Send + Sync + 'static) -> Self {
         Self::Exchange(Box::new(exchange))
     }
 }
@@ -146,7 +146,7 @@ impl fmt::Debug for Minting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exchange(_) => f.write_str("Exchange(…)"),
-            Self::Granted(grant) => f.debug_tuple("Granted").field(grant).finish(),
+            Self::Token(token) => f.debug_tuple("Token").field(token).finish(),
         }
     }
 }
@@ -161,14 +161,14 @@ impl CredentialError {
 /// A token and how long it lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Grant {
+pub struct TokenResponse {
     /// The token.
     pub token: AccessToken,
     /// Its life, from the moment it was asked for. `None` where the source does not say: it is used until refused.
     pub lifetime: Option<Duration>,
 }
 
-impl Grant {
+impl TokenResponse {
     /// A token and its life.
     pub fn new(token: AccessToken, lifetime: Option<Duration>) -> Self {
         Self { token, lifetime }

@@ -1,7 +1,7 @@
 //! The delivery machine: who is sent, when, and what becomes of each recipient.
 //!
 //! It reads no clock and does no I/O: whoever drives it calls [`poll`](Delivery::poll), does what the step says, and hands
-//! replies to [`handle`](Delivery::handle). Any order of calls is legal.
+//! responses to [`handle`](Delivery::handle). Any order of calls is legal.
 //!
 //! ```text
 //!             poll: due, credentials ready               handle: final verdict
@@ -15,31 +15,31 @@
 //! A walk through it in virtual time: a device is unavailable at first, and accepted at the second attempt.
 //!
 //! ```
-//! use gcm_proto::{Gateway, Message, Now, Route, Step, Token};
+//! use gcm_proto::{Gateway, Message, Now, legacy, Step, Token};
 //! use std::time::{Duration, SystemTime};
 //!
-//! let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+//! let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
 //! let message = Message::builder().data("score", "4x8").build()?;
 //! let mut now = Now { mono: Duration::ZERO, wall: SystemTime::UNIX_EPOCH };
-//! let mut delivery = Gateway::json(route).prepare(&message)?.deliver([Token::try_from("42")?], now, 7);
+//! let mut delivery = Gateway::legacy_json(route).prepare(&message)?.deliver([Token::try_from("42")?], now, 7);
 //!
 //! // Waiting, due at once: it leaves.
 //! let Step::Send(first) = delivery.poll(now) else { panic!("a request") };
 //! assert!(matches!(delivery.poll(now), Step::Wait(_)));
 //!
 //! // A transient result: it waits, half a second at least and one and a half at most.
-//! let reply = http::Response::new(r#"{"results":[{"error":"Unavailable"}]}"#);
-//! delivery.handle(first.ticket, Ok(reply), now);
+//! let response = http::Response::new(r#"{"results":[{"error":"Unavailable"}]}"#);
+//! delivery.handle(first.ticket, Ok(response), now);
 //! let Step::Wait(Some(backoff)) = delivery.poll(now) else { panic!("a backoff") };
 //! assert!(backoff >= Duration::from_millis(500) && backoff < Duration::from_millis(1500));
 //!
 //! // Due again: it leaves, is accepted, and is handed out settled.
 //! now = now.after(backoff);
 //! let Step::Send(second) = delivery.poll(now) else { panic!("a second request") };
-//! let reply = http::Response::new(r#"{"results":[{"message_id":"1:08"}]}"#);
-//! delivery.handle(second.ticket, Ok(reply), now);
+//! let response = http::Response::new(r#"{"results":[{"message_id":"1:08"}]}"#);
+//! delivery.handle(second.ticket, Ok(response), now);
 //! let Step::Settle(done) = delivery.poll(now) else { panic!("an outcome") };
-//! assert_eq!(done.outcome.accepted().and_then(|accepted| accepted.id()), Some("1:08"));
+//! assert_eq!(done.outcome.accepted().and_then(|accepted| accepted.message_id()), Some("1:08"));
 //! assert!(matches!(delivery.poll(now), Step::Finish));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -117,16 +117,16 @@ pub enum Step {
     Send(Call),
     /// This recipient has its outcome.
     Settle(Settled),
-    /// Nothing to do for so long, unless a reply comes or a recipient is pushed. `None`: until one of these.
+    /// Nothing to do for so long, unless a response comes or a recipient is pushed. `None`: until one of these.
     Wait(Option<Duration>),
     /// Every recipient has its outcome.
     Finish,
 }
 
-/// A request to send, and the ticket for its reply.
+/// A request to send, and the ticket for its response.
 #[non_exhaustive]
 pub struct Call {
-    /// Hand this in with the reply.
+    /// Hand this in with the response.
     pub ticket: Ticket,
     /// The request, whole but for the `Host` that an HTTP client adds, to where its URI says: a message, or the request for an
     /// access token, which goes to another host. It asks for no compression. Its `Authorization` is marked sensitive.
@@ -167,7 +167,7 @@ impl Delivery {
     /// service answers again, a place is free. A [`Step::Wait`] may then be long; without a waker it is short where others may
     /// change something.
     ///
-    /// The waker is called from whatever thread hands in the reply; it is called once for each wait, at most. Then
+    /// The waker is called from whatever thread hands in the response; it is called once for each wait, at most. Then
     /// [`poll`](Self::poll).
     pub fn set_waker(&mut self, waker: Waker) {
         self.visit.set_waker(waker);
@@ -305,18 +305,20 @@ impl Delivery {
         self.end(Ending::Cancelled);
     }
 
-    /// How many recipients are ready to be sent, and how many wait until they are: nothing to send for now when both are 0.
-    pub fn pending(&self) -> (usize, usize) {
-        (
-            self.queue.recipients.ready + self.backlog.len(),
-            self.queue.recipients.waiting,
-        )
+    /// How many recipients are ready to be sent; [`progress`](Self::progress) tells the rest.
+    pub fn ready(&self) -> usize {
+        self.queue.recipients.ready + self.backlog.len()
+    }
+
+    /// How many recipients wait until they are ready again.
+    pub fn waiting(&self) -> usize {
+        self.queue.recipients.waiting
     }
 
     /// Whether there may be a request to send: somebody is ready, or waits for another access token. Whether it may leave now,
     /// [`poll`](Self::poll) says.
     pub fn wants_to_send(&self) -> bool {
-        self.pending().0 > 0 || self.queue.waits_for_token()
+        self.ready() > 0 || self.queue.waits_for_token()
     }
 
     /// Whether outcomes wait to be handed out by [`poll`](Self::poll).

@@ -1,66 +1,66 @@
-//! One request, one reply, and what the reply means: `Exchange` decides how a wire's two halves belong together.
+//! One request, one response, and what the response means: the two halves of a wire, held together by [`Exchange`].
 //!
-//! It knows no time and no retries. Each wire has a file of its own.
+//! It knows no time and no retries. Each wire has a module of its own.
 
-pub mod json;
+pub mod legacy;
 pub mod oauth;
-pub mod plaintext;
 pub mod v1;
 
-mod legacy;
+mod encode;
 mod readable;
+mod receipt;
 mod refusal;
 mod retry_after;
-mod route;
+mod undeliverable;
 
-pub use legacy::{MulticastId, Receipt};
+pub use receipt::Receipt;
 pub(crate) use refusal::Quota;
 pub use refusal::{Refusal, Refused, Scope, Unreadable};
 pub use retry_after::RetryAfter;
-pub use route::{Route, Undeliverable, Wire};
+pub use undeliverable::{Undeliverable, Wire};
 
 use http::response::Parts;
 use http::{Request, Response};
 
-/// One request of one wire, and the reading of its reply.
+/// One request of one wire, and the reading of its response.
 ///
 /// ```
-/// use gcm_proto::{Exchange, Message, Route, Token, plaintext};
+/// use gcm_proto::{Exchange, Message, legacy, Token, legacy::plaintext};
 ///
-/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
 /// let message = Message::builder().data("score", "4x8").build()?;
 /// let exchange = plaintext::Single::new(&route, &message, Token::try_from("42")?)?;
 ///
 /// let request = exchange.request();           // hand this to any HTTP client …
 /// assert_eq!(request.body(), b"registration_id=42&data.score=4x8");
-/// let reply = http::Response::new("id=1:08\n"); // … and its answer back
-/// assert_eq!(exchange.read_response(reply)?.accepted.id(), Some("1:08"));
+/// let response = http::Response::new("id=1:08\n"); // … and its answer back
+/// assert_eq!(exchange.read_response(response)?.accepted.message_id(), Some("1:08"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Exchange {
-    /// What a good reply holds.
-    type Reply;
+    /// What a good response holds.
+    type Response;
 
     /// The request, made anew each time. It cannot fail: its parts are valid already.
     fn request(&self) -> Request<Vec<u8>>;
 
-    /// Reads a whole reply: status, headers and body, whatever the bytes.
+    /// Reads a whole response: status, headers and body, whatever the bytes.
     ///
     /// # Errors
     ///
-    /// [`Refusal`] when the service refused the request, or when the reply cannot be read.
-    fn read(&self, head: &Parts, body: &[u8]) -> Result<Self::Reply, Refusal>;
+    /// [`Refusal`] when the service refused the request, or when the response cannot be read.
+    fn read(&self, head: &Parts, body: &[u8]) -> Result<Self::Response, Refusal>;
 
-    /// Reads a whole reply from the `http` crate's type.
+    /// Reads a whole response from the `http` crate's type.
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
-    fn read_response<B: AsRef<[u8]>>(&self, reply: Response<B>) -> Result<Self::Reply, Refusal>
+    fn read_response<B: AsRef<[u8]>>(&self, response: Response<B>) -> Result<Self::Response, Refusal>
     where
         Self: Sized,
     {
-        let (head, body) = reply.into_parts();
+        let (head, body) = response.into_parts();
         self.read(&head, body.as_ref())
     }
 }

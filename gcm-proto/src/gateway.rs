@@ -19,8 +19,8 @@ pub(crate) use prepared::{Flying, Returned};
 pub(crate) use tokens::{REFUSED_EVERY, TokenStep};
 pub(crate) use visit::{Grace, Visit};
 
-use crate::credentials::{Credential, Grant, ServiceAccount};
-use crate::exchange::{Route, Undeliverable, Wire, v1};
+use crate::credentials::{Credential, ServiceAccount, TokenResponse};
+use crate::exchange::{Undeliverable, Wire, legacy, v1};
 use crate::message::Message;
 use crate::names::Endpoint;
 use crate::now::Now;
@@ -36,11 +36,11 @@ use std::time::Duration;
 /// its own.
 ///
 /// ```
-/// use gcm_proto::{Gateway, Message, Now, Report, Route, Step, Token};
+/// use gcm_proto::{Gateway, Message, Now, Report, legacy, Step, Token};
 /// use std::time::{Duration, SystemTime};
 ///
-/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
-/// let gateway = Gateway::json(route);
+/// let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let gateway = Gateway::legacy_json(route);
 /// let message = Message::builder().data("score", "4x8").build()?;
 /// let now = || Now { mono: Duration::ZERO, wall: SystemTime::UNIX_EPOCH };
 /// # let transport = |_request| Ok(http::Response::new(r#"{"results":[{"message_id":"1:08"}]}"#));
@@ -83,8 +83,8 @@ pub(crate) struct Settings {
 /// The wire, and where it leads.
 #[derive(Clone, Debug)]
 pub(crate) enum Way {
-    Plaintext(Route),
-    Json(Route),
+    Plaintext(legacy::Route),
+    Json(legacy::Route),
     V1(v1::Route),
 }
 
@@ -109,16 +109,16 @@ impl Gateway {
     }
 
     /// A gateway over the legacy JSON wire, [`RetryPolicy::LEGACY`].
-    pub fn json(route: Route) -> Self {
+    pub fn legacy_json(route: legacy::Route) -> Self {
         Self::new(Way::Json(route), RetryPolicy::LEGACY)
     }
 
     /// A gateway over the plaintext wire, [`RetryPolicy::LEGACY`]: one token a request.
-    pub fn plaintext(route: Route) -> Self {
+    pub fn legacy_plaintext(route: legacy::Route) -> Self {
         Self::new(Way::Plaintext(route), RetryPolicy::LEGACY)
     }
 
-    /// With access tokens from this source. On a legacy wire they take the place of a key: see [`Route::without_key`].
+    /// With access tokens from this source. On a legacy wire they take the place of a key: see [`legacy::Route::without_key`].
     #[must_use]
     pub fn with_credential(self, credential: impl Credential + 'static) -> Self {
         self.with(|settings| settings.credential = Some(Arc::new(credential)))
@@ -185,8 +185,8 @@ impl Gateway {
     }
 
     /// Hands in an access token that was minted elsewhere, for instance with a remote signer.
-    pub fn grant(&self, grant: Grant, now: Now) {
-        self.gate(|gate| gate.granted(grant, None, now.mono, now.mono));
+    pub fn set_access_token(&self, token: TokenResponse, now: Now) {
+        self.gate(|gate| gate.granted(token, None, now.mono, now.mono));
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -7,7 +7,7 @@
 //! | what is said | [`Message`], made by [`Message::builder`]; [`Notification`], [`Android`], [`Apns`], [`Webpush`] |
 //! | to whom | [`Target`]: a [`Token`], a [`Fid`], a [`Topic`], a [`Condition`] or a [`GroupKey`] |
 //! | who may | [`ServiceAccount`], [`AuthorizedUser`], [`MetadataServer`], [`TokenSource`]; an [`ApiKey`] on the legacy wires |
-//! | where to, how fast, how often again | [`Gateway`], with a [`v1::Route`] or a [`Route`], a [`RetryPolicy`] and a [`Pace`] |
+//! | where to, how fast, how often again | [`Gateway`], with a [`v1::Route`] or a [`legacy::Route`], a [`RetryPolicy`] and a [`Pace`] |
 //! | a delivery over a transport of one's own | [`Delivery`], [`Step`], [`Now`], [`TransportError`] |
 //! | what became of each recipient | [`Outcome`], [`Failure`], [`Code`]; [`Report`] has them in the order of input |
 //! | what to do with its token | [`Advice`]; [`Report::removals`], [`Report::replacements`], [`Report::retriable`] |
@@ -33,14 +33,13 @@ mod text;
 pub mod emulator;
 
 pub use credentials::{
-    AccessToken, AuthorizedUser, Credential, CredentialError, Grant, KeyFileError, MetadataServer, Minting,
-    ServiceAccount, SignError, Signer, TokenSource,
+    AccessToken, AuthorizedUser, Credential, CredentialError, KeyFileError, MetadataServer, Minting, ServiceAccount,
+    SignError, Signer, TokenResponse, TokenSource,
 };
 pub use delivery::{Call, Delivery, Progress, Step, Ticket};
 #[doc(no_inline)]
 pub use exchange::{
-    Exchange, MulticastId, Receipt, Refusal, Refused, RetryAfter, Route, Scope, Undeliverable, Unreadable, Wire, json,
-    oauth, plaintext, v1,
+    Exchange, Receipt, Refusal, Refused, RetryAfter, Scope, Undeliverable, Unreadable, Wire, legacy, oauth, v1,
 };
 pub use gateway::{Gateway, Prepared, Service};
 pub use limits::Limits;
@@ -56,7 +55,7 @@ pub use names::{
 };
 pub use now::Now;
 #[doc(no_inline)]
-pub use outcome::{Accepted, Advice, Code, Failure, Outcome, Position, Reach, Report, Sent, Settled};
+pub use outcome::{Accepted, Advice, Code, Failure, MulticastId, Outcome, Position, Reach, Report, Sent, Settled};
 pub use policy::{Duplicates, Jitter, Pace, RetryBudget, RetryPolicy};
 pub use secret::Secret;
 pub use target::Target;

@@ -258,7 +258,7 @@ impl Message {
     /// advice: such a message is sent, and the service decides. The emulator counts as this does.
     ///
     /// Over the legacy wires data and notification count together, and are checked:
-    /// [`json::Encoded::payload_len`](crate::json::Encoded::payload_len).
+    /// [`json::Encoded::payload_len`](crate::legacy::json::Encoded::payload_len).
     pub fn payload_len(&self) -> usize {
         payload::modern(&self.fields)
     }

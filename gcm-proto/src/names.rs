@@ -39,7 +39,7 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token {
-    /// Shared: a token is in its request, in the reader of the reply and in the outcome at once.
+    /// Shared: a token is in its request, in the reader of the response and in the outcome at once.
     text: Arc<str>,
     /// Whether JSON takes it as it is: found once, so that encoding is a copy.
     plain: bool,

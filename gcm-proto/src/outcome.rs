@@ -1,6 +1,6 @@
-//! What became of one recipient, and what to do with its token, is decided here.
+//! The outcome of one recipient, and the advice what to do with its token.
 //!
-//! It does not know which wire the answer came by.
+//! It does not know which wire the response came by.
 
 mod accepted;
 mod advice;
@@ -8,6 +8,7 @@ mod code;
 mod delay;
 mod details;
 mod failure;
+mod multicast_id;
 mod report;
 mod short_text;
 
@@ -16,6 +17,7 @@ pub use advice::Advice;
 pub use code::Code;
 pub use details::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
 pub use failure::Failure;
+pub use multicast_id::MulticastId;
 pub use report::{Position, Report, Settled};
 
 use crate::message::reading::object_form;
@@ -43,7 +45,7 @@ impl Outcome {
     /// ```
     /// use gcm_proto::{Advice, Code, Failure, Outcome, Sent};
     ///
-    /// let gone = Outcome::Failed(Failure::new(Code::NotRegistered, Sent::Answered));
+    /// let gone = Outcome::Failed(Failure::new(Code::NotRegistered, Sent::Responded));
     /// assert_eq!(gone.advice(), Advice::Remove);
     /// ```
     pub fn advice(&self) -> Advice {
@@ -108,8 +110,8 @@ pub enum Sent {
     NotSent,
     /// It may have: sending again may deliver twice.
     MaybeSent,
-    /// The service answered it. A 5xx answer too: messages answered with 503 were seen delivered.
-    Answered,
+    /// A response came. Of a 5xx too: messages with a 503 in response were seen delivered.
+    Responded,
 }
 
 impl fmt::Display for Sent {
@@ -117,7 +119,7 @@ impl fmt::Display for Sent {
         f.write_str(match self {
             Self::NotSent => "not sent",
             Self::MaybeSent => "maybe sent",
-            Self::Answered => "answered",
+            Self::Responded => "responded",
         })
     }
 }

@@ -5,7 +5,7 @@ mod addresses;
 mod proxy;
 
 pub use addresses::Addresses;
-pub use proxy::{Proxy, ProxyAnswer, ProxyError, ProxyRefused};
+pub use proxy::{Proxy, ProxyError, ProxyRefused, ProxyResponse};
 
 use crate::outcome::Sent;
 use http::response::Parts;
@@ -13,7 +13,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// A transport that brought no whole reply.
+/// A transport that brought no whole response.
 ///
 /// ```
 /// use gcm_proto::{Sent, TransportError};
@@ -26,7 +26,7 @@ pub struct TransportError {
     sent: Sent,
     head: Option<Box<Parts>>,
     given_back: bool,
-    hopeless: bool,
+    permanent: bool,
     pause: Option<Duration>,
     source: Box<dyn Error + Send + Sync>,
 }
@@ -51,15 +51,15 @@ impl TransportError {
         Self::new(Sent::MaybeSent, None, source.into())
     }
 
-    /// The head of a reply came and its body did not, or not whole. Half a plaintext body would read as a wrong id.
+    /// The head of a response came and its body did not, or not whole. Half a plaintext body would read as a wrong id.
     pub fn body_lost(head: Parts, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::new(Sent::Answered, Some(Box::new(head)), source.into())
+        Self::new(Sent::Responded, Some(Box::new(head)), source.into())
     }
 
     /// No retry can help: a refused certificate, a proxy that wants a password.
     #[must_use]
-    pub fn hopeless(mut self) -> Self {
-        self.hopeless = true;
+    pub fn permanent(mut self) -> Self {
+        self.permanent = true;
         self
     }
 
@@ -75,7 +75,7 @@ impl TransportError {
         self.sent
     }
 
-    /// The head of the reply whose body was lost.
+    /// The head of the response whose body was lost.
     pub fn head(&self) -> Option<&Parts> {
         self.head.as_deref()
     }
@@ -86,8 +86,8 @@ impl TransportError {
     }
 
     /// Whether no retry can help.
-    pub fn is_hopeless(&self) -> bool {
-        self.hopeless
+    pub fn is_permanent(&self) -> bool {
+        self.permanent
     }
 
     /// How long the peer asked to be left alone.
@@ -100,7 +100,7 @@ impl TransportError {
             sent,
             head,
             given_back: false,
-            hopeless: false,
+            permanent: false,
             pause: None,
             source,
         }
@@ -114,7 +114,7 @@ impl fmt::Debug for TransportError {
             .field("sent", &self.sent)
             .field("status", &self.head.as_ref().map(|head| head.status))
             .field("given_back", &self.given_back)
-            .field("hopeless", &self.hopeless)
+            .field("permanent", &self.permanent)
             .field("pause", &self.pause)
             .field("source", &self.source)
             .finish()
@@ -124,9 +124,9 @@ impl fmt::Debug for TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.head, self.sent) {
-            (Some(head), _) => write!(f, "the reply's body was lost (HTTP {})", head.status.as_u16()),
+            (Some(head), _) => write!(f, "the response's body was lost (HTTP {})", head.status.as_u16()),
             (None, Sent::NotSent) => f.write_str("the request was not sent"),
-            (None, _) => f.write_str("no reply came, the request may have been sent"),
+            (None, _) => f.write_str("no response came, the request may have been sent"),
         }
     }
 }

@@ -137,7 +137,7 @@ fn secrets_are_not_serialisable() {
     <gcm_proto::Secret as Unless<_>>::serialisable();
     <gcm_proto::ApiKey as Unless<_>>::serialisable();
     <gcm_proto::AccessToken as Unless<_>>::serialisable();
-    <gcm_proto::Grant as Unless<_>>::serialisable();
-    <gcm_proto::Route as Unless<_>>::serialisable();
+    <gcm_proto::TokenResponse as Unless<_>>::serialisable();
+    <gcm_proto::legacy::Route as Unless<_>>::serialisable();
     <gcm_proto::Gateway as Unless<_>>::serialisable();
 }

@@ -4,7 +4,9 @@
 mod common;
 
 use common::{ENDPOINT, group, json_body, message, multicast, plain_to, reply, route, token, topic};
-use gcm_proto::{Advice, Exchange, GroupKey, Message, Outcome, Refusal, RetryAfter, Token, json, plaintext};
+use gcm_proto::{
+    Advice, Exchange, GroupKey, Message, Outcome, Refusal, RetryAfter, Token, legacy::json, legacy::plaintext,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -194,7 +196,7 @@ proptest! {
             }
         }
         match plain_to("A").read_response(reply.clone()) {
-            Ok(receipt) => prop_assert!(receipt.accepted.id().is_some_and(|id| !id.is_empty())),
+            Ok(receipt) => prop_assert!(receipt.accepted.message_id().is_some_and(|id| !id.is_empty())),
             Err(refusal) => consistent(&refusal)?,
         }
     }
@@ -216,9 +218,9 @@ proptest! {
         // The accessors share the positions out among them.
         let shares = [
             results.accepted().count(),
-            results.unregistered().count(),
-            results.unavailable().count(),
-            results.failed().count(),
+            results.removals().count(),
+            results.retriable().count(),
+            results.others().count(),
         ];
         prop_assert_eq!(shares.iter().sum::<usize>(), items.len());
         let accepted = results.outcomes().iter().filter_map(Outcome::accepted).count();

@@ -44,12 +44,12 @@ fn deliver<T: Into<Target>>(gateway: &Gateway, to: impl IntoIterator<Item = T>, 
 
 /// A JSON gateway with so many attempts.
 fn json(attempts: u32) -> Gateway {
-    Gateway::json(route()).with_policy(policy(attempts))
+    Gateway::legacy_json(route()).with_policy(policy(attempts))
 }
 
 /// A plaintext gateway with so many attempts.
 fn plaintext(attempts: u32) -> Gateway {
-    Gateway::plaintext(route()).with_policy(policy(attempts))
+    Gateway::legacy_plaintext(route()).with_policy(policy(attempts))
 }
 
 fn policy(attempts: u32) -> RetryPolicy {
@@ -66,7 +66,7 @@ impl Ran {
     /// The message ids of those accepted and the codes of those failed, in the order of input.
     fn summary(&self) -> Vec<String> {
         let one = |outcome: &&Outcome| match outcome {
-            Outcome::Accepted(accepted) => format!("ok {}", accepted.id().unwrap_or_default()),
+            Outcome::Accepted(accepted) => format!("ok {}", accepted.message_id().unwrap_or_default()),
             Outcome::Failed(failure) => failure.code().as_str().to_owned(),
         };
         self.outcomes().iter().map(one).collect()

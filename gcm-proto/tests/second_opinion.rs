@@ -163,7 +163,7 @@ fn any_other_second_opinion_keeps_the_token() {
         );
         assert_eq!(
             (checks, failure.attempts(), failure.sent()),
-            (1, 1, Sent::Answered),
+            (1, 1, Sent::Responded),
             "{n}"
         );
     }

@@ -10,7 +10,7 @@ mod replies;
 #[path = "vectors/requests.rs"]
 mod requests;
 
-use gcm_proto::{Message, json, plaintext};
+use gcm_proto::{Message, legacy::json, legacy::plaintext};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

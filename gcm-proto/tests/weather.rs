@@ -25,7 +25,7 @@ mod time;
 #[path = "weather/tokens.rs"]
 mod tokens;
 
-use gcm_proto::{Gateway, Message, Prepared, RetryPolicy, Route, Wire};
+use gcm_proto::{Gateway, Message, Prepared, RetryPolicy, Wire, legacy};
 use gcm_testkit::sim::{self, Answer, Counts, Sim};
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn v1() -> Prepared {
 /// A gateway over the legacy JSON wire, with a key.
 fn json() -> Gateway {
     let endpoint = "https://push.example.org/gcm/send".parse().unwrap();
-    Gateway::json(Route::new(endpoint, "AAAA-key".parse().unwrap()))
+    Gateway::legacy_json(legacy::Route::new(endpoint, "AAAA-key".parse().unwrap()))
 }
 
 /// A campaign over today's wire: one delivery of so many recipients.

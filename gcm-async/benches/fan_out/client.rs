@@ -3,7 +3,7 @@
 use super::server::Site;
 use futures_util::{StreamExt, stream};
 use gcm_async::{Client, Roots};
-use gcm_proto::{AccessToken, Gateway, Grant, Message, Outcome, Token, TokenSource, v1};
+use gcm_proto::{AccessToken, Gateway, Message, Outcome, Token, TokenResponse, TokenSource, v1};
 use std::time::{Duration, SystemTime};
 
 /// As long as Google's are.
@@ -37,7 +37,7 @@ pub(crate) fn single(site: &Site) -> v1::Single {
 }
 
 pub(crate) async fn run(site: &Site, tokens: &[Token]) {
-    let source = TokenSource::new(|_| Ok(Grant::new(access_token(), None)));
+    let source = TokenSource::new(|_| Ok(TokenResponse::new(access_token(), None)));
     let gateway = Gateway::v1_with(route(site), source);
     let mut builder = Client::builder().connections(1).http2_prior_knowledge(true);
     if let Some(pem) = &site.certificate {

@@ -1,7 +1,7 @@
 //! What the command line asks for, and the gateway and the client that it means.
 
 use gcm_async::{Client, ClientBuilder, Proxy, Roots};
-use gcm_proto::{Endpoint, Gateway, Message, RetryPolicy, Route, ServiceAccount, Wire, v1};
+use gcm_proto::{Endpoint, Gateway, Message, RetryPolicy, ServiceAccount, Wire, legacy, v1};
 use std::ffi::OsString;
 use std::time::Duration;
 use std::{env, fs};
@@ -110,7 +110,7 @@ impl Options {
             Err(_) => return Err(format!("{KEY} is not set: it holds the server key")),
         };
         let key = key.parse().map_err(|error| format!("{KEY}: {error}"))?;
-        Ok(self.set(Gateway::json(Route::new(endpoint, key))))
+        Ok(self.set(Gateway::legacy_json(legacy::Route::new(endpoint, key))))
     }
 
     pub(crate) fn client(&self) -> Result<ClientBuilder, String> {

@@ -30,14 +30,14 @@ impl ClientBuilder {
     /// How long an attempt may take, from handing over the request to the end of the reply's body: 30 seconds unless set.
     ///
     /// Below ten seconds it gives up on requests that the service still works on, and they may be delivered.
-    pub fn reply_timeout(mut self, limit: Duration) -> Self {
+    pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.settings.reply = limit.min(AGES);
         self
     }
 
     /// How long a connection is kept that nothing is sent on: 15 seconds unless set. Servers and what is between close idle
     /// connections too; of a request that meets such a close nobody knows whether it arrived.
-    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+    pub fn pool_idle_timeout(mut self, limit: Duration) -> Self {
         self.settings.idle = limit.min(AGES);
         self
     }
@@ -51,7 +51,7 @@ impl ClientBuilder {
 
     /// How long the peer of an HTTP/2 connection may be silent while requests are on their way: 20 seconds unless set. Half
     /// of it has to pass before it is asked by a `PING`, the other half before the connection is given up.
-    pub fn silence_timeout(mut self, limit: Duration) -> Self {
+    pub fn keep_alive_timeout(mut self, limit: Duration) -> Self {
         self.settings.silence = limit.min(AGES);
         self
     }
@@ -59,8 +59,8 @@ impl ClientBuilder {
     /// Bytes a reply's body may have: 1,048,576 unless set. A larger one is not read on, and counts as lost.
     ///
     /// A reply to 1000 registration tokens has about 60,000 bytes.
-    pub fn reply_limit(mut self, bytes: u64) -> Self {
-        self.settings.reply_limit = usize::try_from(bytes).unwrap_or(usize::MAX);
+    pub fn max_response_size(mut self, bytes: u64) -> Self {
+        self.settings.max_response_size = usize::try_from(bytes).unwrap_or(usize::MAX);
         self
     }
 
@@ -119,7 +119,7 @@ impl ClientBuilder {
     /// The client. It connects when it is first used.
     pub fn build(self, gateway: Gateway) -> Client {
         let transport = Transport::Pool {
-            reply_limit: self.settings.reply_limit,
+            max_response_size: self.settings.max_response_size,
             pool: Arc::new(Pool::new(self.settings.clone())),
         };
         self.over(transport, gateway)
@@ -143,7 +143,7 @@ impl ClientBuilder {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let transport = Transport::Service {
-            reply_limit: self.settings.reply_limit,
+            max_response_size: self.settings.max_response_size,
             service: crate::transport::Service::new(service, self.settings.concurrency),
         };
         self.over(transport, gateway)

@@ -202,7 +202,7 @@ async fn an_address_with_a_certificate_of_its_own_is_passed_over_and_is_hopeless
         address(2)
     );
     assert_eq!(fake.tried(), [address(1), address(2)]);
-    for (manners, hopeless) in [
+    for (manners, permanent) in [
         (vec![bad(), bad()], true),
         (vec![bad(), Manner::Close], false),
         (vec![Manner::Close, bad()], false),
@@ -210,7 +210,7 @@ async fn an_address_with_a_certificate_of_its_own_is_passed_over_and_is_hopeless
     ] {
         let (_, dial) = dial(&manners, Some(&roots));
         let none = connected(&dial, "https://push.example.org/").await.0.unwrap_err();
-        assert_eq!(none.to_error().is_hopeless(), hopeless);
+        assert_eq!(none.to_error().is_permanent(), permanent);
     }
 }
 
@@ -290,7 +290,7 @@ async fn a_resolver_that_hangs_is_not_waited_for() {
         });
         let none = connected(&dial, "https://push.example.org/").await.0.unwrap_err();
         let error = none.to_error();
-        assert_eq!((error.sent(), error.is_hopeless()), (Sent::NotSent, false));
+        assert_eq!((error.sent(), error.is_permanent()), (Sent::NotSent, false));
         assert_eq!(none.cause.kind(), io::ErrorKind::TimedOut);
         assert_eq!(none.cause.to_string(), words);
     }

@@ -12,7 +12,7 @@ struct ProxyFailed(#[source] io::Error);
 
 /// Asks the proxy for a tunnel. The credential it is shown is its own.
 pub(super) async fn dig(stream: &mut Box<dyn Stream>, to: &Target, proxy: &Proxy) -> Result<(), NoConnection> {
-    let lost = |error| NoConnection::passing(at_proxy(error));
+    let lost = |error| NoConnection::transient(at_proxy(error));
     let ask = proxy.0.connect(&to.host, to.port, crate::transport::USER_AGENT);
     stream.write_all(&ask).await.map_err(lost)?;
     let mut answer = proxy.0.answer();
@@ -23,12 +23,12 @@ pub(super) async fn dig(stream: &mut Box<dyn Stream>, to: &Target, proxy: &Proxy
             Ok(true) => return Ok(()),
             Ok(false) => {}
             Err(refused) => {
-                let (hopeless, status) = (refused.is_hopeless(), refused.status());
+                let (permanent, status) = (refused.is_permanent(), refused.status());
                 return Err(match status {
-                    Some(_) if hopeless => {
-                        NoConnection::hopeless(io::Error::new(io::ErrorKind::ConnectionRefused, refused))
+                    Some(_) if permanent => {
+                        NoConnection::permanent(io::Error::new(io::ErrorKind::ConnectionRefused, refused))
                     }
-                    Some(_) => NoConnection::passing(io::Error::new(io::ErrorKind::ConnectionRefused, refused)),
+                    Some(_) => NoConnection::transient(io::Error::new(io::ErrorKind::ConnectionRefused, refused)),
                     None => lost(io::Error::new(io::ErrorKind::InvalidData, refused)),
                 });
             }

@@ -339,7 +339,7 @@ fn asks_for_calm(error: &hyper::Error) -> bool {
 }
 
 fn broken() -> NoConnection {
-    NoConnection::passing(io::Error::new(
+    NoConnection::transient(io::Error::new(
         io::ErrorKind::ConnectionAborted,
         "the connection broke before a request",
     ))

@@ -53,7 +53,7 @@ struct State {
 struct Load {
     request: Option<Box<Request<RequestBody>>>,
     permit: Permit,
-    reply_limit: usize,
+    max_response_size: usize,
 }
 
 /// A request in its connection's task.
@@ -64,13 +64,13 @@ struct Trip {
 
 impl Carriage {
     /// Hands the request to the task of the connection that there is room on.
-    pub(super) fn start(request: Request<RequestBody>, permit: Permit, reply_limit: usize) -> Self {
+    pub(super) fn start(request: Request<RequestBody>, permit: Permit, max_response_size: usize) -> Self {
         let (carrier, place) = (permit.carrier(), permit.place());
         let slip = Arc::new(Slip(Mutex::new(State {
             load: Some(Load {
                 request: Some(Box::new(request)),
                 permit,
-                reply_limit,
+                max_response_size,
             }),
             ..State::default()
         })));
@@ -255,7 +255,7 @@ impl Load {
         let status = head.status;
         slip.lock().head = Some(head);
         let mut reply = Reply::new(ReplyBody::Hyper(body));
-        let whole = poll_fn(|cx| reply.poll(cx, self.reply_limit)).await;
+        let whole = poll_fn(|cx| reply.poll(cx, self.max_response_size)).await;
         let Some(head) = slip.lock().head.take() else {
             // It was given up just now.
             return Arrived::Failed(TransportError::maybe_sent(timed_out(

@@ -12,7 +12,7 @@ pub mod frames;
 
 use bytes::Bytes;
 use gcm_async::{Client, ClientBuilder, ExchangeError};
-use gcm_proto::{Endpoint, Gateway, Message, RetryPolicy, Route, Token, TransportError, plaintext};
+use gcm_proto::{Endpoint, Gateway, Message, RetryPolicy, Token, TransportError, legacy, legacy::plaintext};
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
@@ -288,20 +288,20 @@ fn pem(der: &[u8]) -> Vec<u8> {
     text
 }
 
-pub fn route(url: &str) -> Route {
-    Route::new(url.parse::<Endpoint>().unwrap(), KEY.parse().unwrap())
+pub fn route(url: &str) -> legacy::Route {
+    legacy::Route::new(url.parse::<Endpoint>().unwrap(), KEY.parse().unwrap())
 }
 
 /// One token a request, and retries that come at once.
 pub fn gateway(url: &str) -> Gateway {
-    Gateway::plaintext(route(url)).with_policy(policy())
+    Gateway::legacy_plaintext(route(url)).with_policy(policy())
 }
 
 /// As [`gateway`], and nobody waits for long until a service is there.
 pub fn impatient(url: &str) -> Gateway {
     let mut policy = policy();
     policy.give_up_after = Duration::from_millis(300);
-    Gateway::plaintext(route(url)).with_policy(policy)
+    Gateway::legacy_plaintext(route(url)).with_policy(policy)
 }
 
 fn policy() -> RetryPolicy {

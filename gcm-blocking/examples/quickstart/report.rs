@@ -129,7 +129,7 @@ pub(crate) fn accepted(report: &Report) -> Vec<Token> {
 pub(crate) fn failure_of_all(report: &Report) -> Option<&Failure> {
     let judged = |failure: &Failure| {
         let in_results = failure.status().is_none_or(|status| status == 200);
-        failure.sent() == Sent::Answered && (in_results || failure.advice() == Advice::Remove)
+        failure.sent() == Sent::Responded && (in_results || failure.advice() == Advice::Remove)
     };
     let all = report
         .iter()
@@ -155,7 +155,7 @@ pub(crate) fn explain(failure: &Failure, wire: Wire, endpoint: &Endpoint) -> Str
         let status = failure.status().map_or(401, |status| status.as_u16());
         return format!("{endpoint}: the server key in {KEY} was refused (HTTP {status})");
     }
-    match failure.detail() {
+    match failure.message() {
         // There was no access token to try with. It says from where.
         Some(detail) if !was_tried(failure) => detail.to_owned(),
         // What the transport says is all there is.

@@ -24,7 +24,7 @@ impl Left {
         *match failure.sent() {
             Sent::NotSent => &mut self.not_sent,
             Sent::MaybeSent => &mut self.maybe_sent,
-            Sent::Answered => &mut self.answered,
+            Sent::Responded => &mut self.answered,
         } += 1;
     }
 }

@@ -8,7 +8,7 @@
 use super::{Crew, Desk};
 use crate::clock::Clock;
 use crate::stop::Ending;
-use gcm_proto::{Gateway, Message, Pace, Report, RetryPolicy, Route, Settled, Target, Token, TransportError};
+use gcm_proto::{Gateway, Message, Pace, Report, RetryPolicy, Settled, Target, Token, TransportError, legacy};
 use http::{Request, Response};
 use std::io::ErrorKind::ConnectionRefused;
 use std::ops::ControlFlow;
@@ -26,8 +26,8 @@ fn gateway() -> Gateway {
     policy.initial = Duration::from_millis(1);
     policy.max = Duration::from_millis(4);
     policy.replay_delay = Duration::from_millis(1);
-    let route = Route::new("http://127.0.0.1/gcm/send".parse().unwrap(), "k".parse().unwrap());
-    Gateway::json(route).with_policy(policy)
+    let route = legacy::Route::new("http://127.0.0.1/gcm/send".parse().unwrap(), "k".parse().unwrap());
+    Gateway::legacy_json(route).with_policy(policy)
 }
 
 fn targets(count: usize) -> impl Iterator<Item = Target> + Send {

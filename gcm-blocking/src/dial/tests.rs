@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use super::{Dial, Retired, Terms, tls_is_hopeless};
+use super::{Dial, Retired, Terms, tls_is_permanent};
 use crate::lookup::Lookup;
 use crate::proxy::Proxy;
 use crate::transport::{Settings, Transport};
@@ -16,12 +16,12 @@ use std::time::Duration;
 
 #[test]
 fn a_handshake_is_tried_again_only_when_the_peer_blames_itself() {
-    for (error, hopeless) in [
+    for (error, permanent) in [
         (Error::AlertReceived(AlertDescription::InternalError), false),
         (Error::AlertReceived(AlertDescription::HandshakeFailure), true),
         (Error::InvalidCertificate(CertificateError::UnknownIssuer), true),
     ] {
-        assert_eq!(tls_is_hopeless(&error), hopeless, "{error}");
+        assert_eq!(tls_is_permanent(&error), permanent, "{error}");
     }
 }
 
@@ -242,7 +242,7 @@ fn an_attempt_takes_no_longer_than_it_may_however_much_comes_of_the_reply() {
     let error = call(&transport, &format!("http://{address}/")).unwrap_err();
     let source = std::error::Error::source(&error).unwrap();
     let kind = source.downcast_ref::<io::Error>().unwrap().kind();
-    assert_eq!((error.sent(), kind), (Sent::Answered, io::ErrorKind::TimedOut));
+    assert_eq!((error.sent(), kind), (Sent::Responded, io::ErrorKind::TimedOut));
 }
 
 #[test]

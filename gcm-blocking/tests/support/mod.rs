@@ -11,7 +11,7 @@
 pub mod tls;
 
 use gcm_blocking::{Client, ExchangeError};
-use gcm_proto::{Exchange, Gateway, Message, Refusal, Route, Token, TransportError, json};
+use gcm_proto::{Exchange, Gateway, Message, Refusal, Token, TransportError, legacy, legacy::json};
 use http::response::Parts;
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -85,7 +85,7 @@ impl Peer {
         String::from_utf8_lossy(&self.heard.lock().unwrap()).into_owned()
     }
 
-    pub fn route(&self) -> Route {
+    pub fn route(&self) -> legacy::Route {
         route(&format!("http://{}/gcm/send", self.address))
     }
 }
@@ -158,15 +158,15 @@ impl Line {
 
 /// For a client whose exchanges bring routes of their own.
 pub fn anywhere() -> Gateway {
-    Gateway::json(route("http://127.0.0.1:1/gcm/send"))
+    Gateway::legacy_json(route("http://127.0.0.1:1/gcm/send"))
 }
 
-pub fn route(url: &str) -> Route {
-    Route::new(url.parse().unwrap(), KEY.parse().unwrap())
+pub fn route(url: &str) -> legacy::Route {
+    legacy::Route::new(url.parse().unwrap(), KEY.parse().unwrap())
 }
 
 /// A multicast to one token.
-pub fn multicast(route: &Route) -> json::Multicast {
+pub fn multicast(route: &legacy::Route) -> json::Multicast {
     let message = Message::builder().data("score", "4x8").build().unwrap();
     json::Multicast::new(route, &message, vec![Token::try_from(TOKEN).unwrap()]).unwrap()
 }
@@ -176,7 +176,7 @@ pub const ACCEPTED: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\
                             {\"results\":[{\"message_id\":\"0:08\"}]}";
 
 /// The exchange fails in transport. No form in which the error can be shown holds the key or the token.
-pub fn transport_error(client: &Client, route: &Route) -> TransportError {
+pub fn transport_error(client: &Client, route: &legacy::Route) -> TransportError {
     let error = client.exchange(&multicast(route)).unwrap_err();
     shown(&error);
     match error {
@@ -186,7 +186,7 @@ pub fn transport_error(client: &Client, route: &Route) -> TransportError {
 }
 
 /// The exchange is refused. No form in which the error can be shown holds the key or the token.
-pub fn refusal(client: &Client, route: &Route) -> Refusal {
+pub fn refusal(client: &Client, route: &legacy::Route) -> Refusal {
     let error = client.exchange(&multicast(route)).unwrap_err();
     shown(&error);
     match error {
@@ -231,7 +231,7 @@ pub struct Bytes {
 }
 
 impl Exchange for Bytes {
-    type Reply = u16;
+    type Response = u16;
 
     fn request(&self) -> http::Request<Vec<u8>> {
         let body = vec![b'x'; self.length];

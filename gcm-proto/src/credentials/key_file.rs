@@ -136,7 +136,7 @@ impl KeyFile {
     fn purpose(&self) -> Option<&'static str> {
         /// By a name that only such a file has.
         const FILES: [(&str, &str); 12] = [
-            ("access_token", "the reply of a token endpoint"),
+            ("access_token", "the response of a token endpoint"),
             ("kty", "a key alone (JWK)"),
             ("publicKey", "a pair of web push keys (VAPID)"),
             ("aps", "a message for APNs"),

@@ -7,7 +7,7 @@ use std::error::Error;
 /// For a key that is not in the file: in an HSM of this machine, or under another library where `ring` does not build. It is
 /// called while a delivery is polled, so it must be quick and must not block. Whoever keeps the key at a service over the
 /// network asks that for the token outside, and hands it in by [`TokenSource`](crate::TokenSource) or
-/// [`Gateway::grant`](crate::Gateway::grant).
+/// [`Gateway::set_access_token`](crate::Gateway::set_access_token).
 ///
 /// ```
 /// use gcm_proto::{ServiceAccount, SignError, Signer};

@@ -101,7 +101,7 @@ impl Delivery {
     /// Nobody said it again: the request is wrong, and the token stays.
     pub(super) fn keep_doubted(&mut self, key: Key) {
         let doubted = self.take_doubt(key);
-        let failure = doubted.unwrap_or_else(|| Failure::new(Code::InvalidParameters, Sent::Answered));
+        let failure = doubted.unwrap_or_else(|| Failure::new(Code::InvalidParameters, Sent::Responded));
         self.settle_failed(key, failure.with_verdict(Code::InvalidParameters));
     }
 

@@ -1,7 +1,7 @@
 //! The requests in flight: a slab with generations, and the tickets that name its places.
 
 use super::recipients::Key;
-use crate::credentials::Grant;
+use crate::credentials::TokenResponse;
 use crate::exchange::Exchange;
 use crate::gateway::{Departed, Flying};
 use std::collections::VecDeque;
@@ -9,11 +9,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Names the request a reply belongs to. It is consumed by [`Delivery::handle`](super::Delivery::handle).
+/// Names the request a response belongs to. It is consumed by [`Delivery::handle`](super::Delivery::handle).
 ///
 /// A ticket that is lost costs nothing but time: its request counts as unanswered after the policy's `give_up_after`. One of
 /// another delivery, or one whose request is settled, is ignored.
-#[must_use = "without its ticket a reply cannot be handed in"]
+#[must_use = "without its ticket a response cannot be handed in"]
 pub struct Ticket {
     delivery: Arc<()>,
     place: u32,
@@ -25,12 +25,12 @@ pub(super) enum Flight {
     Message {
         exchange: Flying,
         members: Members,
-        /// Members not yet settled. With the last one the place is free, reply or not.
+        /// Members not yet settled. With the last one the place is free, response or not.
         live: usize,
         sent: SentWith,
     },
     Mint {
-        exchange: Box<dyn Exchange<Reply = Grant> + Send + Sync>,
+        exchange: Box<dyn Exchange<Response = TokenResponse> + Send + Sync>,
         session: u64,
         asked: Duration,
     },
@@ -123,7 +123,7 @@ impl InFlight {
         self.take(place)
     }
 
-    /// A member has settled without the reply. With the last of them nobody waits for it any more: as the gate knows it.
+    /// A member has settled without the response. With the last of them nobody waits for it any more: as the gate knows it.
     pub(super) fn depart(&mut self, place: u32) -> Option<Departed> {
         let (_, Some(Flight::Message { live, sent, .. })) = self.slots.get_mut(place as usize)? else {
             return None;

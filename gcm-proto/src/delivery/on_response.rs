@@ -14,7 +14,7 @@ use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Unreadable replies in a row that are taken for a stranger in the service's place, where nothing has worked yet: a captive
+/// Unreadable responses in a row that are taken for a stranger in the service's place, where nothing has worked yet: a captive
 /// portal, a wrong proxy.
 const STRANGER: u32 = 5;
 
@@ -44,7 +44,7 @@ impl Failed {
 }
 
 impl Delivery {
-    /// The reply to a request with a message.
+    /// The response to a request with a message.
     pub(super) fn land<B: AsRef<[u8]>>(
         &mut self,
         exchange: &Flying,
@@ -53,8 +53,8 @@ impl Delivery {
         result: Result<Response<B>, TransportError>,
     ) {
         let read = match result {
-            Ok(reply) => {
-                let (head, body) = reply.into_parts();
+            Ok(response) => {
+                let (head, body) = response.into_parts();
                 exchange.read(&head, body.as_ref())
             }
             Err(error) => match error.head().filter(|head| exchange.is_told_by(head.status)) {
@@ -100,7 +100,7 @@ impl Delivery {
         &mut self,
         members: Vec<Key>,
         outcomes: Vec<Outcome>,
-        id: Option<&crate::exchange::MulticastId>,
+        id: Option<&crate::outcome::MulticastId>,
         asked: Option<Duration>,
         sent: SentWith,
     ) {
@@ -116,7 +116,7 @@ impl Delivery {
                 continue;
             };
             recipient.multicast_id = id.cloned();
-            recipient.got(Sent::Answered);
+            recipient.got(Sent::Responded);
             recipient.last_is_verdict = false;
             match outcome {
                 Outcome::Accepted(_) => {
@@ -178,7 +178,7 @@ impl Delivery {
         self.tell(sent, sign, draw);
     }
 
-    /// The service refused the request, or its reply cannot be read.
+    /// The service refused the request, or its response cannot be read.
     pub(super) fn refused(&mut self, members: Vec<Key>, refusal: &Refusal, sent: SentWith) {
         let failure = self.naming(refusal.to_failure(self.now.wall));
         let asked = failure.retry_after();
@@ -262,7 +262,7 @@ impl Delivery {
             return failure;
         }
         let gateway = self.gateway();
-        let mut detail = failure.detail().unwrap_or_default().to_owned();
+        let mut detail = failure.message().unwrap_or_default().to_owned();
         let asked = format!("{} was asked", gateway.endpoint());
         if !detail.ends_with(&asked) {
             let separator = if detail.is_empty() { "" } else { "; " };
@@ -271,10 +271,10 @@ impl Delivery {
         if let Some(account) = gateway.settings().credential.as_ref().and_then(|one| one.account()) {
             let _ = write!(detail, " as {account}");
         }
-        failure.with_detail(detail)
+        failure.with_message(detail)
     }
 
-    /// Whose limit a reply says is reached.
+    /// Whose limit a response says is reached.
     fn limit_of(&self, refusal: &Refusal, members: &[Key]) -> Limit {
         let recipient = members.first().and_then(|key| self.queue.recipients.get(*key));
         match refusal.quota() {
@@ -330,7 +330,7 @@ impl Delivery {
         self.tell(sent, sign, 0);
     }
 
-    /// No reply came.
+    /// No response came.
     fn lost(&mut self, members: Members, error: &TransportError, sent: SentWith) {
         let failure = transport_failure(error);
         if let Some(key) = self.asked_about(&members).filter(|_| failure.sent() != Sent::NotSent) {
@@ -354,7 +354,7 @@ impl Delivery {
                 given_back &= recipient.given_back < GIVEN_BACK;
             }
         }
-        if error.is_hopeless() {
+        if error.is_permanent() {
             self.retry_after_verdict(members, &failure, !not_sent, asked, draw);
             return self.tell(sent, Sign::Verdict(failure, asked), draw);
         }
@@ -468,7 +468,7 @@ impl Delivery {
         let now = self.now.mono;
         let due = now.saturating_add(delay);
         let too_long = asked.is_some_and(|asked| asked > self.gateway().settings().policy.retry_after_cap);
-        let hopeless = too_long || self.has_ended() || self.expires_at.is_some_and(|at| at <= now);
+        let permanent = too_long || self.has_ended() || self.expires_at.is_some_and(|at| at <= now);
         let (counted, stands) = self
             .prepared
             .gateway()
@@ -480,7 +480,7 @@ impl Delivery {
                 continue;
             };
             let in_time = recipient.deadline.is_none_or(|deadline| due_counted < deadline);
-            if hopeless || !in_time {
+            if permanent || !in_time {
                 self.hand_back(key, failure, Some(asked.unwrap_or(delay)));
                 continue;
             }
@@ -497,7 +497,7 @@ impl Delivery {
     /// Settles a recipient to be sent again by whoever wants to, after a delay if there is one.
     fn hand_back(&mut self, key: Key, failure: Failure, delay: Option<Duration>) {
         if self.expires_at.is_some_and(|at| at <= self.now.mono) {
-            // Its reply came late: nobody wants it sent again.
+            // Its response came late: nobody wants it sent again.
             return self.settle_failed(
                 key,
                 expired(Failure::new(Code::Expired, failure.sent()), Some(&failure)),
@@ -520,7 +520,7 @@ impl Delivery {
         self.tell(sent, Sign::Bad(Bad { cause, asked, verdict }), draw);
     }
 
-    /// Tells the gate what a reply says of the service.
+    /// Tells the gate what a response says of the service.
     pub(super) fn tell(&mut self, sent: SentWith, sign: Sign, draw: u64) {
         let now = self.now.mono;
         let visit = &mut self.visit;
@@ -530,9 +530,9 @@ impl Delivery {
     }
 }
 
-/// A transport's failure as a recipient's. Of a good reply only the head came: what it said of the message is lost.
+/// A transport's failure as a recipient's. Of a good response only the head came: what it said of the message is lost.
 pub(super) fn transport_failure(error: &TransportError) -> Failure {
-    let code = if error.is_hopeless() {
+    let code = if error.is_permanent() {
         Code::Unreachable
     } else {
         Code::Connection
@@ -541,7 +541,7 @@ pub(super) fn transport_failure(error: &TransportError) -> Failure {
         Some(head) if head.status.is_success() => Sent::MaybeSent,
         _ => error.sent(),
     };
-    Failure::new(code, sent).with_detail(chain(error))
+    Failure::new(code, sent).with_message(chain(error))
 }
 
 /// The error and its causes on one line, bounded: a foreign error's text may hold anything.

@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn it_says_what_some_wait_for_when_not_all_do() {
         let trouble =
-            Failure::new(Code::Unavailable, Sent::Answered).with_status(http::StatusCode::SERVICE_UNAVAILABLE);
+            Failure::new(Code::Unavailable, Sent::Responded).with_status(http::StatusCode::SERVICE_UNAVAILABLE);
         let mut progress = Progress {
             waiting: 3,
             waiting_until: Some(Duration::from_millis(7_200)),

@@ -3,7 +3,7 @@
 //!
 //! The time to give up is the same for all, so that list is sorted by deadline.
 
-use crate::exchange::MulticastId;
+use crate::outcome::MulticastId;
 use crate::outcome::{Code, Failure, Position, Sent};
 use crate::target::Target;
 use std::time::Duration;
@@ -115,7 +115,7 @@ impl Recipient {
     pub(super) fn got(&mut self, sent: Sent) {
         let risk = |sent| match sent {
             Sent::NotSent => 0,
-            Sent::Answered => 1,
+            Sent::Responded => 1,
             Sent::MaybeSent => 2,
         };
         if risk(sent) > risk(self.riskiest) {

@@ -1,4 +1,4 @@
-//! When those that failed together are ready again: a heap of groups, one a reply.
+//! When those that failed together are ready again: a heap of groups, one a response.
 
 use super::recipients::Key;
 use std::cmp::Ordering;

@@ -1,4 +1,4 @@
-//! How recipients get their outcome whom no reply has settled: past their time, halted, given up, stopped, cancelled.
+//! How recipients get their outcome whom no response has settled: past their time, halted, given up, stopped, cancelled.
 
 use super::Delivery;
 use super::in_flight::{Flight, SentWith};
@@ -36,7 +36,7 @@ pub(super) struct Proven {
 }
 
 impl Ending {
-    /// Whether what is in flight is settled too, without waiting for its reply.
+    /// Whether what is in flight is settled too, without waiting for its response.
     fn grounds_flights(&self) -> bool {
         matches!(self, Self::Cancelled | Self::Expired(_))
     }
@@ -73,8 +73,8 @@ fn because_of(untried: Failure, cause: &Failure) -> Failure {
     if let Some(delay) = cause.retry_after() {
         failure = failure.with_retry_after(delay);
     }
-    if let Some(detail) = cause.detail() {
-        failure = failure.with_detail(detail);
+    if let Some(detail) = cause.message() {
+        failure = failure.with_message(detail);
     }
     if let Some(details) = cause.details() {
         failure = failure.with_details(details.clone());
@@ -86,8 +86,8 @@ fn because_of(untried: Failure, cause: &Failure) -> Failure {
 pub(super) fn expired(failure: Failure, hindrance: Option<&Failure>) -> Failure {
     let Some(hindrance) = hindrance else { return failure };
     let failure = failure.with_cause(hindrance.code().clone());
-    match hindrance.detail() {
-        Some(detail) => failure.with_detail(detail),
+    match hindrance.message() {
+        Some(detail) => failure.with_message(detail),
         None => failure,
     }
 }
@@ -206,7 +206,7 @@ impl Delivery {
         }
     }
 
-    /// Requests whose replies never came: their tickets are lost.
+    /// Requests whose responses never came: their tickets are lost.
     fn end_lost(&mut self) {
         let now = self.now.mono;
         let give_up = self.give_up_after();
@@ -220,7 +220,7 @@ impl Delivery {
             }
             match self.in_flight.take_oldest() {
                 Some(Flight::Message { members, sent, .. }) => {
-                    let failure = Failure::new(Code::Connection, Sent::MaybeSent).with_detail("no answer");
+                    let failure = Failure::new(Code::Connection, Sent::MaybeSent).with_message("no answer");
                     for key in members.into_vec() {
                         let Some(recipient) = self.queue.recipients.get_mut(key) else {
                             continue;
@@ -303,7 +303,7 @@ impl Delivery {
         self.settle(key, Outcome::Failed(failure));
     }
 
-    /// Its own last failure. One that is in flight has none: what its reply says is not known.
+    /// Its own last failure. One that is in flight has none: what its response says is not known.
     fn last_failure(&mut self, key: Key) -> Option<Failure> {
         let recipient = self.queue.recipients.get_mut(key)?;
         if recipient.is_in_flight() {

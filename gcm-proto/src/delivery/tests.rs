@@ -1,10 +1,10 @@
 //! What the machine does where its parts meet; the laws and the scenarios are tested from outside.
 
-#![allow(clippy::unnecessary_wraps)] // replies are handed in as a transport has them
+#![allow(clippy::unnecessary_wraps)] // responses are handed in as a transport has them
 
 use super::{Delivery, Step, Ticket};
 use crate::outcome::{Advice, Code, Outcome, Sent, Settled};
-use crate::{Duplicates, Gateway, Message, Now, RetryPolicy, Route, Service, Token, TransportError};
+use crate::{Duplicates, Gateway, Message, Now, RetryPolicy, Service, Token, TransportError, legacy};
 use http::Response;
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +18,7 @@ fn now(seconds: u64) -> Now {
 }
 
 fn gateway() -> Gateway {
-    Gateway::json(Route::new(
+    Gateway::legacy_json(legacy::Route::new(
         "https://push.example.org/gcm/send".parse().unwrap(),
         "AAAA-key".parse().unwrap(),
     ))
@@ -119,7 +119,7 @@ fn a_lost_ticket_ends_ten_minutes_after_it_left_and_frees_its_place() {
     let (ticket, _) = sent(&mut delivery, now(0));
     drop(ticket);
     assert_eq!(waits(&mut delivery, now(0)), Duration::from_secs(600));
-    // After a sleep its reply might wait in a socket.
+    // After a sleep its response might wait in a socket.
     assert_eq!(waits(&mut delivery, now(600)), SECOND);
     assert_eq!(delivery.in_flight.len(), 1);
     let failure = settled(&mut delivery, now(601)).outcome.failure().unwrap().clone();
@@ -195,10 +195,10 @@ fn those_who_failed_together_stay_together() {
 
 #[test]
 fn what_was_not_sent_and_what_a_limit_refused_is_tried_again_for_nothing() {
-    let tries_again = |reply: fn() -> Result<Response<&'static str>, TransportError>| {
+    let tries_again = |response: fn() -> Result<Response<&'static str>, TransportError>| {
         let mut delivery = deliver(&gateway(), &["A"]);
         let (ticket, _) = sent(&mut delivery, now(0));
-        delivery.handle(ticket, reply(), now(0));
+        delivery.handle(ticket, response(), now(0));
         let at = now(0).after(waits(&mut delivery, now(0)));
         let (ticket, _) = sent(&mut delivery, at);
         drop(ticket);
@@ -219,8 +219,8 @@ fn a_retry_whose_time_is_half_over_passes_before_those_not_tried() {
         }
         let (ticket, tokens) = sent(&mut delivery, now(0));
         assert_eq!(tokens, ["A"]);
-        let reply = Response::builder().status(503).header("retry-after", asked);
-        delivery.handle(ticket, Ok(reply.body("").unwrap()), now(0));
+        let response = Response::builder().status(503).header("retry-after", asked);
+        delivery.handle(ticket, Ok(response.body("").unwrap()), now(0));
         let (_ticket, tokens) = sent(&mut delivery, now(asked + 2));
         assert_eq!(tokens, [next], "after {asked} s of 600");
     }
@@ -400,10 +400,10 @@ fn five_strangers_in_a_row_halt_where_nothing_has_worked() {
 fn who_waits_when_it_is_stopped_is_told_the_delay_that_was_asked() {
     let mut delivery = deliver(&gateway(), &["A"]);
     let (ticket, _) = sent(&mut delivery, now(0));
-    let reply = Response::builder()
+    let response = Response::builder()
         .header("retry-after", "25")
         .body(r#"{"results":[{"error":"Unavailable"}]}"#);
-    delivery.handle(ticket, Ok(reply.unwrap()), now(0));
+    delivery.handle(ticket, Ok(response.unwrap()), now(0));
     assert!(waits(&mut delivery, now(0)) >= 25 * SECOND);
     delivery.stop();
     let advice = settled(&mut delivery, now(1)).outcome.advice();
@@ -420,8 +420,8 @@ fn stop_lets_flights_land_and_cancel_does_not() {
         } else {
             delivery.stop();
         }
-        let reply = results(&["{\"message_id\":\"1\"}"]);
-        delivery.handle(ticket, reply, now(0));
+        let response = results(&["{\"message_id\":\"1\"}"]);
+        delivery.handle(ticket, response, now(0));
         let mut outcomes = [settled(&mut delivery, now(0)), settled(&mut delivery, now(0))];
         outcomes.sort_by_key(|done| done.position);
         let [flown, ready] = &outcomes[..] else { panic!("two") };
@@ -479,12 +479,12 @@ fn trial_w17_a_delay_longer_than_the_patience_hands_back_whom_it_concerns() {
     let gateway = gateway().with_batch(1);
     let mut delivery = deliver(&gateway, &["A", "B"]);
     let (ticket, _) = sent(&mut delivery, now(0));
-    let reply = Response::builder()
+    let response = Response::builder()
         .status(503)
         .header("retry-after", "601")
         .body("")
         .unwrap();
-    delivery.handle(ticket, Ok(reply), now(0));
+    delivery.handle(ticket, Ok(response), now(0));
     let done = settled(&mut delivery, now(0));
     assert_eq!(done.outcome.failure().unwrap().code(), &Code::Unavailable);
     assert_eq!(done.outcome.advice(), Advice::Retry(Some(601 * SECOND)));
@@ -502,7 +502,7 @@ fn a_target_that_the_wire_does_not_have_is_refused_by_name_and_the_others_go() {
     let mut delivery = prepared.deliver([fid, token], now(0), 7);
     let failure = settled(&mut delivery, now(0)).outcome.failure().unwrap().clone();
     assert_eq!((failure.code(), failure.attempts()), (&Code::Undeliverable, 0));
-    assert_eq!(failure.detail(), Some("the legacy JSON wire cannot send to a fid"));
+    assert_eq!(failure.message(), Some("the legacy JSON wire cannot send to a fid"));
     let (_, tokens) = sent(&mut delivery, now(0));
     assert_eq!(tokens, ["A"]);
 }
@@ -511,13 +511,13 @@ fn a_target_that_the_wire_does_not_have_is_refused_by_name_and_the_others_go() {
 fn a_transport_that_cannot_work_halts_and_says_why() {
     let mut delivery = deliver(&gateway().with_batch(1), &["A", "B"]);
     let (ticket, _) = sent(&mut delivery, now(0));
-    let error = TransportError::not_sent("certificate not trusted\n").hopeless();
+    let error = TransportError::not_sent("certificate not trusted\n").permanent();
     delivery.handle::<Vec<u8>>(ticket, Err(error), now(0));
     for code in [Code::Unreachable, Code::NotAttempted] {
         let failure = settled(&mut delivery, now(0)).outcome.failure().unwrap().clone();
         assert_eq!((failure.code(), failure.advice()), (&code, Advice::FixCredentials));
         assert_eq!(
-            failure.detail(),
+            failure.message(),
             Some("the request was not sent: certificate not trusted\\n")
         );
     }

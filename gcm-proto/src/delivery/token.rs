@@ -5,7 +5,7 @@
 use super::in_flight::Flight;
 use super::on_response::{chain, transport_failure};
 use super::{Call, Delivery};
-use crate::credentials::{Grant, Minting};
+use crate::credentials::{Minting, TokenResponse};
 use crate::exchange::{Exchange, Refusal};
 use crate::now::Now;
 use crate::outcome::{Code, Failure, Sent};
@@ -24,7 +24,7 @@ impl Delivery {
             Ok(Minting::Exchange(exchange)) => {
                 let request = exchange.request();
                 if unanswered {
-                    let failure = Failure::new(Code::Connection, Sent::NotSent).with_detail("no answer in time");
+                    let failure = Failure::new(Code::Connection, Sent::NotSent).with_message("no answer in time");
                     let failure = from_token_endpoint(failure, request.uri());
                     self.gateway().gate(|gate| gate.mint_unanswered(&failure, now.mono));
                 }
@@ -38,7 +38,7 @@ impl Delivery {
                 let ticket = self.in_flight.insert(&self.identity, flight, now.mono);
                 return Some(Call { ticket, request });
             }
-            Ok(Minting::Granted(grant)) => {
+            Ok(Minting::Token(grant)) => {
                 self.gateway()
                     .gate(|gate| gate.granted(grant, Some(session), now.mono, now.mono));
             }
@@ -47,7 +47,7 @@ impl Delivery {
                     Some(account) => format!("{}; it was asked for as {account}", chain(&error)),
                     None => chain(&error),
                 };
-                let failure = Failure::new(Code::NoAccessToken, Sent::NotSent).with_detail(detail);
+                let failure = Failure::new(Code::NoAccessToken, Sent::NotSent).with_message(detail);
                 self.gateway()
                     .gate(|gate| gate.mint_failed_for_good(session, failure, now.mono));
             }
@@ -55,10 +55,10 @@ impl Delivery {
         None
     }
 
-    /// The reply to a request for an access token. One that comes late is used all the same.
+    /// The response to a request for an access token. One that comes late is used all the same.
     pub(super) fn land_mint<B: AsRef<[u8]>>(
         &mut self,
-        exchange: &(dyn Exchange<Reply = Grant> + Send + Sync),
+        exchange: &(dyn Exchange<Response = TokenResponse> + Send + Sync),
         session: u64,
         asked: Duration,
         result: Result<Response<B>, TransportError>,
@@ -68,8 +68,8 @@ impl Delivery {
             self.visit.session = None;
         }
         let (passing, failure) = match result {
-            Ok(reply) => {
-                let (head, body) = reply.into_parts();
+            Ok(response) => {
+                let (head, body) = response.into_parts();
                 match exchange.read(&head, body.as_ref()) {
                     Ok(grant) => {
                         self.gateway()
@@ -85,7 +85,7 @@ impl Delivery {
                             .map_or(Duration::ZERO, |after| after.delay(now.wall));
                         let mut failure = refusal.to_failure(now.wall);
                         if let Refusal::Unreadable(unreadable) = &refusal {
-                            failure = failure.with_detail(unreadable.to_string());
+                            failure = failure.with_message(unreadable.to_string());
                         }
                         (is_passing(&refusal).then_some(wait), failure)
                     }
@@ -93,7 +93,7 @@ impl Delivery {
             }
             Err(error) => {
                 // What has worked is not disproven by one connection.
-                let passing = !error.is_hopeless() || self.gateway().gate(|gate| gate.has_worked());
+                let passing = !error.is_permanent() || self.gateway().gate(|gate| gate.has_worked());
                 let wait = error.asked_pause().unwrap_or(Duration::ZERO);
                 (passing.then_some(wait), transport_failure(&error))
             }
@@ -123,9 +123,9 @@ fn is_passing(refusal: &Refusal) -> bool {
 /// A mint's failure as that of a recipient, who does not know which of two hosts it is about.
 fn from_token_endpoint(failure: Failure, endpoint: &Uri) -> Failure {
     let host = endpoint.authority().map_or("", |authority| authority.as_str());
-    let detail = match failure.detail() {
+    let detail = match failure.message() {
         Some(detail) => format!("no access token from {host}: {detail}"),
         None => format!("no access token from {host}"),
     };
-    failure.with_detail(detail)
+    failure.with_message(detail)
 }

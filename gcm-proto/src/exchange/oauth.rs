@@ -1,11 +1,11 @@
-//! One request for an access token and what its reply means, for each way to ask.
+//! One request for an access token and what its response means, for each way to ask.
 //!
 //! When to ask, and what to do with the token, is the gateway's affair.
 
-mod reply;
+mod response;
 
 use super::{Exchange, Refusal};
-use crate::credentials::Grant;
+use crate::credentials::TokenResponse;
 use crate::names::Endpoint;
 use crate::outcome::Code;
 use crate::secret::Secret;
@@ -28,8 +28,8 @@ const METADATA_FLAVOR: (&str, &str) = ("metadata-flavor", "Google");
 /// let mint = oauth::Mint::assertion(Endpoint::google_token(), Secret::new("eyJh.eyJp.c2ln"));
 /// assert_eq!(mint.request().uri(), "https://oauth2.googleapis.com/token");
 ///
-/// let reply = http::Response::new(r#"{"access_token":"ya29.x","expires_in":3599,"token_type":"Bearer"}"#);
-/// let grant = mint.read_response(reply)?;
+/// let response = http::Response::new(r#"{"access_token":"ya29.x","expires_in":3599,"token_type":"Bearer"}"#);
+/// let grant = mint.read_response(response)?;
 /// assert_eq!(grant.lifetime, Some(Duration::from_secs(3599)));
 /// # Ok::<(), gcm_proto::Refusal>(())
 /// ```
@@ -154,7 +154,7 @@ impl Mint {
 }
 
 impl Exchange for Mint {
-    type Reply = Grant;
+    type Response = TokenResponse;
 
     fn request(&self) -> Request<Vec<u8>> {
         let form = self.form();
@@ -180,16 +180,16 @@ impl Exchange for Mint {
     /// # Errors
     ///
     /// [`Refusal`], about the project when it could be read. Its [`hint`](Refusal::hint) says what to do.
-    fn read(&self, head: &Parts, body: &[u8]) -> Result<Grant, Refusal> {
+    fn read(&self, head: &Parts, body: &[u8]) -> Result<TokenResponse, Refusal> {
         let (name, value) = METADATA_FLAVOR;
         let flavor = head.headers.get(name).map(HeaderValue::as_bytes);
         if matches!(self.ask, Ask::Metadata) && head.status.is_success() && flavor != Some(value.as_bytes()) {
-            return Err(Refusal::unreadable(head.status, "the reply of a metadata server"));
+            return Err(Refusal::unreadable(head.status, "the response of a metadata server"));
         }
         // Whoever repeats the request may repeat it as it was sent.
         let encode = |secret: &str| form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>();
         let encoded: Vec<String> = self.secrets().map(encode).collect();
-        reply::read(
+        response::read(
             &self.ask,
             head,
             body,

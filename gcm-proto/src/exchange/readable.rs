@@ -24,7 +24,7 @@ enum Charset {
     AsciiAtLeast,
 }
 
-/// Whether the headers are those of the service's own replies, which are read as they stand. Each recipient has such a reply, so
+/// Whether the headers are those of the service's own responses, which are read as they stand. Each recipient has such a response, so
 /// this saves a closer look.
 pub(super) fn is_usual(headers: &HeaderMap) -> bool {
     let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes);

@@ -1,4 +1,4 @@
-//! Why an exchange brought no good reply, and whom that concerns, is decided here: they refused, or it cannot be read.
+//! Why an exchange brought no good response, and whom that concerns, is decided here: they refused, or it cannot be read.
 
 use super::RetryAfter;
 use super::retry_after::sent_at;
@@ -6,16 +6,16 @@ use crate::outcome::{Advice, Code, Details, Failure, Reach, Sent};
 use http::{HeaderMap, StatusCode};
 use std::time::SystemTime;
 
-/// An exchange without a good reply.
+/// An exchange without a good response.
 ///
-/// What it shows of the reply is bounded, with control characters escaped and keys and tokens masked.
+/// What it shows of the response is bounded, with control characters escaped and keys and tokens masked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Refusal {
     /// The service refused the request.
     #[error(transparent)]
     Refused(Refused),
-    /// The reply is not one this exchange can have, or it cannot be read for certain: whether the message was taken is not
+    /// The response is not one this exchange can have, or it cannot be read for certain: whether the message was taken is not
     /// known. It says nothing of any token, and sending again can help.
     #[error(transparent)]
     Unreadable(Unreadable),
@@ -49,7 +49,7 @@ pub struct Refused {
     pub excerpt: Box<str>,
     /// When it may be sent again, if the service said so.
     pub retry_after: Option<RetryAfter>,
-    /// What else an FCM v1 reply said.
+    /// What else an FCM v1 response said.
     pub details: Option<Box<Details>>,
     /// What to do about it, where that is known; else empty.
     pub hint: Box<str>,
@@ -60,7 +60,7 @@ pub struct Refused {
 /// What few refusals have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Aside {
-    /// When the reply was sent, by the clock of who sent it (its `Date` header).
+    /// When the response was sent, by the clock of who sent it (its `Date` header).
     pub(super) date: Option<SystemTime>,
     /// The members of a device group, where the service said of each that it was not reached.
     pub(super) reach: Option<Reach>,
@@ -71,7 +71,7 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    /// What a reply's headers say of it.
+    /// What a response's headers say of it.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         Self {
             date: sent_at(headers),
@@ -92,7 +92,7 @@ pub(crate) enum Quota {
     Recipient,
     /// The project, and so everybody.
     Project,
-    /// The reply does not say.
+    /// The response does not say.
     Unnamed,
 }
 
@@ -112,9 +112,9 @@ impl Refused {
     }
 }
 
-/// The reply is not one this exchange can have.
+/// The response is not one this exchange can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the reply (HTTP {}) is not {expected}{}{}", status.as_u16(), at_line(*at), after_colon(excerpt))]
+#[error("the response (HTTP {}) is not {expected}{}{}", status.as_u16(), at_line(*at), after_colon(excerpt))]
 #[non_exhaustive]
 pub struct Unreadable {
     /// The HTTP status.
@@ -123,7 +123,7 @@ pub struct Unreadable {
     pub expected: &'static str,
     /// Line and column of the body where the expectation broke, when it is JSON; both from 1.
     pub at: Option<(usize, usize)>,
-    /// The beginning of the reply's body.
+    /// The beginning of the response's body.
     pub excerpt: Box<str>,
     /// When it may be sent again, if the service said so.
     pub retry_after: Option<RetryAfter>,
@@ -135,7 +135,7 @@ impl Refusal {
         Self::Refused(Refused::new(status, code, scope))
     }
 
-    /// A reply that an exchange of one's own cannot read.
+    /// A response that an exchange of one's own cannot read.
     pub fn unreadable(status: StatusCode, expected: &'static str) -> Self {
         Self::Unreadable(Unreadable {
             status,
@@ -146,7 +146,7 @@ impl Refusal {
         })
     }
 
-    /// The HTTP status of the reply.
+    /// The HTTP status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Refused(refused) => refused.status,
@@ -162,7 +162,7 @@ impl Refusal {
         }
     }
 
-    /// Whom it concerns. An unreadable reply says nothing beyond the recipients it was for.
+    /// Whom it concerns. An unreadable response says nothing beyond the recipients it was for.
     pub fn scope(&self) -> Scope {
         match self {
             Self::Refused(refused) => refused.scope,
@@ -187,7 +187,7 @@ impl Refusal {
         }
     }
 
-    /// What else an FCM v1 reply said.
+    /// What else an FCM v1 response said.
     pub fn details(&self) -> Option<&Details> {
         match self {
             Self::Refused(refused) => refused.details.as_deref(),
@@ -203,7 +203,7 @@ impl Refusal {
         }
     }
 
-    /// When the reply was sent, by the clock of who sent it.
+    /// When the response was sent, by the clock of who sent it.
     pub fn date(&self) -> Option<SystemTime> {
         self.aside()?.date
     }
@@ -255,7 +255,7 @@ impl Refusal {
             (excerpt, hint) => format!("{}; {hint}", unended(excerpt)),
         };
         if !detail.is_empty() {
-            failure = failure.with_detail(detail);
+            failure = failure.with_message(detail);
         }
         if let Some(details) = self.details() {
             failure = failure.with_details(details.clone());
@@ -285,7 +285,7 @@ impl Refusal {
                 421 => Sent::NotSent,
                 // Whatever stands in between gave up on the request, or holds it back: how much went on, it does not say.
                 408 | 425 | 499 => Sent::MaybeSent,
-                _ => Sent::Answered,
+                _ => Sent::Responded,
             },
             Self::Unreadable(_) => Sent::MaybeSent,
         }

@@ -29,7 +29,7 @@ impl RetryAfter {
     /// date is ignored: it must not turn a passing failure into a final one. Of a date with a wrong day of the week, the date
     /// counts.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
-        // Most replies have none, and need no date read.
+        // Most responses have none, and need no date read.
         if !headers.contains_key(RETRY_AFTER) {
             return None;
         }

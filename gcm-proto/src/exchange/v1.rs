@@ -1,8 +1,8 @@
-//! The FCM HTTP v1 wire is decided here: one target a request, and which reply belongs to it.
+//! The FCM HTTP v1 wire is decided here: one target a request, and which response belongs to it.
 
 mod body;
-mod reply;
 mod request;
+mod response;
 mod route;
 
 pub use crate::outcome::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};

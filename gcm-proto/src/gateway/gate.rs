@@ -12,7 +12,7 @@ use super::quota::Quota;
 use super::standing_clock::StandingClock;
 use super::tokens::{Refused, TokenStep, Tokens};
 use super::visit::{Visit, Waiters};
-use crate::credentials::{AccessToken, Grant};
+use crate::credentials::{AccessToken, TokenResponse};
 use crate::outcome::Failure;
 use crate::policy::RetryPolicy;
 use std::borrow::Cow;
@@ -46,7 +46,7 @@ struct Trouble {
     cause: Failure,
 }
 
-/// What a reply, or its absence, says of the service.
+/// What a response, or its absence, says of the service.
 #[derive(Debug)]
 pub(crate) enum Sign {
     /// Only a working service says it. `proves`: it has accepted or judged a recipient, with the token of this generation.
@@ -67,7 +67,7 @@ pub(crate) enum Sign {
     GivenBack(Failure),
     /// A 401 about the access token.
     Refused,
-    /// Nothing: nobody waits for the reply any more.
+    /// Nothing: nobody waits for the response any more.
     Nothing,
 }
 
@@ -135,7 +135,7 @@ pub enum Service {
         /// When the next one goes out.
         next_probe: Duration,
     },
-    /// It answers again, and is sent more with each good reply.
+    /// It answers again, and is sent more with each good response.
     Recovering,
     /// The pace that was set: the next recipient's turn comes then.
     Paced {
@@ -160,7 +160,7 @@ impl Service {
     /// use gcm_proto::{Code, Failure, Sent, Service};
     /// use std::time::Duration;
     ///
-    /// let cause = Failure::new(Code::QuotaExceeded, Sent::Answered);
+    /// let cause = Failure::new(Code::QuotaExceeded, Sent::Responded);
     /// let held = Service::Held { until: Duration::from_secs(60), cause };
     /// let said = held.describe(Duration::from_secs(12));
     /// assert_eq!(said.as_deref(), Some("held for 48 s by the service (QuotaExceeded)"));
@@ -205,7 +205,7 @@ pub(crate) fn in_brief(failure: &Failure) -> String {
     if let Some(status) = failure.status() {
         return format!("{} (HTTP {})", failure.code(), status.as_u16());
     }
-    let Some(detail) = failure.detail() else {
+    let Some(detail) = failure.message() else {
         return failure.code().to_string();
     };
     // As the standard library shows an error of the system: its words, and its number.
@@ -213,7 +213,7 @@ pub(crate) fn in_brief(failure: &Failure) -> String {
     let Some(words) = system.map(|text| text.rsplit_once(": ").map_or(text, |(_, last)| last)) else {
         let known = [
             "the request was not sent: ",
-            "no reply came, the request may have been sent: ",
+            "no response came, the request may have been sent: ",
         ];
         let rest = known.iter().find_map(|start| detail.split_once(start));
         return rest.map_or(detail, |(_, rest)| rest).to_owned();
@@ -268,7 +268,7 @@ impl Gate {
         self.waiters.leave(visit);
     }
 
-    /// The lease of a mint is free: its reply is lost.
+    /// The lease of a mint is free: its response is lost.
     pub(crate) fn give_lease_back(&mut self, session: u64) {
         self.tokens.give_back(session);
         self.waiters.wake(1);
@@ -369,7 +369,7 @@ impl Gate {
         departed
     }
 
-    /// A request is over: its reply came, or none will.
+    /// A request is over: its response came, or none will.
     pub(crate) fn land(&mut self, visit: &mut Visit, departed: Departed, sign: Sign, now: Duration, draw: u64) {
         visit.in_flight = visit.in_flight.saturating_sub(1);
         self.health.arrive(departed);
@@ -439,7 +439,7 @@ impl Gate {
     /// A token came, from the mint of a session or from elsewhere. It was asked for at `asked`, from where its life counts.
     pub(crate) fn granted(
         &mut self,
-        grant: Grant,
+        grant: TokenResponse,
         session: Option<u64>,
         asked: Duration,
         now: Duration,
@@ -546,7 +546,7 @@ impl Gate {
 
     fn good(&mut self, departed: Departed, proves: bool, generation: Option<u64>, now: Duration) {
         self.trouble = None;
-        self.quota.reply(now);
+        self.quota.response(now);
         self.quota.good();
         self.budget.earn(departed.paid, now, self.health.in_flight());
         let was_held = self.health.shut().is_some_and(|shut| shut.held_until.is_some());
@@ -561,7 +561,7 @@ impl Gate {
     }
 
     fn bad(&mut self, departed: Departed, bad: Bad, now: Duration, draw: u64) {
-        self.quota.reply(now);
+        self.quota.response(now);
         self.note_trouble(&bad.cause, now);
         let cause = bad.verdict.then(|| bad.cause.clone());
         let asked = bad.asked.map(|asked| asked.min(self.cap));
@@ -580,7 +580,7 @@ impl Gate {
         now: Duration,
         draw: u64,
     ) {
-        self.quota.reply(now);
+        self.quota.response(now);
         self.note_trouble(&cause, now);
         self.health.untold(departed, now, false);
         let holds = match of {

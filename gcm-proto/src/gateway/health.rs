@@ -25,7 +25,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Where that ends while nothing is sent, which loads nobody, and where it ends else.
 const LONGEST_UNSENT: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// What one reply alone may ask of everybody in an outage; the next one that asks for as much gets it.
+/// What one response alone may ask of everybody in an outage; the next one that asks for as much gets it.
 const UNCONFIRMED: Duration = Duration::from_secs(60);
 /// The turn of a probe is taken over after this: its holder is gone.
 const TURN: Duration = Duration::from_secs(60);
@@ -121,7 +121,7 @@ pub(super) struct Shut {
     probe: Option<Probe>,
     /// The verdict that the last probes ended in, how many, and since when.
     verdict: Option<(Code, u32, Duration)>,
-    /// The longest delay that a probe's reply asked for.
+    /// The longest delay that a probe's response asked for.
     asked: Duration,
 }
 

@@ -3,7 +3,7 @@
 use super::{Gateway, Way};
 use crate::credentials::AccessToken;
 use crate::delivery::Delivery;
-use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, json, plaintext, v1};
+use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, legacy::json, legacy::plaintext, v1};
 use crate::message::Message;
 use crate::names::Token;
 use crate::now::Now;
@@ -156,8 +156,8 @@ impl Flying {
         }
     }
 
-    /// Whether the status alone tells what a reply means whose body was lost. That of most refusals does not: on v1 it may be
-    /// about this recipient, the message or the project; and a good reply of a legacy wire has its verdicts in the body.
+    /// Whether the status alone tells what a response means whose body was lost. That of most refusals does not: on v1 it may be
+    /// about this recipient, the message or the project; and a good response of a legacy wire has its verdicts in the body.
     pub(crate) fn is_told_by(&self, status: StatusCode) -> bool {
         match status.as_u16() {
             200..=299 => matches!(self, Self::V1(_)),
@@ -167,7 +167,7 @@ impl Flying {
         }
     }
 
-    /// Reads a reply whose body was lost, by its status.
+    /// Reads a response whose body was lost, by its status.
     pub(crate) fn read_head(&self, head: &Parts) -> Result<Returned, Refusal> {
         self.read(head, b"")
     }

@@ -1,4 +1,4 @@
-//! What a service has proven: that its project, endpoint and credentials work, which one odd reply does not disprove.
+//! What a service has proven: that its project, endpoint and credentials work, which one odd response does not disprove.
 
 use crate::outcome::Failure;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl Proof {
         self.worked |= proves;
     }
 
-    /// The project was judged, by the reply to a request that left at `left`.
+    /// The project was judged, by the response to a request that left at `left`.
     pub(super) fn question(&mut self, verdict: Failure, left: Duration, now: Duration) {
         let question = self.question.get_or_insert(Question {
             verdict,
@@ -96,7 +96,7 @@ mod tests {
     const SECOND: fn(u64) -> Duration = Duration::from_secs;
 
     fn verdict() -> Failure {
-        Failure::new(Code::EndpointGone, Sent::Answered)
+        Failure::new(Code::EndpointGone, Sent::Responded)
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The seconds that are looked back on.
 const WINDOW: usize = 10;
-/// Recipients who must have met a 429 that names nothing before it concerns everybody, and one reply in how many.
+/// Recipients who must have met a 429 that names nothing before it concerns everybody, and one response in how many.
 const RECIPIENTS: usize = 3;
 const SHARE: u64 = 100;
 /// The longest hold without a header.
@@ -24,15 +24,15 @@ pub(super) struct Quota {
 #[derive(Clone, Copy, Default)]
 struct Second {
     at: u64,
-    replies: u64,
+    responses: u64,
     limited: u64,
 }
 
 impl Quota {
-    /// A reply came.
-    pub(super) fn reply(&mut self, now: Duration) {
+    /// A response came.
+    pub(super) fn response(&mut self, now: Duration) {
         if let Some(second) = self.second(now) {
-            second.replies += 1;
+            second.responses += 1;
         }
     }
 
@@ -50,10 +50,10 @@ impl Quota {
         let many = self.met.iter().flatten().filter(|(_, at)| *at >= first).count() >= RECIPIENTS;
         let from = first.as_secs();
         let recent = self.seconds.iter().filter(|second| second.at >= from);
-        let (replies, limited) = recent.fold((0, 0), |(replies, limited), second| {
-            (replies + second.replies, limited + second.limited)
+        let (responses, limited) = recent.fold((0, 0), |(responses, limited), second| {
+            (responses + second.responses, limited + second.limited)
         });
-        many && limited.saturating_mul(SHARE) >= replies
+        many && limited.saturating_mul(SHARE) >= responses
     }
 
     /// The project's quota is used up: how long nobody leaves. `again` says that a request met it that left after the last
@@ -104,7 +104,7 @@ mod tests {
     fn one_recipient_alone_is_not_everybody() {
         let mut quota = Quota::default();
         for second in 0..100 {
-            quota.reply(SECOND(second));
+            quota.response(SECOND(second));
             assert!(!quota.unnamed(7, SECOND(second)));
         }
     }
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn three_within_ten_seconds_are() {
         let mut quota = Quota::default();
-        quota.reply(SECOND(100));
+        quota.response(SECOND(100));
         assert!(!quota.unnamed(1, SECOND(100)));
         assert!(!quota.unnamed(2, SECOND(111)));
         assert!(!quota.unnamed(3, SECOND(112)));
@@ -123,7 +123,7 @@ mod tests {
     fn three_of_four_hundred_are_not() {
         let mut quota = Quota::default();
         for n in 0..400 {
-            quota.reply(SECOND(100 + n / 50));
+            quota.response(SECOND(100 + n / 50));
         }
         assert!(![1, 2, 3].into_iter().any(|who| quota.unnamed(who, SECOND(107))));
         assert!(quota.unnamed(4, SECOND(107)), "one in a hundred");

@@ -1,12 +1,12 @@
 //! The access token of a gateway: who mints it, when again, and what a refused one means.
 
 use super::health::Row;
-use crate::credentials::{AccessToken, Grant};
+use crate::credentials::{AccessToken, TokenResponse};
 use crate::outcome::Failure;
 use crate::policy::{doubled, part};
 use std::time::{Duration, SystemTime};
 
-/// A mint is taken over after this: its holder is gone, or its reply is late.
+/// A mint is taken over after this: its holder is gone, or its response is late.
 const LEASE: Duration = Duration::from_secs(10);
 /// Remaining life below which a token is refreshed (google-auth-library-python, `REFRESH_THRESHOLD`, 3 min 45 s).
 const MARGIN: Duration = Duration::from_secs(225);
@@ -163,7 +163,7 @@ impl Tokens {
     /// A token came, from the mint of a session or from elsewhere. It was asked for at `asked`, from where its life counts.
     pub(super) fn granted(
         &mut self,
-        grant: Grant,
+        grant: TokenResponse,
         session: Option<u64>,
         asked: Duration,
         now: Duration,
@@ -246,7 +246,7 @@ impl Tokens {
         !usable
     }
 
-    /// A delivery ends or its reply was lost: its lease is free.
+    /// A delivery ends or its response was lost: its lease is free.
     pub(super) fn give_back(&mut self, session: u64) {
         if self.holds(session) {
             self.lease = None;

@@ -8,7 +8,7 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(50);
 /// How much later than the oldest the others look by themselves: it may be driven no more.
 const LATER: Duration = Duration::from_secs(5);
-/// How long a deadline that is found over is not acted on: after a sleep, the replies that wait in the sockets come first.
+/// How long a deadline that is found over is not acted on: after a sleep, the responses that wait in the sockets come first.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// One delivery's part in what the gate knows.

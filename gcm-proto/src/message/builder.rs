@@ -99,7 +99,7 @@ impl MessageBuilder {
         self
     }
 
-    /// Has the service check it without delivering it. The ids of the reply are not real.
+    /// Has the service check it without delivering it. The ids of the response are not real.
     pub fn dry_run(mut self, yes: bool) -> Self {
         self.fields.dry_run = yes;
         self

@@ -13,7 +13,7 @@ use std::fmt;
 #[must_use]
 pub struct Accepted {
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<ShortText>,
+    message_id: Option<ShortText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     canonical: Option<Token>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,19 +34,19 @@ impl Accepted {
     /// An acceptance with the message id the service gave, if it gave one.
     pub fn new(id: Option<impl AsRef<str>>) -> Self {
         Self {
-            id: id.map(|id| ShortText::from(id.as_ref())),
+            message_id: id.map(|id| ShortText::from(id.as_ref())),
             ..Self::default()
         }
     }
 
     /// Whether the id holds this text.
     pub(crate) fn id_contains(&self, text: &str) -> bool {
-        let id = self.id.as_ref().filter(|id| id.len() >= text.len());
+        let id = self.message_id.as_ref().filter(|id| id.len() >= text.len());
         id.is_some_and(|id| id.as_str().contains(text))
     }
 
     pub(crate) fn with_id(mut self, id: &str) -> Self {
-        self.id = Some(ShortText::from(id));
+        self.message_id = Some(ShortText::from(id));
         self
     }
 
@@ -63,8 +63,8 @@ impl Accepted {
     }
 
     /// The message's id: opaque, digits kept.
-    pub fn id(&self) -> Option<&str> {
-        self.id.as_ref().map(ShortText::as_str)
+    pub fn message_id(&self) -> Option<&str> {
+        self.message_id.as_ref().map(ShortText::as_str)
     }
 
     /// The canonical id: store it in place of the token used.
@@ -86,7 +86,7 @@ impl Accepted {
 impl fmt::Display for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("accepted")?;
-        if let Some(id) = self.id() {
+        if let Some(id) = self.message_id() {
             write!(f, " as {}", OneLine(id))?;
         }
         if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {
@@ -97,6 +97,6 @@ impl fmt::Display for Accepted {
 }
 
 object_form! {
-    Accepted { ; id: Option<ShortText>, canonical: Option<Token>, group: Option<Box<Reach>> }
+    Accepted { ; message_id: Option<ShortText>, canonical: Option<Token>, group: Option<Box<Reach>> }
     Reach { reached: u64, unreached: Vec<Token>; }
 }

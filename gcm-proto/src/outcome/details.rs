@@ -1,6 +1,6 @@
-//! What an FCM v1 reply says beside its verdict is kept here, in the shape that failures carry and store.
+//! What an FCM v1 response says beside its verdict is kept here, in the shape that failures carry and store.
 //!
-//! It draws no conclusion: the reader of the reply does.
+//! It draws no conclusion: the reader of the response does.
 
 use super::delay::Delay;
 use crate::message::reading::object_form;

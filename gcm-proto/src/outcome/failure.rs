@@ -33,7 +33,7 @@ struct Particulars {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<Duration>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<Box<str>>,
+    message: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Box<Details>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,7 @@ impl Failure {
             cause: None,
             status: None,
             retry_after: None,
-            detail: None,
+            message: None,
             details: None,
             group: None,
             doubted: None,
@@ -131,12 +131,12 @@ impl Failure {
 
     /// With what the service or the transport said, already scrubbed.
     #[must_use]
-    pub fn with_detail(mut self, detail: impl Into<Box<str>>) -> Self {
-        self.0.detail = Some(detail.into());
+    pub fn with_message(mut self, message: impl Into<Box<str>>) -> Self {
+        self.0.message = Some(message.into());
         self
     }
 
-    /// With what an FCM v1 reply said beside its verdict.
+    /// With what an FCM v1 response said beside its verdict.
     #[must_use]
     pub fn with_details(mut self, details: Details) -> Self {
         self.0.details = Some(Box::new(details));
@@ -200,11 +200,11 @@ impl Failure {
 
     /// What the service or the transport said, and what to do about it where that is known: bounded, control characters
     /// escaped, keys and tokens masked.
-    pub fn detail(&self) -> Option<&str> {
-        self.0.detail.as_deref()
+    pub fn message(&self) -> Option<&str> {
+        self.0.message.as_deref()
     }
 
-    /// What an FCM v1 reply said beside its verdict: the wrong fields, the exceeded quotas, the reason, APNs' answer.
+    /// What an FCM v1 response said beside its verdict: the wrong fields, the exceeded quotas, the reason, APNs' answer.
     pub fn details(&self) -> Option<&Details> {
         self.0.details.as_deref()
     }
@@ -266,7 +266,7 @@ impl fmt::Display for Failure {
             (None, Some(said)) => write!(f, " ({said})")?,
             (None, None) => {}
         }
-        if self.0.sent != Sent::Answered {
+        if self.0.sent != Sent::Responded {
             write!(f, ", {}", self.0.sent)?;
         }
         if self.0.attempts > 1 {
@@ -278,8 +278,8 @@ impl fmt::Display for Failure {
         if let Some(reach) = self.reach().filter(|reach| !reach.unreached.is_empty()) {
             write!(f, ", {} members not reached", reach.unreached.len())?;
         }
-        if let Some(detail) = &self.0.detail {
-            write!(f, ": {detail}")?;
+        if let Some(message) = &self.0.message {
+            write!(f, ": {message}")?;
         }
         Ok(())
     }
@@ -289,6 +289,6 @@ object_form! {
     Particulars {
         code: Code, sent: Sent, attempts: u32;
         unsent: u32, contradicted: bool, cause: Option<Code>, status: Option<u16>, retry_after: Delay,
-        detail: Option<Box<str>>, details: Option<Box<Details>>, group: Option<Box<Reach>>, doubted: Option<Code>,
+        message: Option<Box<str>>, details: Option<Box<Details>>, group: Option<Box<Reach>>, doubted: Option<Code>,
     }
 }

@@ -1,9 +1,9 @@
 //! `Settled` decides what belongs to one recipient's outcome, and `Report` keeps many in the order of input.
 
 use super::{Accepted, Failure, Outcome};
-use crate::exchange::MulticastId;
 use crate::message::reading::object_form;
 use crate::names::Token;
+use crate::outcome::MulticastId;
 use crate::target::Target;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, btree_map};
@@ -99,7 +99,7 @@ impl Report {
     /// Adds a recipient, at its position.
     pub fn push(&mut self, done: Settled) {
         if let Some(id) = &done.multicast_id {
-            // Neighbours come from one reply: most are known by a glance at the last one.
+            // Neighbours come from one response: most are known by a glance at the last one.
             if self.multicast_ids.last() != Some(id) && self.seen.insert(id.clone()) {
                 self.multicast_ids.push(id.clone());
             }

@@ -12,7 +12,7 @@ use std::time::Duration;
 fn an_id_is_shown_on_one_line() {
     let accepted = Accepted::new(Some("1:08\r\n\u{1b}[31m"));
     assert_eq!(accepted.to_string(), "accepted as 1:08\\r\\n\\u{1b}[31m");
-    assert_eq!(accepted.id(), Some("1:08\r\n\u{1b}[31m"));
+    assert_eq!(accepted.message_id(), Some("1:08\r\n\u{1b}[31m"));
 }
 
 fn read<T: DeserializeOwned>(json: &Value) -> Result<T, serde_json::Error> {
@@ -32,10 +32,10 @@ fn refused<T: DeserializeOwned + Debug>(json: &Value) {
 
 #[test]
 fn trial_v15_of_what_is_stored_null_is_absent() {
-    let failure = Failure::new(Code::Unavailable, Sent::Answered);
+    let failure = Failure::new(Code::Unavailable, Sent::Responded);
     let stored = json!({
-        "code": "Unavailable", "sent": "answered", "attempts": 1, "unsent": null, "contradicted": null, "cause": null,
-        "status": null, "retry_after": null, "detail": null, "details": null, "group": null, "doubted": null,
+        "code": "Unavailable", "sent": "responded", "attempts": 1, "unsent": null, "contradicted": null, "cause": null,
+        "status": null, "retry_after": null, "message": null, "details": null, "group": null, "doubted": null,
     });
     same(&stored, &failure);
     same(
@@ -43,7 +43,7 @@ fn trial_v15_of_what_is_stored_null_is_absent() {
         &Outcome::Failed(failure.clone()),
     );
     same(
-        &json!({"id": null, "canonical": null, "group": null}),
+        &json!({"message_id": null, "canonical": null, "group": null}),
         &Accepted::default(),
     );
     same(
@@ -69,14 +69,14 @@ fn trial_v15_of_what_is_stored_null_is_absent() {
     );
     same(&json!({"retry": null}), &Advice::Retry(None));
     let settled: Settled = read(&json!({
-        "position": 4, "target": {"token": "42", "topic": null}, "outcome": {"accepted": {"id": "1"}}, "attempts": 1,
+        "position": 4, "target": {"token": "42", "topic": null}, "outcome": {"accepted": {"message_id": "1"}}, "attempts": 1,
         "multicast_id": null,
     }))
     .unwrap();
     assert_eq!((settled.position.get(), settled.multicast_id), (4, None));
     for needed in [
         json!({}),
-        json!({"code": null, "sent": "answered", "attempts": 1}),
+        json!({"code": null, "sent": "responded", "attempts": 1}),
         json!({"code": "Unavailable"}),
     ] {
         refused::<Failure>(&needed);
@@ -85,7 +85,7 @@ fn trial_v15_of_what_is_stored_null_is_absent() {
 
 #[test]
 fn trial_v15_of_what_is_stored_only_an_object_is_one() {
-    let failure = json!({"code": "Unavailable", "sent": "answered", "attempts": 1});
+    let failure = json!({"code": "Unavailable", "sent": "responded", "attempts": 1});
     let with = |field: &str, value: Value| {
         let mut failure = failure.clone();
         failure[field] = value;
@@ -93,7 +93,7 @@ fn trial_v15_of_what_is_stored_only_an_object_is_one() {
     };
     assert!(read::<Failure>(&failure).is_ok());
     for array in [
-        json!(["Unavailable", "answered", 1]),
+        json!(["Unavailable", "responded", 1]),
         json!([]),
         json!(null),
         json!("Unavailable"),
@@ -179,7 +179,7 @@ fn what_is_stored_is_read_as_it_was() {
         .with_cause(Code::Unavailable)
         .with_doubted(Code::NotRegistered)
         .with_reach(reach.clone())
-        .with_detail("line")
+        .with_message("line")
         .with_details(details);
     let failed = Outcome::Failed(failure);
     let accepted = Accepted::new(Some("1:08"))

@@ -121,8 +121,8 @@ impl Proxy {
     }
 
     /// What its answer to that is read with.
-    pub fn answer(&self) -> ProxyAnswer {
-        ProxyAnswer { head: Vec::new() }
+    pub fn answer(&self) -> ProxyResponse {
+        ProxyResponse { head: Vec::new() }
     }
 }
 
@@ -199,7 +199,7 @@ fn digit(byte: u8) -> Option<u8> {
 
 /// The answer of a proxy to `CONNECT`, as it comes.
 #[derive(Clone, Debug)]
-pub struct ProxyAnswer {
+pub struct ProxyResponse {
     head: Vec<u8>,
 }
 
@@ -209,10 +209,10 @@ pub struct ProxyAnswer {
 pub struct ProxyRefused {
     status: Option<u16>,
     text: String,
-    hopeless: bool,
+    permanent: bool,
 }
 
-impl ProxyAnswer {
+impl ProxyResponse {
     /// Takes the next byte. Ready with the last one of the answer's head: what comes after it belongs to the tunnel.
     ///
     /// # Errors
@@ -220,7 +220,7 @@ impl ProxyAnswer {
     /// [`ProxyRefused`] when there is no tunnel.
     pub fn read(&mut self, byte: u8) -> Result<bool, ProxyRefused> {
         if self.head.len() >= HEAD {
-            return Err(ProxyRefused::passing("the proxy's answer is over the limit"));
+            return Err(ProxyRefused::transient("the proxy's answer is over the limit"));
         }
         self.head.push(byte);
         if !self.head.ends_with(b"\n\r\n") && !self.head.ends_with(b"\n\n") {
@@ -228,7 +228,7 @@ impl ProxyAnswer {
         }
         let head = std::mem::take(&mut self.head);
         let head = String::from_utf8_lossy(&head);
-        let status = status(&head).ok_or_else(|| ProxyRefused::passing("the proxy's answer is no HTTP/1.1"))?;
+        let status = status(&head).ok_or_else(|| ProxyRefused::transient("the proxy's answer is no HTTP/1.1"))?;
         match status {
             // RFC 9110 section 15.2: the answer is yet to come.
             100..=199 => Ok(false),
@@ -247,7 +247,7 @@ impl ProxyAnswer {
             status: Some(status),
             text: format!("the proxy answered {status} to CONNECT{wish}"),
             // It wants a password, or forbids the host.
-            hopeless: (400..500).contains(&status) && !matches!(status, 408 | 425 | 429),
+            permanent: (400..500).contains(&status) && !matches!(status, 408 | 425 | 429),
         }
     }
 
@@ -264,11 +264,11 @@ impl ProxyAnswer {
 }
 
 impl ProxyRefused {
-    fn passing(text: &str) -> Self {
+    fn transient(text: &str) -> Self {
         Self {
             status: None,
             text: text.to_owned(),
-            hopeless: false,
+            permanent: false,
         }
     }
 
@@ -278,8 +278,8 @@ impl ProxyRefused {
     }
 
     /// Whether no other attempt can end otherwise.
-    pub fn is_hopeless(&self) -> bool {
-        self.hopeless
+    pub fn is_permanent(&self) -> bool {
+        self.permanent
     }
 }
 

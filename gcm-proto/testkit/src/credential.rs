@@ -1,6 +1,6 @@
 //! How a row of the v1 wire comes by access tokens is decided here: by a service account, or handed in.
 
-use gcm_proto::{AccessToken, Credential, Endpoint, Grant, ServiceAccount, TokenSource};
+use gcm_proto::{AccessToken, Credential, Endpoint, ServiceAccount, TokenResponse, TokenSource};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,12 +37,12 @@ pub(crate) struct Lived {
 }
 
 impl Handed {
-    fn grant(&self) -> Grant {
+    fn grant(&self) -> TokenResponse {
         let (token, life) = match self {
             Self::Endless(token) => (token, None),
             Self::For(Lived { token, seconds }) => (token, Some(Duration::from_secs(*seconds))),
         };
-        Grant::new(AccessToken::try_from(token.as_str()).expect("an access token"), life)
+        TokenResponse::new(AccessToken::try_from(token.as_str()).expect("an access token"), life)
     }
 }
 

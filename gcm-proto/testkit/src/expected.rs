@@ -330,7 +330,7 @@ impl ExpectsAccepted {
                 .iter()
                 .map(Token::as_str)
                 .eq(self.unreached.iter().map(String::as_str))
-            && accepted.id().is_some_and(|id| !id.is_empty()) == (self.id && self.reached.is_none())
+            && accepted.message_id().is_some_and(|id| !id.is_empty()) == (self.id && self.reached.is_none())
     }
 }
 
@@ -409,7 +409,7 @@ fn yes() -> bool {
 }
 
 fn answered() -> Sent {
-    Sent::Answered
+    Sent::Responded
 }
 
 #[cfg(test)]

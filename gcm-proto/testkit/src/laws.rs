@@ -12,8 +12,8 @@ pub use storm::storm;
 
 use answers::{Answer, MadeUp, RATE_LIMITED, status};
 use gcm_proto::{
-    AccessToken, Advice, Delivery, Duplicates, Endpoint, Failure, Gateway, Grant, Message, Now, Outcome, Pace,
-    RetryPolicy, Route, Step, Target, Ticket, Token, TransportError, Wire, v1,
+    AccessToken, Advice, Delivery, Duplicates, Endpoint, Failure, Gateway, Message, Now, Outcome, Pace, RetryPolicy,
+    Step, Target, Ticket, Token, TokenResponse, TransportError, Wire, legacy, v1,
 };
 use http::{Request, Response};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,14 +97,14 @@ impl Setting {
     fn gateway(self) -> Gateway {
         let endpoint: Endpoint = "https://push.example.org/gcm/send".parse().expect("an endpoint");
         let route = if self.minted {
-            Route::without_key(endpoint)
+            legacy::Route::without_key(endpoint)
         } else {
-            Route::new(endpoint, "AAAA-key".parse().expect("a key"))
+            legacy::Route::new(endpoint, "AAAA-key".parse().expect("a key"))
         };
         let mut gateway = match self.wire {
             Wire::V1 => Gateway::v1_with(v1::Route::new("demo-project".parse().expect("a project")), MadeUp),
-            Wire::Plaintext => Gateway::plaintext(route),
-            _ => Gateway::json(route),
+            Wire::Plaintext => Gateway::legacy_plaintext(route),
+            _ => Gateway::legacy_json(route),
         };
         gateway = gateway
             .with_policy(self.policy())
@@ -554,7 +554,7 @@ impl World {
             2 | 3 => Ok(status(503, "")),
             4 => Err(TransportError::maybe_sent("cut")),
             _ if self.setting.mild => Err(TransportError::not_sent("refused")),
-            _ => Err(TransportError::not_sent("a certificate").hopeless()),
+            _ => Err(TransportError::not_sent("a certificate").permanent()),
         };
         writeln!(self.trace, "{} answer a mint {}", flight.of, kind % 6).expect("text");
         self.take_mint(flight, reply);
@@ -575,8 +575,10 @@ impl World {
         } else if self.setting.minted {
             self.granted += 1;
             let token = AccessToken::try_from(format!("granted-{}", self.granted)).expect("a token");
-            self.gateway
-                .grant(Grant::new(token, Some(Duration::from_secs(u64::from(a)))), self.now);
+            self.gateway.set_access_token(
+                TokenResponse::new(token, Some(Duration::from_secs(u64::from(a)))),
+                self.now,
+            );
         }
     }
 
@@ -762,7 +764,7 @@ fn check_failure(failure: &Failure) {
     if failure.attempts() == 0 {
         assert_ne!(
             failure.sent(),
-            gcm_proto::Sent::Answered,
+            gcm_proto::Sent::Responded,
             "answered without an attempt: {failure}"
         );
     }

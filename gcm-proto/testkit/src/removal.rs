@@ -5,8 +5,8 @@
 
 use crate::Once;
 use gcm_proto::{
-    Advice, Condition, Exchange, Failure, Fid, GroupKey, Message, Receipt, Refusal, Route, Target, Token, Topic, json,
-    plaintext, v1,
+    Advice, Condition, Exchange, Failure, Fid, GroupKey, Message, Receipt, Refusal, Target, Token, Topic, legacy,
+    legacy::json, legacy::plaintext, v1,
 };
 use http::header::CONTENT_ENCODING;
 use http::response::Parts;
@@ -42,7 +42,7 @@ struct Asked {
 static ASKED: LazyLock<Asked> = LazyLock::new(|| asked().expect("the parties are valid names"));
 
 fn asked() -> Result<Asked, Box<dyn std::error::Error>> {
-    let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-law:key".parse()?);
+    let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-law:key".parse()?);
     let to_project = v1::Route::new("law-project".parse()?);
     let message = Message::builder().data("score", "4x8").build()?;
     let activity = gcm_proto::Apns::new().live_activity_token("a-live-activity");

@@ -4,7 +4,7 @@ use crate::credential::{self, Handed};
 use crate::expected::Expected;
 use crate::policy::{Policy, Settings};
 use gcm_proto::emulator::Script;
-use gcm_proto::{Gateway, Message, Prepared, RetryPolicy, Route, Target, Token, v1};
+use gcm_proto::{Gateway, Message, Prepared, RetryPolicy, Target, Token, legacy, v1};
 use http::header::RETRY_AFTER;
 use serde::Deserialize;
 use serde_json::Value;
@@ -182,10 +182,10 @@ impl Scenario {
     }
 
     /// The gateway of a route. Of a route's server, v1 is served at its root, and its token endpoint is there, too.
-    pub fn gateway(&self, route: Route) -> Gateway {
+    pub fn gateway(&self, route: legacy::Route) -> Gateway {
         let gateway = match self.wire {
-            Wire::Json => Gateway::json(route),
-            Wire::Plaintext => Gateway::plaintext(route),
+            Wire::Json => Gateway::legacy_json(route),
+            Wire::Plaintext => Gateway::legacy_plaintext(route),
             Wire::V1 => {
                 let project = credential::PROJECT.parse().expect("a project");
                 let there = v1::Route::new(project).with_endpoint(&credential::at(route.endpoint(), "/"));

@@ -598,7 +598,7 @@ fn feed(
     let room = match how {
         Feed::Greedily => delivery.room(),
         // In lots, as each costs a look.
-        Feed::Ahead => match delivery.pending().0 {
+        Feed::Ahead => match delivery.ready() {
             ready if ready > Sim::AHEAD / 2 => 0,
             ready => delivery.room().min(Sim::AHEAD - ready),
         },

@@ -4,7 +4,7 @@ use crate::driver::{Driver, Reply};
 use crate::expected::{Observed, Request};
 use crate::scenario::{Fault, Scenario};
 use gcm_proto::emulator::Emulator;
-use gcm_proto::{Route, TransportError};
+use gcm_proto::{TransportError, legacy};
 
 /// Plays a scenario in virtual time, with the real delays. `seed` spreads the backoffs.
 pub fn run(scenario: &Scenario, seed: u64) -> Observed {
@@ -22,7 +22,7 @@ pub fn run(scenario: &Scenario, seed: u64) -> Observed {
     .latency(scenario.latency());
 
     let endpoint = "https://push.example.org/gcm/send".parse().expect("an endpoint");
-    let gateway = scenario.gateway(Route::new(endpoint, "AAAA-key".parse().expect("a key")));
+    let gateway = scenario.gateway(legacy::Route::new(endpoint, "AAAA-key".parse().expect("a key")));
     let prepared = scenario.prepare(&gateway);
     let mut delivery = prepared.deliver(scenario.targets(), driver.now(), seed);
     let caller = scenario.caller();

@@ -2,7 +2,9 @@
 
 use crate::probe::{KEY, LONG, MIDDLE};
 use crate::samples::{message, route, targets, tokens};
-use gcm_proto::{Exchange, Failure, Message, Receipt, Refusal, Refused, Target, Unreadable, json, plaintext};
+use gcm_proto::{
+    Exchange, Failure, Message, Receipt, Refusal, Refused, Target, Unreadable, legacy::json, legacy::plaintext,
+};
 use http::Response;
 use serde_json::json;
 use std::sync::OnceLock;

@@ -4,13 +4,14 @@ use crate::parts;
 use crate::probe::{KEY, LONG, MIDDLE, Shown};
 use crate::replies;
 use crate::shown;
-use gcm_proto::transport::{Addresses, Proxy, ProxyAnswer, ProxyError, ProxyRefused};
+use gcm_proto::legacy::{json, plaintext};
+use gcm_proto::transport::{Addresses, Proxy, ProxyError, ProxyRefused, ProxyResponse};
 use gcm_proto::*;
 use std::time::{Duration, SystemTime};
 
-pub(crate) fn route() -> Route {
+pub(crate) fn route() -> legacy::Route {
     let endpoint = format!("https://push.example.org/gcm/send?key={KEY}");
-    Route::new(endpoint.parse().unwrap(), KEY.parse().unwrap())
+    legacy::Route::new(endpoint.parse().unwrap(), KEY.parse().unwrap())
 }
 
 pub(crate) fn message() -> Message {
@@ -184,7 +185,7 @@ fn transport_errors() -> Vec<TransportError> {
         reply.body(()).unwrap().into_parts().0
     };
     vec![
-        TransportError::not_sent(cause()).hopeless(),
+        TransportError::not_sent(cause()).permanent(),
         TransportError::maybe_sent(cause()).pause(Duration::from_secs(1)),
         TransportError::body_lost(head(), cause()),
     ]
@@ -228,8 +229,8 @@ fn report() -> Report {
 
 fn gateways() -> Vec<Gateway> {
     vec![
-        Gateway::json(route()).with_pace(Pace::per_minute(1)),
-        Gateway::plaintext(route()),
+        Gateway::legacy_json(route()).with_pace(Pace::per_minute(1)),
+        Gateway::legacy_plaintext(route()),
     ]
 }
 
@@ -315,8 +316,8 @@ fn services() -> Vec<Service> {
     with_cause.chain(without).collect()
 }
 
-fn grants() -> Vec<Grant> {
-    vec![Grant::new(KEY.parse_token(), Some(Duration::from_secs(3600)))]
+fn grants() -> Vec<TokenResponse> {
+    vec![TokenResponse::new(KEY.parse_token(), Some(Duration::from_secs(3600)))]
 }
 
 trait ParseToken {
@@ -345,7 +346,7 @@ fn names() -> Vec<Shown> {
         shown!("names/endpoint.rs" EndpointError, EndpointError, endpoint_errors()),
         shown!("secret.rs" Secret, Secret, [Secret::new(KEY)]),
         shown!("credentials.rs" AccessToken, AccessToken, [KEY.parse_token()]),
-        shown!("credentials.rs" Grant, Grant, grants()),
+        shown!("credentials.rs" TokenResponse, TokenResponse, grants()),
         shown!("credentials.rs" Minting, Minting, [minting()]),
         shown!("credentials.rs" CredentialError, CredentialError, [CredentialError::new("no token today")]),
         shown!("credentials/service_account.rs" ServiceAccount, ServiceAccount, accounts()),
@@ -366,7 +367,7 @@ fn values() -> Vec<Shown> {
         shown!("transport.rs" TransportError, TransportError, transport_errors()),
         shown!("transport/addresses.rs" Addresses, Addresses, [Addresses::default()]),
         shown!("transport/proxy.rs" Proxy, Proxy, proxies()),
-        shown!("transport/proxy.rs" ProxyAnswer, ProxyAnswer, proxies().iter().map(Proxy::answer).collect::<Vec<_>>()),
+        shown!("transport/proxy.rs" ProxyResponse, ProxyResponse, proxies().iter().map(Proxy::answer).collect::<Vec<_>>()),
         shown!("transport/proxy.rs" ProxyError, ProxyError, [format!("socks5://{KEY}").parse::<Proxy>().unwrap_err()]),
         shown!("transport/proxy.rs" ProxyRefused, ProxyRefused, refusals_of_a_proxy()),
         shown!("message.rs" Message, Message, [message(), parts::message(LONG), parts::message(MIDDLE)]),
@@ -380,7 +381,7 @@ fn values() -> Vec<Shown> {
         shown!("outcome/failure.rs" Failure, Failure, replies::failures()),
         shown!("outcome.rs" Outcome, Outcome, outcomes()),
         shown!("outcome/accepted.rs" Reach, Reach, reaches()),
-        shown!("outcome.rs" Sent, Sent, [Sent::NotSent, Sent::MaybeSent, Sent::Answered]),
+        shown!("outcome.rs" Sent, Sent, [Sent::NotSent, Sent::MaybeSent, Sent::Responded]),
         shown!("outcome/code.rs" Code, Code, replies::refusals().iter().map(|one| one.code().clone()).collect::<Vec<_>>()),
         shown!("outcome/report.rs" Position, Position, [Position::new(7)]),
         shown!("outcome/report.rs" Settled, Settled, settled()),
@@ -429,14 +430,14 @@ fn key_file_errors() -> Vec<KeyFileError> {
         .collect()
 }
 
-type Source = fn(SystemTime) -> Result<Grant, Box<dyn std::error::Error + Send + Sync>>;
+type Source = fn(SystemTime) -> Result<TokenResponse, Box<dyn std::error::Error + Send + Sync>>;
 
 fn token_source() -> TokenSource<Source> {
-    TokenSource::new(|_| Ok(Grant::new(KEY.parse_token(), None)))
+    TokenSource::new(|_| Ok(TokenResponse::new(KEY.parse_token(), None)))
 }
 
 fn minting() -> Minting {
-    Minting::Granted(Grant::new(KEY.parse_token(), None))
+    Minting::Token(TokenResponse::new(KEY.parse_token(), None))
 }
 
 fn mints() -> Vec<oauth::Mint> {
@@ -464,17 +465,17 @@ fn exchanges() -> Vec<Shown> {
         .filter_map(|results| results.multicast_id().cloned())
         .collect::<Vec<_>>();
     vec![
-        shown!("exchange/route.rs" Route, Route, [route(), Route::without_key(route().endpoint().clone())]),
-        shown!("exchange/route.rs" Wire, Wire, [Wire::Json, Wire::Plaintext, Wire::V1]),
-        shown!("exchange/route.rs" Undeliverable, Undeliverable, undeliverables()),
-        shown!("exchange/plaintext.rs" Encoded, plaintext::Encoded, [encoded]),
-        shown!("exchange/plaintext.rs" Single, plaintext::Single, forms),
-        shown!("exchange/json.rs" Encoded, json::Encoded, [json::Encoded::new(&route(), &message()).unwrap()]),
-        shown!("exchange/json.rs" Multicast, json::Multicast, [json::Multicast::new(&route(), &message(), tokens()).unwrap()]),
-        shown!("exchange/json.rs" Single, json::Single, singles),
-        shown!("exchange/json.rs" Results, json::Results, replies::results()),
-        shown!("exchange/legacy.rs" Receipt, Receipt, replies::receipts()),
-        shown!("exchange/legacy/multicast_id.rs" MulticastId, MulticastId, ids),
+        shown!("exchange/legacy/route.rs" Route, legacy::Route, [route(), legacy::Route::without_key(route().endpoint().clone())]),
+        shown!("exchange/undeliverable.rs" Wire, Wire, [Wire::Json, Wire::Plaintext, Wire::V1]),
+        shown!("exchange/undeliverable.rs" Undeliverable, Undeliverable, undeliverables()),
+        shown!("exchange/legacy/plaintext.rs" Encoded, plaintext::Encoded, [encoded]),
+        shown!("exchange/legacy/plaintext.rs" Single, plaintext::Single, forms),
+        shown!("exchange/legacy/json.rs" Encoded, json::Encoded, [json::Encoded::new(&route(), &message()).unwrap()]),
+        shown!("exchange/legacy/json.rs" Multicast, json::Multicast, [json::Multicast::new(&route(), &message(), tokens()).unwrap()]),
+        shown!("exchange/legacy/json.rs" Single, json::Single, singles),
+        shown!("exchange/legacy/json.rs" Results, json::Results, replies::results()),
+        shown!("exchange/receipt.rs" Receipt, Receipt, replies::receipts()),
+        shown!("outcome/multicast_id.rs" MulticastId, MulticastId, ids),
         shown!("exchange/oauth.rs" Mint, oauth::Mint, mints()),
         shown!("exchange/refusal.rs" Refusal, Refusal, [replies::refusals(), parts::refusals()].concat()),
         shown!("exchange/refusal.rs" Refused, Refused, refused),

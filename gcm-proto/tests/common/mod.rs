@@ -2,7 +2,8 @@
 #![allow(dead_code)] // no test uses all of it
 
 use gcm_proto::{
-    Advice, Code, Exchange, GroupKey, Message, Receipt, Refusal, Route, Scope, Target, Token, Topic, json, plaintext,
+    Advice, Code, Exchange, GroupKey, Message, Receipt, Refusal, Scope, Target, Token, Topic, legacy, legacy::json,
+    legacy::plaintext,
 };
 use http::Response;
 use serde_json::Value;
@@ -11,8 +12,8 @@ use std::fmt::Debug;
 pub(crate) const ENDPOINT: &str = "https://push.example.org/gcm/send";
 pub(crate) const KEY: &str = "AAAA-key-of-the-tests";
 
-pub(crate) fn route() -> Route {
-    Route::new(ENDPOINT.parse().unwrap(), KEY.parse().unwrap())
+pub(crate) fn route() -> legacy::Route {
+    legacy::Route::new(ENDPOINT.parse().unwrap(), KEY.parse().unwrap())
 }
 
 pub(crate) fn token(text: &str) -> Token {
@@ -73,7 +74,7 @@ pub(crate) fn ask_many(exchange: &json::Multicast, reply: Response<Vec<u8>>) -> 
     exchange.read_response(reply).map_or_else(Said::Refusal, Said::Results)
 }
 
-pub(crate) fn ask_one(exchange: &impl Exchange<Reply = Receipt>, reply: Response<Vec<u8>>) -> Said {
+pub(crate) fn ask_one(exchange: &impl Exchange<Response = Receipt>, reply: Response<Vec<u8>>) -> Said {
     exchange.read_response(reply).map_or_else(Said::Refusal, Said::Receipt)
 }
 

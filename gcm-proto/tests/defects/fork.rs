@@ -5,7 +5,8 @@ use crate::common::{
     refused_by_all, reply, route, token, tokens,
 };
 use gcm_proto::{
-    Advice, ApiKey, Code, Exchange, Limits, Message, MessageError, Refusal, Sent, Token, Undeliverable, json, plaintext,
+    Advice, ApiKey, Code, Exchange, Limits, Message, MessageError, Refusal, Sent, Token, Undeliverable, legacy::json,
+    legacy::plaintext,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -147,14 +148,14 @@ fn seed_c1_11_no_failed_token_falls_between_the_accessors() {
         ("TotallyNew", false),
     ] {
         let results = results(&["A"], &json!({"results": [{"error": code}]}).to_string());
-        let failed: Vec<&str> = results.failed().map(|(token, _)| token.as_str()).collect();
-        let unavailable = ids(results.unavailable());
+        let failed: Vec<&str> = results.others().map(|(token, _)| token.as_str()).collect();
+        let unavailable = ids(results.retriable());
         assert_eq!(
             (unavailable.len(), failed.len()),
             (usize::from(again), usize::from(!again)),
             "{code}"
         );
-        assert_eq!(results.unregistered().count() + results.accepted().count(), 0, "{code}");
+        assert_eq!(results.removals().count() + results.accepted().count(), 0, "{code}");
     }
 }
 
@@ -165,7 +166,7 @@ fn seed_c1_12_a_reply_without_counters_is_read_from_its_results() {
         r#"{"results":[{"message_id":"1"},{"error":"NotRegistered"}]}"#,
     );
     assert_eq!(results.accepted().count(), 1);
-    assert_eq!(ids(results.unregistered()), ["B"]);
+    assert_eq!(ids(results.removals()), ["B"]);
     assert_eq!(results.counters_agree(), None);
 }
 
@@ -175,7 +176,7 @@ fn seed_c1_13_a_counter_of_null_hides_no_failure() {
         &["A"],
         r#"{"success":0,"failure":null,"results":[{"error":"NotRegistered"}]}"#,
     );
-    assert_eq!(ids(results.unregistered()), ["A"]);
+    assert_eq!(ids(results.removals()), ["A"]);
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn seed_c1_14_a_failure_counter_of_zero_hides_no_failure() {
         &["A"],
         r#"{"success":1,"failure":0,"canonical_ids":0,"results":[{"error":"Unavailable"}]}"#,
     );
-    assert_eq!(ids(results.unavailable()), ["A"]);
+    assert_eq!(ids(results.retriable()), ["A"]);
     assert_eq!(results.counters_agree(), Some(false));
 }
 
@@ -235,7 +236,7 @@ fn seed_c1_23_every_code_of_the_plaintext_wire_has_a_type_and_a_category() {
 #[test]
 fn seed_c1_24_a_plaintext_line_is_cut_at_its_first_equals_sign() {
     let receipt = plain_to("A").read_response(ok("id=1=2")).unwrap();
-    assert_eq!(receipt.accepted.id(), Some("1=2"));
+    assert_eq!(receipt.accepted.message_id(), Some("1=2"));
     assert!(is_unreadable(&refusal(plain_to("A").read_response(ok("\n")))));
     let refusal = refusal(plain_to("A").read_response(ok("Error=NotRegistered extra=1")));
     assert_eq!(refusal.code(), &Code::Other("NotRegistered extra=1".into()));
@@ -254,7 +255,7 @@ fn seed_c1_27_a_canonical_id_is_never_percent_decoded() {
     let receipt = plain_to("A")
         .read_response(ok("id=1%3A2\nregistration_id=a%2Bb\n"))
         .unwrap();
-    assert_eq!(receipt.accepted.id(), Some("1%3A2"));
+    assert_eq!(receipt.accepted.message_id(), Some("1%3A2"));
     assert_eq!(receipt.accepted.canonical().unwrap().as_str(), "a%2Bb");
 }
 
@@ -263,7 +264,10 @@ fn seed_c1_28_the_plaintext_message_id_is_returned() {
     let receipt = plain_to("A")
         .read_response(ok("id=0:1485319787476913%c8d9d7b3f9fd7ecd\n"))
         .unwrap();
-    assert_eq!(receipt.accepted.id(), Some("0:1485319787476913%c8d9d7b3f9fd7ecd"));
+    assert_eq!(
+        receipt.accepted.message_id(),
+        Some("0:1485319787476913%c8d9d7b3f9fd7ecd")
+    );
     assert_eq!(receipt.accepted.advice(), Advice::Keep);
 }
 
@@ -295,12 +299,12 @@ fn seed_c1_34_a_reply_without_dead_tokens_has_none() {
         &["A", "B"],
         r#"{"results":[{"message_id":"1"},{"error":"Unavailable"}]}"#,
     );
-    assert_eq!(ids(alive.unregistered()), Vec::<&str>::new());
+    assert_eq!(ids(alive.removals()), Vec::<&str>::new());
     let dead = results(
         &["A", "B"],
         r#"{"results":[{"message_id":"1"},{"error":"NotRegistered"}]}"#,
     );
-    assert_eq!(ids(dead.unregistered()), ["B"]);
+    assert_eq!(ids(dead.removals()), ["B"]);
 }
 
 #[test]

@@ -4,21 +4,21 @@ use crate::common::{
     advice_name, is_unreadable, json_to, message, multicast, ok, plain_to, refusal, refused_by_all, reply, route,
     token, topic,
 };
-use gcm_proto::{Advice, Code, Exchange, Token, Undeliverable, json};
+use gcm_proto::{Advice, Code, Exchange, Token, Undeliverable, legacy::json};
 use std::time::{Duration, SystemTime};
 
 #[test]
 fn seed_c3_01_a_token_given_twice_keeps_both_results() {
     let body = r#"{"results":[{"message_id":"first"},{"error":"NotRegistered"}]}"#;
     let results = multicast(&["A", "A"]).read_response(ok(body)).unwrap();
-    assert_eq!(results.outcomes()[0].accepted().unwrap().id(), Some("first"));
+    assert_eq!(results.outcomes()[0].accepted().unwrap().message_id(), Some("first"));
     assert_eq!(results.outcomes()[1].advice(), Advice::Remove);
 }
 
 #[test]
 fn seed_c3_02_a_topics_message_id_may_be_text() {
     let receipt = json_to(topic()).read_response(ok(r#"{"message_id":"10"}"#)).unwrap();
-    assert_eq!(receipt.accepted.id(), Some("10"));
+    assert_eq!(receipt.accepted.message_id(), Some("10"));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn seed_c3_13_a_success_with_a_retry_after_is_not_sent_again() {
     let results = multicast(&["A", "B"])
         .read_response(reply(200, &[("Retry-After", "30")], body))
         .unwrap();
-    assert_eq!(results.unavailable().count(), 0);
+    assert_eq!(results.retriable().count(), 0);
     assert_eq!(results.accepted().count(), 2);
 }
 
@@ -158,6 +158,9 @@ fn seed_c3_18_one_unknown_code_spoils_no_other_result() {
 fn seed_c3_19_a_numeric_message_id_spoils_no_other_result() {
     let body = r#"{"results":[{"message_id":1644310512120583},{"message_id":"1:08"}]}"#;
     let results = multicast(&["A", "B"]).read_response(ok(body)).unwrap();
-    let ids: Vec<_> = results.accepted().map(|(_, accepted)| accepted.id().unwrap()).collect();
+    let ids: Vec<_> = results
+        .accepted()
+        .map(|(_, accepted)| accepted.message_id().unwrap())
+        .collect();
     assert_eq!(ids, ["1644310512120583", "1:08"]);
 }

@@ -6,7 +6,7 @@ use crate::common::{
 };
 use gcm_proto::{
     Advice, ApiKey, Code, Condition, Exchange, Failure, GroupKey, Message, MessageError, Refusal, Sent, Token, Topic,
-    TransportError, Undeliverable, Wire, json,
+    TransportError, Undeliverable, Wire, legacy::json,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -28,17 +28,20 @@ fn seed_c2_01_four_kinds_of_results_give_four_outcomes() {
     let body = r#"{"multicast_id":1,"success":2,"failure":2,"canonical_ids":1,"results":[{"message_id":"m1"},
         {"error":"Unavailable"},{"message_id":"m3","registration_id":"C2"},{"error":"NotRegistered"}]}"#;
     let results = multicast(&["A", "B", "C", "D"]).read_response(ok(body)).unwrap();
-    let accepted: Vec<_> = results.accepted().map(|(t, a)| (t.as_str(), a.id().unwrap())).collect();
+    let accepted: Vec<_> = results
+        .accepted()
+        .map(|(t, a)| (t.as_str(), a.message_id().unwrap()))
+        .collect();
     let canonical: Vec<_> = results
-        .canonical()
+        .replacements()
         .map(|(old, new)| (old.as_str(), new.as_str()))
         .collect();
-    let again: Vec<_> = results.unavailable().map(Token::as_str).collect();
-    let dead: Vec<_> = results.unregistered().map(Token::as_str).collect();
+    let again: Vec<_> = results.retriable().map(Token::as_str).collect();
+    let dead: Vec<_> = results.removals().map(Token::as_str).collect();
     assert_eq!(accepted, [("A", "m1"), ("C", "m3")]);
     assert_eq!(canonical, [("C", "C2")]);
     assert_eq!((again, dead), (vec!["B"], vec!["D"]));
-    assert_eq!(results.failed().count(), 0);
+    assert_eq!(results.others().count(), 0);
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn seed_c2_09_a_retry_after_belongs_to_its_own_reply() {
 fn seed_c2_10_a_tokens_internal_server_error_is_retriable() {
     let body = r#"{"results":[{"error":"InternalServerError"},{"message_id":"1"}]}"#;
     let results = multicast(&["A", "B"]).read_response(ok(body)).unwrap();
-    assert_eq!(results.unavailable().map(Token::as_str).collect::<Vec<_>>(), ["A"]);
+    assert_eq!(results.retriable().map(Token::as_str).collect::<Vec<_>>(), ["A"]);
 }
 
 #[test]
@@ -131,7 +134,10 @@ fn seed_c2_26_a_token_given_twice_has_two_outcomes() {
     let results = exchange
         .read_response(ok(r#"{"results":[{"message_id":"m1"},{"message_id":"m2"}]}"#))
         .unwrap();
-    let accepted: Vec<_> = results.accepted().map(|(t, a)| (t.as_str(), a.id().unwrap())).collect();
+    let accepted: Vec<_> = results
+        .accepted()
+        .map(|(t, a)| (t.as_str(), a.message_id().unwrap()))
+        .collect();
     assert_eq!(accepted, [("A", "m1"), ("A", "m2")]);
 }
 
@@ -193,7 +199,7 @@ fn seed_c2_33_a_redirect_is_an_error() {
 fn seed_c2_34_a_refused_connection_is_an_error_of_this_crate_and_retriable() {
     let cause = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
     let error = TransportError::not_sent(cause);
-    assert_eq!((error.sent(), error.is_hopeless()), (Sent::NotSent, false));
+    assert_eq!((error.sent(), error.is_permanent()), (Sent::NotSent, false));
     let failure = Failure::new(Code::Connection, error.sent());
     assert_eq!(failure.advice(), Advice::Retry(None));
 }

@@ -1,13 +1,13 @@
 //! Defects of python-gcm 0.4 on its plaintext wire.
 
 use crate::common::{form_body, is_unreadable, ok, plain_to, refusal, reply, route, token};
-use gcm_proto::{Advice, Code, Exchange, Message, MessageError, plaintext};
+use gcm_proto::{Advice, Code, Exchange, Message, MessageError, legacy::plaintext};
 
 #[test]
 fn seed_c2_02_an_accepted_message_with_a_retry_after_is_accepted() {
     let header = [("Retry-After", "Fri, 31 Dec 2027 23:59:59 GMT")];
     let receipt = plain_to("A").read_response(reply(200, &header, "id=0:1\n")).unwrap();
-    assert_eq!(receipt.accepted.id(), Some("0:1"));
+    assert_eq!(receipt.accepted.message_id(), Some("0:1"));
     assert_eq!(receipt.accepted.advice(), Advice::Keep);
 }
 
@@ -69,7 +69,7 @@ fn seed_c2_19_html_with_status_200_is_no_success() {
 #[test]
 fn seed_c2_20_an_id_may_hold_an_equals_sign() {
     let receipt = plain_to("A").read_response(ok("id=0:123=4")).unwrap();
-    assert_eq!(receipt.accepted.id(), Some("0:123=4"));
+    assert_eq!(receipt.accepted.message_id(), Some("0:123=4"));
     for body in ["", "id", "id="] {
         assert!(is_unreadable(&refusal(plain_to("A").read_response(ok(body)))), "{body}");
     }
@@ -91,5 +91,5 @@ fn seed_c2_23_bytes_that_are_no_utf8_are_a_typed_error() {
 #[test]
 fn seed_c2_50_the_message_id_is_returned() {
     let receipt = plain_to("A").read_response(ok("id=1:08\n")).unwrap();
-    assert_eq!(receipt.accepted.id(), Some("1:08"));
+    assert_eq!(receipt.accepted.message_id(), Some("1:08"));
 }

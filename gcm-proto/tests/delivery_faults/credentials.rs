@@ -2,8 +2,8 @@
 
 use crate::common::{ENDPOINT, message, token};
 use gcm_proto::{
-    AccessToken, Code, Credential, CredentialError, Delivery, Exchange, Failure, Gateway, Grant, Minting, Now, Outcome,
-    Refusal, Report, RetryAfter, Route, Scope,
+    AccessToken, Code, Credential, CredentialError, Delivery, Exchange, Failure, Gateway, Minting, Now, Outcome,
+    Refusal, Report, RetryAfter, Scope, TokenResponse, legacy,
 };
 use gcm_testkit::replies::reply;
 use gcm_testkit::{Reply, Seen};
@@ -37,7 +37,7 @@ impl Credential for MadeUp {
 }
 
 impl Exchange for Mint {
-    type Reply = Grant;
+    type Response = TokenResponse;
 
     fn request(&self) -> Request<Vec<u8>> {
         Request::post("https://accounts.example.org/token")
@@ -45,11 +45,11 @@ impl Exchange for Mint {
             .unwrap()
     }
 
-    fn read(&self, head: &http::response::Parts, body: &[u8]) -> Result<Grant, Refusal> {
+    fn read(&self, head: &http::response::Parts, body: &[u8]) -> Result<TokenResponse, Refusal> {
         let text = std::str::from_utf8(body).unwrap_or_default();
         let granted = text.split_once(' ').and_then(|(token, life)| {
             let life = life.parse().ok().map(Duration::from_secs);
-            Some(Grant::new(AccessToken::try_from(token).ok()?, life))
+            Some(TokenResponse::new(AccessToken::try_from(token).ok()?, life))
         });
         let mut refusal = match (head.status, granted) {
             (StatusCode::OK, Some(grant)) => return Ok(grant),
@@ -67,7 +67,8 @@ impl Exchange for Mint {
 
 /// A plaintext gateway with a made-up credential.
 pub(crate) fn gateway() -> Gateway {
-    Gateway::plaintext(Route::without_key(ENDPOINT.parse().unwrap())).with_credential(MadeUp::named("first"))
+    Gateway::legacy_plaintext(legacy::Route::without_key(ENDPOINT.parse().unwrap()))
+        .with_credential(MadeUp::named("first"))
 }
 
 pub(crate) fn deliver(gateway: &Gateway, recipients: usize, now: Now) -> Delivery {

@@ -5,7 +5,7 @@ use crate::credentials::{
     HOUR, SECOND, Service, accepted, assert_all_accepted, bearer, deliver, failures, gaps, gateway, granted, is_mint,
     mints, unauthorized,
 };
-use gcm_proto::{AccessToken, Advice, Code, Gateway, Grant, Now, Pace, Route};
+use gcm_proto::{AccessToken, Advice, Code, Gateway, Now, Pace, TokenResponse, legacy};
 use gcm_testkit::Driver;
 use gcm_testkit::replies::reply;
 use http::Request;
@@ -225,13 +225,13 @@ fn fault_g11_a_token_that_was_good_for_a_dead_device_is_good() {
 
 #[test]
 fn a_token_that_was_handed_in_is_used_while_it_lives() {
-    let gateway = Gateway::plaintext(Route::without_key(ENDPOINT.parse().unwrap()));
+    let gateway = Gateway::legacy_plaintext(legacy::Route::without_key(ENDPOINT.parse().unwrap()));
     let mut driver = Driver::new(|request: &Request<_>, _| match request.headers().get("authorization") {
         Some(_) => accepted(),
         None => unauthorized(),
     });
     let token = AccessToken::try_from("ya29.elsewhere").unwrap();
-    gateway.grant(Grant::new(token, Some(600 * SECOND)), driver.now());
+    gateway.set_access_token(TokenResponse::new(token, Some(600 * SECOND)), driver.now());
     assert_all_accepted(&driver.run(&mut deliver(&gateway, 2, driver.now())));
     assert_eq!(bearer(&driver.requests()[1].request), "ya29.elsewhere");
     driver.pass(600 * SECOND);

@@ -10,7 +10,7 @@ use std::time::Duration;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn gateway() -> Gateway {
-    Gateway::plaintext(route())
+    Gateway::legacy_plaintext(route())
 }
 
 fn deliver(gateway: &Gateway, recipients: usize, now: Now, seed: u64) -> Delivery {
@@ -122,9 +122,9 @@ fn fault_h4_a_total_outage_costs_what_was_in_flight_and_the_probes_for_however_m
     let kinds: [Kind; 4] = [
         (gateway, busy, 15),
         (gateway, refused, 5),
-        (|| Gateway::json(route()).with_batch(1), busy, 15),
+        (|| Gateway::legacy_json(route()).with_batch(1), busy, 15),
         (
-            || Gateway::json(route()).with_batch(1),
+            || Gateway::legacy_json(route()).with_batch(1),
             || results(1, &[r#"{"error":"Unavailable"}"#]),
             15,
         ),
@@ -200,7 +200,7 @@ fn fault_h6_after_an_outage_every_other_turn_is_of_those_who_were_not_tried() {
 
 #[test]
 fn fault_h7_a_dead_project_holds_up_no_other() {
-    let dead = Gateway::plaintext(gcm_proto::Route::new(
+    let dead = Gateway::legacy_plaintext(gcm_proto::legacy::Route::new(
         "https://dead.example.org/gcm/send".parse().unwrap(),
         "AAAA-dead-key".parse().unwrap(),
     ));
@@ -296,7 +296,7 @@ fn fault_g14_no_policy_spins_and_none_overflows() {
     endless.retry_after_cap = Duration::MAX;
     for (policy, requests) in [(nothing, 5), (endless, 1)] {
         let mut driver = Driver::new(|_: &Request<_>, _| busy());
-        let gateway = Gateway::plaintext(route()).with_policy(policy);
+        let gateway = Gateway::legacy_plaintext(route()).with_policy(policy);
         let prepared = gateway.prepare(&message()).unwrap();
         let report = driver.run(&mut prepared.deliver([token("A")], driver.now(), 7));
         assert_eq!(driver.requests().len(), requests);

@@ -5,7 +5,7 @@ use crate::credentials::{
     MadeUp, SECOND, Service, accepted, assert_all_accepted, bearer, deliver, failures, gateway, granted, is_mint,
     mints, unauthorized,
 };
-use gcm_proto::{Advice, Code, Gateway, Route, Sent, Step, TransportError};
+use gcm_proto::{Advice, Code, Gateway, Sent, Step, TransportError, legacy};
 use gcm_testkit::Driver;
 use gcm_testkit::replies::reply;
 use http::Request;
@@ -230,7 +230,7 @@ fn fault_g8_a_certificate_refused_once_ends_a_delivery_only_where_nothing_has_wo
             match is_mint(request) {
                 true if asked == 1 + usize::from(proven) => {
                     let refused = TransportError::not_sent("the certificate was refused");
-                    Some(Err(refused.hopeless()))
+                    Some(Err(refused.permanent()))
                 }
                 true => granted(asked, 3600),
                 false => accepted(),
@@ -324,7 +324,7 @@ fn fault_g8_those_who_wait_for_a_token_until_their_time_is_over_say_so() {
                 (failure.code(), failure.cause()),
                 (&Code::NotAttempted, Some(&Code::Connection))
             );
-            let detail = failure.detail().unwrap();
+            let detail = failure.message().unwrap();
             assert!(detail.starts_with("no access token"), "{detail}");
         }
     }
@@ -351,7 +351,7 @@ fn fault_g8_a_message_that_expires_before_there_is_a_token_says_so_of_each_recip
             (&Code::Expired, Some(&Code::Unavailable))
         );
         assert_eq!((failure.sent(), failure.advice()), (Sent::NotSent, Advice::Keep));
-        let detail = failure.detail().unwrap();
+        let detail = failure.message().unwrap();
         assert!(
             detail.starts_with("no access token from accounts.example.org"),
             "{detail}"
@@ -378,7 +378,7 @@ fn a_token_that_came_is_no_excuse_for_what_was_not_sent_after_it() {
         panic!("an outcome")
     };
     let failure = done.outcome.failure().unwrap();
-    assert_eq!((failure.code(), failure.detail()), (&Code::Expired, None));
+    assert_eq!((failure.code(), failure.message()), (&Code::Expired, None));
 }
 
 #[test]
@@ -405,7 +405,8 @@ fn fault_g12_a_hundred_401s_in_the_air_are_one_refresh() {
 fn fault_g13_a_key_that_was_rotated_is_found_at_the_next_mint() {
     let credential = MadeUp::named("old key");
     let name = Arc::clone(&credential.name);
-    let gateway = Gateway::plaintext(Route::without_key(ENDPOINT.parse().unwrap())).with_credential(credential);
+    let gateway =
+        Gateway::legacy_plaintext(legacy::Route::without_key(ENDPOINT.parse().unwrap())).with_credential(credential);
     let mut asked = Vec::new();
     let mut driver = Driver::new(|request: &Request<_>, _| {
         if is_mint(request) {

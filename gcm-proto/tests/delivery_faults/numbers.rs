@@ -25,7 +25,7 @@ fn fault_h9_a_million_tokens_pass_a_window_of_ten_thousand() {
         mono: Duration::from_secs(1000),
         wall: SystemTime::UNIX_EPOCH,
     };
-    let gateway = Gateway::json(route()).with_window(WINDOW).with_batch(BATCH);
+    let gateway = Gateway::legacy_json(route()).with_window(WINDOW).with_batch(BATCH);
     let mut delivery = gateway.prepare(&message()).unwrap().open(now, 7);
     let mut input = (0..RECIPIENTS).map(|n| Token::try_from(format!("t{n}")).unwrap());
     let all = answer(BATCH, None);
@@ -149,7 +149,7 @@ fn fault_h4_a_total_outage_of_ten_thousand_costs_fewer_than_two_hundred_requests
             .calls(16)
             .latency(Duration::from_millis(50));
         let targets = (0..10_000).map(|n| token(&format!("t{n}")));
-        let prepared = Gateway::plaintext(route()).prepare(&message()).unwrap();
+        let prepared = Gateway::legacy_plaintext(route()).prepare(&message()).unwrap();
         let report = driver.run(&mut prepared.deliver(targets, driver.now(), 7));
         let requests = driver.requests().len();
         assert!((40..=most).contains(&requests), "{requests} requests, {most} at most");

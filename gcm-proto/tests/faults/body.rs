@@ -38,7 +38,7 @@ fn fault_c3_json_that_breaks_off_anywhere_is_unreadable() {
         }
     }
     let receipt = json_to(token("A")).read_response(ok(one)).unwrap();
-    assert_eq!(receipt.accepted.id(), Some("1:08"));
+    assert_eq!(receipt.accepted.message_id(), Some("1:08"));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn fault_c6_a_field_given_twice_is_ambiguous() {
             &Code::Unreadable,
             "{twice}"
         );
-        assert_eq!(results.outcomes()[1].accepted().unwrap().id(), Some("2"));
+        assert_eq!(results.outcomes()[1].accepted().unwrap().message_id(), Some("2"));
     }
 }
 
@@ -137,7 +137,7 @@ fn fault_c21_bytes_that_are_no_text_are_unreadable() {
             &Code::Unreadable,
             "{item}"
         );
-        assert_eq!(results.canonical().count(), 0);
+        assert_eq!(results.replacements().count(), 0);
     }
     let torn = r#"{"results":[{"message_id":"1","registration_id":"a\udfff"}]}"#;
     let results = multicast(&["A"]).read_response(ok(torn)).unwrap();

@@ -1,7 +1,7 @@
 //! Faults of single results in a multicast's reply.
 
 use crate::common::{advice_name, is_unreadable, json_to, multicast, ok, plain_to, refusal, reply, token};
-use gcm_proto::{Advice, Code, Exchange, MulticastId, Outcome, Sent, Token, json};
+use gcm_proto::{Advice, Code, Exchange, MulticastId, Outcome, Sent, Token, legacy::json};
 use serde_json::json;
 use std::time::SystemTime;
 
@@ -16,7 +16,7 @@ fn one(item: &str) -> Outcome {
     let printed = format!(r#"{{"multicast_id":7,"success":2,"failure":1,"canonical_ids":0,"results":{items}}}"#);
     let [printed, bare] = [printed, format!(r#"{{"results":{items}}}"#)].map(|body| {
         let results = read(&["A", "B", "C"], &body);
-        let ids = [0, 2].map(|at: usize| results.outcomes()[at].accepted().unwrap().id().unwrap());
+        let ids = [0, 2].map(|at: usize| results.outcomes()[at].accepted().unwrap().message_id().unwrap());
         assert_eq!(ids, ["a", "z"]);
         results.outcomes()[1].clone()
     });
@@ -80,7 +80,7 @@ fn fault_c11_a_message_id_is_text_or_a_number_kept_as_it_stands() {
         (r#""\u0031:08""#, "1:08"),
     ] {
         let outcome = one(&format!(r#"{{"message_id":{id}}}"#));
-        assert_eq!(outcome.accepted().unwrap().id(), Some(kept));
+        assert_eq!(outcome.accepted().unwrap().message_id(), Some(kept));
     }
     for id in ["true", "false", "[]", "{}", r#"["1"]"#, r#"{"id":"1"}"#] {
         is_unknown(&format!(r#"{{"message_id":{id}}}"#));
@@ -173,7 +173,7 @@ fn fault_c17_an_unknown_error_is_kept_and_neither_retried_nor_removed() {
         let outcome = one(&json!({"error": text}).to_string());
         let failure = outcome.failure().unwrap();
         assert_eq!(failure.code(), &Code::Other(text.into()));
-        assert_eq!((failure.advice(), failure.sent()), (Advice::Keep, Sent::Answered));
+        assert_eq!((failure.advice(), failure.sent()), (Advice::Keep, Sent::Responded));
     }
     for error in ["true", "[]", "{}"] {
         is_unknown(&format!(r#"{{"error":{error}}}"#));
@@ -187,7 +187,7 @@ fn fault_c18_only_those_that_failed_in_passing_are_sent_again() {
     let body = r#"{"results":[{"error":"Unavailable"},{"message_id":"2"},{"error":"InternalServerError"},
         {"error":"DeviceMessageRateExceeded"},{"message_id":"5","registration_id":"new"},{"error":"InvalidTtl"}]}"#;
     let results = read(&["A", "B", "C", "D", "E", "F"], body);
-    let again: Vec<_> = results.unavailable().map(Token::as_str).collect();
+    let again: Vec<_> = results.retriable().map(Token::as_str).collect();
     assert_eq!(again, ["A", "C", "D"]);
     let accepted: Vec<_> = results.accepted().map(|(token, _)| token.as_str()).collect();
     assert_eq!(accepted, ["B", "E"]);
@@ -198,18 +198,18 @@ fn fault_c19_a_canonical_id_is_reported_unless_it_is_the_token_itself() {
     let body = r#"{"results":[{"message_id":"1","registration_id":"B"},{"message_id":"2","registration_id":"B"}]}"#;
     let results = read(&["A", "B"], body);
     let canonical: Vec<_> = results
-        .canonical()
+        .replacements()
         .map(|(old, new)| (old.as_str(), new.as_str()))
         .collect();
     assert_eq!(canonical, [("A", "B")]);
     assert_eq!(results.outcomes()[1].advice(), Advice::Keep);
-    assert_eq!(results.outcomes()[1].accepted().unwrap().id(), Some("2"));
+    assert_eq!(results.outcomes()[1].accepted().unwrap().message_id(), Some("2"));
     let itself = r#"{"results":[{"message_id":"1","registration_id":"A"}]}"#;
     let receipt = json_to(token("A")).read_response(ok(itself)).unwrap();
     assert_eq!(receipt.accepted.advice(), Advice::Keep);
     let receipt = plain_to("A").read_response(ok("id=1\nregistration_id=A\n")).unwrap();
     assert_eq!(
-        (receipt.accepted.id(), receipt.accepted.advice()),
+        (receipt.accepted.message_id(), receipt.accepted.advice()),
         (Some("1"), Advice::Keep)
     );
 }

@@ -128,7 +128,7 @@ fn fault_b9_beside_results_it_is_for_those_that_failed_in_passing() {
     let body = r#"{"results":[{"message_id":"1"},{"error":"Unavailable"},{"error":"NotRegistered"}]}"#;
     let reply = reply(200, &[("Retry-After", "60")], body);
     let results = multicast(&["A", "B", "C"]).read_response(reply).unwrap();
-    assert_eq!(results.unavailable().map(Token::as_str).collect::<Vec<_>>(), ["B"]);
+    assert_eq!(results.retriable().map(Token::as_str).collect::<Vec<_>>(), ["B"]);
     assert_eq!(results.outcomes()[2].advice(), Advice::Remove);
     let delay = results.retry_after().unwrap().delay(example());
     assert_eq!(delay, Duration::from_secs(60));

@@ -2,7 +2,8 @@
 
 use crate::common::{json_body, message, ok, plain_to, refusal, reply, route, token};
 use gcm_proto::{
-    ApiKey, Endpoint, EndpointError, Exchange, Fid, GroupKey, NameRule, ProjectId, Route, Token, json, plaintext,
+    ApiKey, Endpoint, EndpointError, Exchange, Fid, GroupKey, NameRule, ProjectId, Token, legacy, legacy::json,
+    legacy::plaintext,
 };
 use serde_json::json;
 
@@ -237,7 +238,7 @@ fn trial_v18_a_port_that_is_none_is_refused() {
 fn fault_f8_a_query_with_a_credential_is_not_shown() {
     let endpoint: Endpoint = "https://relay.example/gcm/send?auth=querysecret".parse().unwrap();
     assert_eq!(endpoint.uri().query(), Some("auth=querysecret"));
-    let route = Route::new(endpoint.clone(), "AAAA".parse().unwrap());
+    let route = legacy::Route::new(endpoint.clone(), "AAAA".parse().unwrap());
     assert!(!format!("{endpoint} {endpoint:?} {route:?} {route:#?}").contains("querysecret"));
 }
 

@@ -106,7 +106,7 @@ fn fault_a13_and_a14_a_5xx_is_retriable_and_was_answered() {
     for status in [500, 502, 503, 504] {
         for refusal in refused_by_all(&reply(status, &[], "<html></html>")) {
             assert!(refusal.is_retriable(), "{status}");
-            assert_eq!((refusal.scope(), sent(&refusal)), (Scope::Project, Sent::Answered));
+            assert_eq!((refusal.scope(), sent(&refusal)), (Scope::Project, Sent::Responded));
         }
     }
 }
@@ -130,7 +130,7 @@ fn fault_a15_results_in_a_5xx_are_used_first() {
     for status in [500, 501, 504] {
         let results = multicast(&["A", "B"]).read_response(reply(status, &[], body)).unwrap();
         assert_eq!(results.outcomes()[0].advice(), Advice::Retry(None), "{status}");
-        assert_eq!(results.outcomes()[1].accepted().unwrap().id(), Some("5"));
+        assert_eq!(results.outcomes()[1].accepted().unwrap().message_id(), Some("5"));
         // Too few of them belong to nobody: then the status speaks.
         let short = refusal(multicast(&["A", "B", "C"]).read_response(reply(status, &[], body)));
         assert_eq!(short.status(), status);

@@ -3,7 +3,7 @@
 //! The replies are those by which its own tests raise each (`tests/test_messaging.py`), or their kind.
 
 use gcm_proto::{
-    AccessToken, Advice, Code, Failure, Gateway, Grant, Message, Now, RetryPolicy, Token, TokenSource, v1,
+    AccessToken, Advice, Code, Failure, Gateway, Message, Now, RetryPolicy, Token, TokenResponse, TokenSource, v1,
 };
 use gcm_testkit::replies::reply;
 use gcm_testkit::{Driver, Reply};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// The failure of one device that is answered so, the waits before each try, and whether what was asked was a check.
 fn failed(mut answer: impl FnMut(bool) -> Reply) -> (Failure, Vec<Duration>) {
-    let source = TokenSource::new(|_| Ok(Grant::new(AccessToken::try_from("ya29.x")?, None)));
+    let source = TokenSource::new(|_| Ok(TokenResponse::new(AccessToken::try_from("ya29.x")?, None)));
     let route = v1::Route::new("test-project".parse().unwrap());
     let mut policy = RetryPolicy::V1;
     policy.attempts = 3;

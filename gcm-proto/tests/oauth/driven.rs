@@ -187,7 +187,7 @@ fn a_clock_that_is_wrong_is_corrected_once_by_the_replys_date() {
         if let Some((_, failure)) = report.failed().next() {
             assert_eq!(failure.cause(), Some(&Code::ClockSkew));
             assert_eq!(
-                failure.detail().unwrap().rsplit("; ").next(),
+                failure.message().unwrap().rsplit("; ").next(),
                 Some("check the clock of this machine")
             );
         }

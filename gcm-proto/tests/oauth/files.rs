@@ -297,7 +297,7 @@ fn trial_v16_what_is_no_key_file_is_named_with_its_way_out() {
         ("bplist00", "this is the GoogleService-Info.plist of an iOS app", make),
         (
             r#"{"access_token": "ya29.x"}"#,
-            "this is the reply of a token endpoint",
+            "this is the response of a token endpoint",
             make,
         ),
         ("$FCM_KEY", placeholder, "is its variable set"),

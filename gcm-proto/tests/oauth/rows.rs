@@ -1,7 +1,7 @@
 //! Rows of replies of a token endpoint: status, headers and body in, what they mean out.
 
 use crate::common::{advice_name, reply};
-use gcm_proto::{Endpoint, Exchange, Grant, Refusal, Scope, Secret, oauth};
+use gcm_proto::{Endpoint, Exchange, Refusal, Scope, Secret, TokenResponse, oauth};
 use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 
@@ -113,7 +113,7 @@ impl Row {
     }
 }
 
-fn granted(grant: &Grant, token: &str, seconds: u64) -> Result<(), String> {
+fn granted(grant: &TokenResponse, token: &str, seconds: u64) -> Result<(), String> {
     let right = grant.token == token.try_into().unwrap() && grant.lifetime == Some(Duration::from_secs(seconds));
     right.then_some(()).ok_or(format!("{grant:?}"))
 }

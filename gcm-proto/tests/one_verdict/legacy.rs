@@ -2,7 +2,7 @@
 
 use crate::random::Random;
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Exchange, Limits, Message, Route, Target, Token, json as wire, plaintext};
+use gcm_proto::{Exchange, Limits, Message, Target, Token, legacy, legacy::json as wire, legacy::plaintext};
 use http::Request;
 use serde_json::{Value, json};
 
@@ -145,9 +145,9 @@ impl Case {
     }
 }
 
-fn route(limits: &Limits) -> Route {
+fn route(limits: &Limits) -> legacy::Route {
     let endpoint = "http://localhost/gcm/send".parse().unwrap();
-    Route::new(endpoint, "key".parse().unwrap()).with_limits(limits.clone())
+    legacy::Route::new(endpoint, "key".parse().unwrap()).with_limits(limits.clone())
 }
 
 fn post(content_type: &str, body: String) -> Request<Vec<u8>> {

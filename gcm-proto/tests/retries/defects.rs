@@ -207,7 +207,7 @@ fn seed_c2_14_nothing_waits_after_the_last_attempt() {
 #[test]
 fn seed_c2_15_no_retries_are_one_attempt_and_no_success_without_one() {
     let ran = deliver(
-        &Gateway::json(crate::route()).with_policy(RetryPolicy::NONE),
+        &Gateway::legacy_json(crate::route()).with_policy(RetryPolicy::NONE),
         tokens(&["A"]),
         vec![busy()],
     );

@@ -98,7 +98,9 @@ impl Row {
         let body = serde_json::from_str(body.get()).unwrap_or_else(|_| body.get().to_owned());
         let said = ask(&self.project, reply(status, &headers, body));
         match (expect, said) {
-            (Expect::Accepted(expected), Ok(receipt)) => same("the id", receipt.accepted.id(), expected.id.as_deref()),
+            (Expect::Accepted(expected), Ok(receipt)) => {
+                same("the id", receipt.accepted.message_id(), expected.id.as_deref())
+            }
             (Expect::Refused(expected), Err(refusal @ Refusal::Refused(_))) => expected.is(&refusal),
             (Expect::Unreadable {}, Err(refusal @ Refusal::Unreadable(_))) => {
                 same("the advice", refusal.is_retriable(), true)

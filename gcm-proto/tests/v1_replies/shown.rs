@@ -148,7 +148,7 @@ fn the_path_of_a_wrong_field_is_shown_however_long() {
         assert_eq!(&*refusal.details().unwrap().violations[0].field, field);
         let failure = refusal.to_failure(SystemTime::UNIX_EPOCH);
         let said = format!("Request contains an invalid argument ({field}: Invalid value)");
-        assert_eq!(failure.detail(), Some(&*said));
+        assert_eq!(failure.message(), Some(&*said));
         assert!(refusal.to_string().ends_with(&said), "{refusal}");
     }
 }
@@ -166,7 +166,7 @@ fn the_quota_that_was_exceeded_is_shown() {
     let refusal = refusal(ask("test-project", reply(429, &[], body.to_string())));
     let failure = refusal.to_failure(SystemTime::UNIX_EPOCH);
     assert_eq!(
-        failure.detail(),
+        failure.message(),
         Some("Quota exceeded (device:bk3R: Device message rate exceeded)")
     );
 }
@@ -223,6 +223,6 @@ fn the_details_are_stored_with_the_failure_and_read_back() {
     let details: &v1::Details = failure.details().unwrap();
     assert_eq!(details.retry_delay, Some(Duration::from_millis(1500)));
     // What was stored before there were details is read still.
-    let old: Failure = serde_json::from_str(r#"{"code":"Unavailable","sent":"answered","attempts":1}"#).unwrap();
+    let old: Failure = serde_json::from_str(r#"{"code":"Unavailable","sent":"responded","attempts":1}"#).unwrap();
     assert_eq!(old.details(), None);
 }

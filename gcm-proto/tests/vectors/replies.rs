@@ -5,7 +5,7 @@ use crate::common::{
 };
 use crate::same;
 use gcm_proto::{
-    Accepted, Advice, Code, Failure, MulticastId, Outcome, Receipt, Refusal, RetryAfter, Target, Token, json,
+    Accepted, Advice, Code, Failure, MulticastId, Outcome, Receipt, Refusal, RetryAfter, Target, Token, legacy::json,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -153,7 +153,7 @@ impl Row {
             (Expect::Results(expected), Said::Results(results)) => self.results(expected, results),
             (Expect::Results(expected), Said::Receipt(receipt)) => match &expected.outcomes[..] {
                 [one] => {
-                    same("the id", receipt.accepted.id(), one.id.as_deref())?;
+                    same("the id", receipt.accepted.message_id(), one.id.as_deref())?;
                     same("the advice", advice_name(&receipt.accepted.advice()), &one.advice)
                 }
                 _ => Err("one receipt for several tokens".to_owned()),
@@ -186,7 +186,7 @@ impl Row {
         for (outcome, expected) in results.outcomes().iter().zip(&expected.outcomes) {
             expected.is(outcome)?;
         }
-        let again: Vec<&str> = results.unavailable().map(Token::as_str).collect();
+        let again: Vec<&str> = results.retriable().map(Token::as_str).collect();
         let expected: Vec<&str> = expected.send_again.iter().map(String::as_str).collect();
         same("what is sent again", again, expected)
     }
@@ -230,7 +230,7 @@ impl OfToken {
     fn is(&self, outcome: &Outcome) -> Result<(), String> {
         let accepted = outcome.accepted();
         let code = outcome.failure().map(Failure::code);
-        same("the id", accepted.and_then(Accepted::id), self.id.as_deref())?;
+        same("the id", accepted.and_then(Accepted::message_id), self.id.as_deref())?;
         same("the code", code.map(Code::as_str), self.code.as_deref())?;
         same("the advice", advice_name(&outcome.advice()), &self.advice)?;
         same("slower", code.is_some_and(Code::is_rate_limit), self.slower)?;
@@ -246,7 +246,7 @@ impl OfToken {
 impl One {
     fn is(&self, receipt: &Receipt) -> Result<(), String> {
         let accepted = &receipt.accepted;
-        same("the id", accepted.id(), self.id.as_deref())?;
+        same("the id", accepted.message_id(), self.id.as_deref())?;
         same(
             "the canonical id",
             accepted.canonical().map(Token::as_str),

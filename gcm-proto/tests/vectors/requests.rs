@@ -2,7 +2,7 @@
 
 use crate::common::{ENDPOINT, route, token};
 use crate::same;
-use gcm_proto::{Exchange, Message, Target, Token, json, plaintext};
+use gcm_proto::{Exchange, Message, Target, Token, legacy::json, legacy::plaintext};
 use http::{HeaderMap, Method, Request};
 use serde::Deserialize;
 use serde_json::Value;

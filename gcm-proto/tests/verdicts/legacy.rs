@@ -115,7 +115,7 @@ fn trial_v05_what_cannot_be_read_for_certain_is_unreadable_with_any_status() {
     // Java's servers say that they write Latin-1, and what they write here is ASCII.
     let latin = ("content-type", "text/plain;charset=ISO-8859-1");
     let receipt = plain_to("A").read_response(reply(200, &[latin], "id=1:08\n")).unwrap();
-    assert_eq!(receipt.accepted.id(), Some("1:08"));
+    assert_eq!(receipt.accepted.message_id(), Some("1:08"));
     assert!(is_unreadable(&refusal(plain_to("A").read_response(reply(
         200,
         &[latin],
@@ -222,7 +222,11 @@ fn trial_v10_results_in_a_reply_that_passes_are_used_first() {
         let results = multicast(&["A", "B"])
             .read_response(reply(status, &[("retry-after", "60")], body))
             .unwrap();
-        assert_eq!(results.outcomes()[0].accepted().unwrap().id(), Some("1:08"), "{status}");
+        assert_eq!(
+            results.outcomes()[0].accepted().unwrap().message_id(),
+            Some("1:08"),
+            "{status}"
+        );
         assert_eq!(results.outcomes()[1].advice(), Advice::Remove);
         // Of another number they belong to nobody.
         let short = refusal(multicast(&["A"]).read_response(reply(status, &[], body)));
@@ -291,7 +295,7 @@ fn every_line_of_a_plaintext_reply_is_read() {
     ] {
         let accepted = plain_to("A").read_response(ok(body)).unwrap().accepted;
         assert_eq!(
-            (accepted.id(), accepted.canonical().map(Token::as_str)),
+            (accepted.message_id(), accepted.canonical().map(Token::as_str)),
             (Some(id), canonical),
             "{body:?}"
         );

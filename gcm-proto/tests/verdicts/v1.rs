@@ -377,7 +377,7 @@ fn trial_v07_a_message_without_a_name_is_accepted() {
     ] {
         for kind in KINDS {
             let receipt = ask_v1(kind, reply(200, &[], body)).unwrap();
-            assert_eq!(receipt.accepted.id(), None, "{body}");
+            assert_eq!(receipt.accepted.message_id(), None, "{body}");
         }
     }
     for body in [
@@ -388,7 +388,7 @@ fn trial_v07_a_message_without_a_name_is_accepted() {
         r#"{"name":"projects/42759/messages/0:1%2"}"#,
     ] {
         let receipt = ask_v1("token", reply(200, &[], body)).unwrap();
-        assert_eq!(receipt.accepted.id(), Some("0:1%2"), "{body}");
+        assert_eq!(receipt.accepted.message_id(), Some("0:1%2"), "{body}");
     }
 }
 

@@ -215,7 +215,7 @@ fn trial_w27_what_was_answered_once_is_not_called_unsent() {
         .run();
     assert_honest(&counts);
     assert!(
-        counts.failed.keys().all(|(_, sent, _)| *sent == Sent::Answered),
+        counts.failed.keys().all(|(_, sent, _)| *sent == Sent::Responded),
         "{}",
         counts.line()
     );

@@ -18,7 +18,7 @@ fn trial_w12_a_token_endpoint_that_hangs_ends_after_the_time_to_give_up() {
         .on_settled(|done, _| {
             let failure = done.outcome.failure().expect("a failure");
             let named = failure
-                .detail()
+                .message()
                 .is_some_and(|detail| detail.contains("accounts.example.org"));
             if *failure.code() != Code::NotAttempted || !named || !matches!(failure.advice(), Advice::Retry(_)) {
                 odd.push(done.outcome.clone());

@@ -76,44 +76,44 @@ impl<'a> Shape<'a> {
 
     fn read_json(text: &'a str, most: usize) -> Result<Self, Misshapen> {
         let inexact = Cell::new(false);
-        let mut reply = parse(
+        let mut response = parse(
             text,
             Items {
                 most,
                 inexact: Some(&inexact),
             },
         );
-        if inexact.get() || reply.is_err() {
+        if inexact.get() || response.is_err() {
             // An id that is a number beyond 64 bits, or a text that is none: read it all once more, slower, with every
             // digit, and so that one bad value spoils its own result only.
-            reply = parse(text, Items { most, inexact: None });
+            response = parse(text, Items { most, inexact: None });
         }
-        let reply = reply.map_err(|error| Misshapen {
-            expected: "the JSON of a reply",
+        let response = response.map_err(|error| Misshapen {
+            expected: "the JSON of a response",
             at: Some((error.line(), error.column())),
         })?;
-        if let Some((outcomes, length)) = reply.results {
+        if let Some((outcomes, length)) = response.results {
             let counter = |raw: Option<&RawValue>| raw?.get().parse().ok();
             let counters = || {
                 Some([
-                    counter(reply.success)?,
-                    counter(reply.failure)?,
-                    counter(reply.canonical_ids)?,
+                    counter(response.success)?,
+                    counter(response.failure)?,
+                    counter(response.canonical_ids)?,
                 ])
             };
             return Ok(Self::Results(Results {
-                multicast_id: reply.multicast_id.and_then(number),
+                multicast_id: response.multicast_id.and_then(number),
                 counters: counters(),
                 outcomes,
                 length,
             }));
         }
         let misshapen = |expected| Err(Misshapen { expected, at: None });
-        match (reply.message_id.map(opaque), reply.error.map(opaque)) {
+        match (response.message_id.map(opaque), response.error.map(opaque)) {
             (Some(Opaque::Text(_)), Some(Opaque::Text(_))) => misshapen("either a message_id or an error"),
             (Some(Opaque::Text(id)), None | Some(Opaque::Absent)) => Ok(Self::Topic { id }),
             (None | Some(Opaque::Absent), Some(Opaque::Text(error))) => Ok(Self::Error(error)),
-            (None | Some(Opaque::Absent), None | Some(Opaque::Absent)) => reply.group(),
+            (None | Some(Opaque::Absent), None | Some(Opaque::Absent)) => response.group(),
             _ => misshapen("a message_id and an error that are texts"),
         }
     }
@@ -182,9 +182,9 @@ impl<'a> Once<'a> {
     }
 }
 
-/// The fields of a reply. Duplicates among them are ambiguous and an error.
+/// The fields of a response. Duplicates among them are ambiguous and an error.
 #[derive(Default)]
-struct Reply<'a> {
+struct Response<'a> {
     multicast_id: Option<&'a RawValue>,
     success: Option<&'a RawValue>,
     failure: Option<&'a RawValue>,
@@ -195,7 +195,7 @@ struct Reply<'a> {
     results: Option<(Vec<Outcome>, usize)>,
 }
 
-impl<'a> Reply<'a> {
+impl<'a> Response<'a> {
     fn group(self) -> Result<Shape<'a>, Misshapen> {
         let misshapen = |expected| Err(Misshapen { expected, at: None });
         let counter = |raw: Option<&RawValue>| raw.and_then(|raw| raw.get().parse::<u64>().ok());
@@ -219,35 +219,35 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// Only an object is a reply: a derived struct would take an array by position too.
-fn parse<'a>(text: &'a str, items: Items<'_>) -> serde_json::Result<Reply<'a>> {
+/// Only an object is a response: a derived struct would take an array by position too.
+fn parse<'a>(text: &'a str, items: Items<'_>) -> serde_json::Result<Response<'a>> {
     struct Object<'c> {
         items: Items<'c>,
     }
 
     impl<'de> Visitor<'de> for Object<'_> {
-        type Value = Reply<'de>;
+        type Value = Response<'de>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an object")
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut reply = Reply::default();
+            let mut response = Response::default();
             while let Some(Name(key)) = map.next_key()? {
                 let slot = match &*key {
-                    "multicast_id" => &mut reply.multicast_id,
-                    "success" => &mut reply.success,
-                    "failure" => &mut reply.failure,
-                    "canonical_ids" => &mut reply.canonical_ids,
-                    "message_id" => &mut reply.message_id,
-                    "error" => &mut reply.error,
-                    "failed_registration_ids" => &mut reply.failed_registration_ids,
+                    "multicast_id" => &mut response.multicast_id,
+                    "success" => &mut response.success,
+                    "failure" => &mut response.failure,
+                    "canonical_ids" => &mut response.canonical_ids,
+                    "message_id" => &mut response.message_id,
+                    "error" => &mut response.error,
+                    "failed_registration_ids" => &mut response.failed_registration_ids,
                     "results" => {
-                        if reply.results.is_some() {
+                        if response.results.is_some() {
                             return Err(A::Error::duplicate_field("results"));
                         }
-                        reply.results = map.next_value_seed(self.items)?;
+                        response.results = map.next_value_seed(self.items)?;
                         continue;
                     }
                     _ => {
@@ -259,14 +259,14 @@ fn parse<'a>(text: &'a str, items: Items<'_>) -> serde_json::Result<Reply<'a>> {
                     return Err(A::Error::custom("a field stands there twice"));
                 }
             }
-            Ok(reply)
+            Ok(response)
         }
     }
 
     let mut json = serde_json::Deserializer::from_str(text);
-    let reply = json.deserialize_map(Object { items })?;
+    let response = json.deserialize_map(Object { items })?;
     json.end()?;
-    Ok(reply)
+    Ok(response)
 }
 
 /// Whole numbers of any length, also as text; nothing else is an id of a multicast.

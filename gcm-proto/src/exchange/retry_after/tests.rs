@@ -146,7 +146,7 @@ fn of_several_the_one_that_waits_longest_counts() {
             assert_eq!(delay, Duration::from_secs(expected), "{pair:?}");
         }
     }
-    // Without a date of the reply there is nothing to measure the other one by: the seconds stand.
+    // Without a date of the response there is nothing to measure the other one by: the seconds stand.
     for pair in [["30", later], [later, "30"]] {
         assert_eq!(
             RetryAfter::read(&headers(&pair.map(str::as_bytes), None)),

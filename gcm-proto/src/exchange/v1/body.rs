@@ -1,6 +1,6 @@
 //! What a message looks like on the v1 wire is decided here: what is for all, and what each platform gets.
 
-use crate::exchange::json::json;
+use crate::exchange::encode::json;
 use crate::message::platforms::{self, EXPIRATION, Visible, header};
 use crate::message::{ActivityToken, Android, AndroidV2, Apns, ApnsOptions, FcmOptions, Fields, Payload, Webpush};
 use serde::Serialize;

@@ -1,10 +1,10 @@
 //! What a v1 request is decided here: encoded once a message, the target and the expiration spliced in.
 
 use super::body::Body;
-use super::reply;
+use super::response;
 use super::route::Route;
 use crate::credentials::AccessToken;
-use crate::exchange::json::string;
+use crate::exchange::encode::string;
 use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire};
 use crate::message::{Fields, Message};
 use crate::names::ProjectId;
@@ -75,7 +75,7 @@ struct EncodedOnce {
     activity: Option<Box<str>>,
 }
 
-/// One request to one target, and its reply.
+/// One request to one target, and its response.
 ///
 /// ```
 /// use gcm_proto::{AccessToken, Exchange, Message, Topic, v1};
@@ -237,7 +237,7 @@ impl Single {
         }
     }
 
-    fn secrets(&self) -> reply::Secrets<'_> {
+    fn secrets(&self) -> response::Secrets<'_> {
         let target = match &self.target {
             Target::Token(token) => token.as_str(),
             Target::Group(key) => key.as_str(),
@@ -271,7 +271,7 @@ impl Single {
 }
 
 impl Exchange for Single {
-    type Reply = Receipt;
+    type Response = Receipt;
 
     fn request(&self) -> Request<Vec<u8>> {
         let once = &*self.encoded.0;
@@ -298,12 +298,12 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        let asked = reply::Asked {
+        let asked = response::Asked {
             route: &self.encoded.0.route,
             target: &self.target,
             activity: self.encoded.0.activity.is_some(),
         };
-        reply::read(asked, head, body, || self.secrets())
+        response::read(asked, head, body, || self.secrets())
     }
 }
 

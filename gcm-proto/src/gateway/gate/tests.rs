@@ -3,7 +3,7 @@
 use super::{Admission, Checked, Gate, Limit, Service, Sign};
 use crate::gateway::{Bad, Departed, Gateway, TokenStep, Visit};
 use crate::outcome::{Code, Failure, Sent};
-use crate::{Pace, Route};
+use crate::{Pace, legacy};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
@@ -16,7 +16,7 @@ const GOOD: Sign = Sign::Good {
 };
 
 fn gateway() -> Gateway {
-    Gateway::json(Route::new(
+    Gateway::legacy_json(legacy::Route::new(
         "https://push.example.org/gcm/send".parse().unwrap(),
         "AAAA-key".parse().unwrap(),
     ))
@@ -27,7 +27,7 @@ fn gate() -> Gate {
 }
 
 fn failure(code: Code) -> Failure {
-    Failure::new(code, Sent::Answered)
+    Failure::new(code, Sent::Responded)
 }
 
 fn bad(code: Code) -> Sign {
@@ -136,7 +136,12 @@ fn the_time_of_recipients_stands_still_while_nobody_has_a_token() {
     assert!(matches!(gate.token(SECOND(10)), TokenStep::Wait(_)));
     assert_eq!(gate.counted(SECOND(15)), SECOND(10));
     let token = crate::AccessToken::try_from("ya29.c").unwrap();
-    gate.granted(crate::Grant::new(token, None), Some(session), SECOND(10), SECOND(15));
+    gate.granted(
+        crate::TokenResponse::new(token, None),
+        Some(session),
+        SECOND(10),
+        SECOND(15),
+    );
     assert_eq!(gate.counted(SECOND(20)), SECOND(15));
 }
 
@@ -153,7 +158,7 @@ fn patience_runs_from_the_first_trouble_and_a_good_sign_ends_it() {
     gate.round(&mut visit, GOOD, SECOND(5100));
     assert!(matches!(gate.check(&mut visit, SECOND(5101)), Checked::Goes(None)));
     gate.round(&mut visit, limited(Limit::Recipient, None), SECOND(5200));
-    // Found over, and acted on a second later: replies may wait in the sockets.
+    // Found over, and acted on a second later: responses may wait in the sockets.
     assert!(matches!(gate.check(&mut visit, SECOND(9000)), Checked::Goes(_)));
     assert!(matches!(gate.check(&mut visit, SECOND(9001)), Checked::GivenUp(..)));
 }
@@ -234,7 +239,7 @@ fn a_token_wakes_all_who_wait_for_it_once() {
         gateway.gate(|gate| gate.wait(visit, SECOND(10), SECOND(0)));
     }
     let token = crate::AccessToken::try_from("ya29.c").unwrap();
-    gateway.grant(crate::Grant::new(token, None), now());
+    gateway.set_access_token(crate::TokenResponse::new(token, None), now());
     assert_eq!(bell.0.load(Ordering::Relaxed), 1000);
 }
 
@@ -274,7 +279,7 @@ fn who_was_woken_and_goes_passes_it_on() {
 
 #[test]
 fn what_everybody_waits_for_is_said_in_one_line() {
-    let refused = |detail: &str| Failure::new(Code::Connection, Sent::NotSent).with_detail(detail);
+    let refused = |detail: &str| Failure::new(Code::Connection, Sent::NotSent).with_message(detail);
     let now = SECOND(100);
     let said = |service: Service| service.describe(now).unwrap_or_default();
     let down = |cause| Service::Down {
@@ -294,8 +299,8 @@ fn what_everybody_waits_for_is_said_in_one_line() {
             "no connection could be made because the target machine actively refused it",
         ),
         (
-            "no reply came, the request may have been sent: timed out while waiting for the reply",
-            "timed out while waiting for the reply",
+            "no response came, the request may have been sent: timed out while waiting for the response",
+            "timed out while waiting for the response",
         ),
         ("no answer", "no answer"),
         ("TLS is off (os error 5)", "TLS is off"),
@@ -323,7 +328,7 @@ fn what_everybody_waits_for_is_said_in_one_line() {
         cause: failure(Code::QuotaExceeded),
     };
     assert_eq!(said(held(SECOND(148))), "held for 48 s by the service (QuotaExceeded)");
-    // The end of a hold is a probe, whose reply is still awaited.
+    // The end of a hold is a probe, whose response is still awaited.
     assert_eq!(said(held(SECOND(99))), "held for 0 s by the service (QuotaExceeded)");
 
     let without = |cause| Service::WithoutToken {

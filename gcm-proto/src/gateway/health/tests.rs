@@ -16,7 +16,7 @@ fn bad(code: Code, sent: Sent) -> Bad {
 }
 
 fn unavailable() -> Bad {
-    bad(Code::Unavailable, Sent::Answered)
+    bad(Code::Unavailable, Sent::Responded)
 }
 
 fn refused() -> Bad {
@@ -118,7 +118,7 @@ fn a_good_sign_gives_back_the_place_that_a_bad_one_took() {
     assert_eq!(health.free(MS(110)), usize::MAX);
 }
 
-/// Of a service whose failures come sooner than its replies, most good signs left before the row began.
+/// Of a service whose failures come sooner than its responses, most good signs left before the row began.
 #[test]
 fn a_good_sign_gives_back_a_place_although_the_row_goes_on() {
     let mut health = Health::new();
@@ -291,7 +291,7 @@ fn what_one_probe_is_asked_to_wait_holds_a_minute_and_what_two_are_asked_holds_w
 fn three_probes_over_ten_seconds_that_end_in_one_verdict_are_believed() {
     let verdict = |code| Bad {
         verdict: true,
-        ..bad(code, Sent::Answered)
+        ..bad(code, Sent::Responded)
     };
     let mut health = down(SECOND(1));
     let believed: Vec<bool> = [5, 10, 14, 20]
@@ -315,17 +315,17 @@ fn a_hold_ends_with_a_probe_and_goes_on_in_a_recovery() {
     let mut health = Health::new();
     let others: Vec<Departed> = (0..3).map(|_| health.leave(SECOND(1))).collect();
     health.hold(
-        Failure::new(Code::QuotaExceeded, Sent::Answered),
+        Failure::new(Code::QuotaExceeded, Sent::Responded),
         SECOND(60),
         SECOND(1),
         0,
     );
-    // A good reply to what left before does not end it.
+    // A good response to what left before does not end it.
     health.lands_well(others[0], SECOND(2));
     assert_eq!(health.admit(SECOND(2)), Leave::Wait(SECOND(61)));
     // A shorter one does not shorten it.
     health.hold(
-        Failure::new(Code::QuotaExceeded, Sent::Answered),
+        Failure::new(Code::QuotaExceeded, Sent::Responded),
         SECOND(5),
         SECOND(2),
         0,
@@ -342,7 +342,7 @@ fn the_end_of_a_hold_is_spread_and_never_early() {
     for draw in [0, 1, 7_499, 7_500, u64::MAX] {
         let mut health = Health::new();
         health.hold(
-            Failure::new(Code::QuotaExceeded, Sent::Answered),
+            Failure::new(Code::QuotaExceeded, Sent::Responded),
             SECOND(60),
             SECOND(1),
             draw,

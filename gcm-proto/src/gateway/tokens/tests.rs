@@ -1,15 +1,15 @@
 //! Who mints and when, and what refused tokens mean.
 
 use super::{Refused, TokenStep, Tokens};
-use crate::credentials::{AccessToken, Grant};
+use crate::credentials::{AccessToken, TokenResponse};
 use crate::outcome::{Code, Failure, Sent};
 use std::time::Duration;
 
 const SECOND: fn(u64) -> Duration = Duration::from_secs;
 
-fn grant(life: Option<u64>) -> Grant {
+fn grant(life: Option<u64>) -> TokenResponse {
     let token = AccessToken::try_from("ya29.c.c0ASRK0Ga").unwrap();
-    Grant::new(token, life.map(SECOND))
+    TokenResponse::new(token, life.map(SECOND))
 }
 
 fn failure() -> Failure {

@@ -145,7 +145,7 @@ fn trial_s14_any_status_of_two_hundred_is_a_tunnel_and_what_follows_is_left_ther
 #[test]
 fn trial_s14_a_refusal_says_what_the_proxy_wants() {
     const WANTS: &str = "it wants a user name and a password in its URL";
-    for (proxy, head, words, hopeless) in [
+    for (proxy, head, words, permanent) in [
         ("host", "407 No\r\nProxy-Authenticate: Basic realm=\"x\"", WANTS, true),
         ("host", "407 No", WANTS, true),
         // tinyproxy's answer to a wrong password.
@@ -189,7 +189,7 @@ fn trial_s14_a_refusal_says_what_the_proxy_wants() {
         let refused = result.unwrap_err();
         assert!(refused.to_string().contains(words), "{head}: {refused}");
         assert!(!refused.to_string().contains("secret-realm"));
-        assert_eq!(refused.is_hopeless(), hopeless, "{head}");
+        assert_eq!(refused.is_permanent(), permanent, "{head}");
     }
 }
 
@@ -204,7 +204,7 @@ fn what_is_no_answer_may_be_one_the_next_time() {
     ] {
         let refused = answer("host", text).0.unwrap_err();
         assert!(refused.to_string().contains("is no HTTP/1.1"), "{text}");
-        assert!(!refused.is_hopeless());
+        assert!(!refused.is_permanent());
     }
     let (endless, read) = answer("host", &"x".repeat(10_000));
     assert!(endless.unwrap_err().to_string().contains("over the limit"));

@@ -1,7 +1,8 @@
 //! Replies of every kind, and what each is expected to do; and the credential whose tokens some are about.
 
 use gcm_proto::{
-    AccessToken, Code, Credential, CredentialError, Exchange, Grant, Minting, Refusal, Scope, TransportError, Wire,
+    AccessToken, Code, Credential, CredentialError, Exchange, Minting, Refusal, Scope, TokenResponse, TransportError,
+    Wire,
 };
 use http::{Request, Response, StatusCode};
 use std::time::{Duration, SystemTime};
@@ -78,7 +79,7 @@ impl Answer {
             },
             18 => Self::of("too few results", Ok(status(200, "{\"results\":[]}"))),
             19 if c % 4 == 0 => Self::of("404", Ok(status(404, "<HTML>Not Found</HTML>"))),
-            19 if c % 4 == 1 => Self::not_sent("hopeless", TransportError::not_sent("a certificate").hopeless()),
+            19 if c % 4 == 1 => Self::not_sent("permanent", TransportError::not_sent("a certificate").permanent()),
             19 => Self {
                 asks: Some(asked),
                 ..Self::not_sent("asked to pause", TransportError::not_sent("calm").pause(asked))
@@ -188,7 +189,7 @@ impl Credential for MadeUp {
 }
 
 impl Exchange for MadeUpMint {
-    type Reply = Grant;
+    type Response = TokenResponse;
 
     fn request(&self) -> Request<Vec<u8>> {
         Request::post("https://accounts.example.org/token")
@@ -196,12 +197,15 @@ impl Exchange for MadeUpMint {
             .expect("a request")
     }
 
-    fn read(&self, head: &http::response::Parts, body: &[u8]) -> Result<Grant, Refusal> {
+    fn read(&self, head: &http::response::Parts, body: &[u8]) -> Result<TokenResponse, Refusal> {
         let text = std::str::from_utf8(body).unwrap_or_default();
         match (head.status, text.split_once(' ')) {
             (StatusCode::OK, Some((number, lifetime))) => {
                 let token = AccessToken::try_from(format!("minted-{number}")).expect("a token");
-                Ok(Grant::new(token, lifetime.parse().ok().map(Duration::from_secs)))
+                Ok(TokenResponse::new(
+                    token,
+                    lifetime.parse().ok().map(Duration::from_secs),
+                ))
             }
             (status, _) => Err(Refusal::refused(
                 status,

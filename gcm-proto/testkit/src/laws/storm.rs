@@ -1,7 +1,7 @@
 //! Campaigns in any weather that ends: whoever can be reached is.
 
 use crate::sim::{Act, Answer, Counts, Fate, On, Share, Sim, Spell, login};
-use gcm_proto::{Duplicates, Gateway, Message, Pace, RetryPolicy, Route, Wire, v1};
+use gcm_proto::{Duplicates, Gateway, Message, Pace, RetryPolicy, Wire, legacy, v1};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -78,7 +78,7 @@ fn gateway(wire: Wire, careful: bool, paced: bool) -> Gateway {
         Gateway::v1_with(v1::Route::new("demo-project".parse().expect("a project")), login())
     } else {
         let endpoint = "https://push.example.org/gcm/send".parse().expect("an endpoint");
-        Gateway::json(Route::new(endpoint, "AAAA-key".parse().expect("a key"))).with_batch(7)
+        Gateway::legacy_json(legacy::Route::new(endpoint, "AAAA-key".parse().expect("a key"))).with_batch(7)
     };
     if careful {
         let mut policy = match wire {

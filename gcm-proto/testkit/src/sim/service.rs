@@ -179,7 +179,7 @@ impl Service<'_> {
             Fate::Hangs(after) => (*after, Err(TransportError::maybe_sent("no reply in time"))),
             Fate::Refused(after) => (*after, Err(refused())),
             Fate::Distrusted(after) => {
-                let error = TransportError::not_sent("invalid peer certificate: UnknownIssuer").hopeless();
+                let error = TransportError::not_sent("invalid peer certificate: UnknownIssuer").permanent();
                 (*after, Err(error))
             }
             Fate::GivenBack(after) => (*after, Err(TransportError::given_back("GOAWAY: no error"))),

@@ -113,7 +113,7 @@ impl<'de> Visitor<'de> for Item<'_> {
                 })
             }
             (Opaque::Absent, _, Opaque::Text(error)) => {
-                Outcome::Failed(Failure::new(Code::from_wire(&error), Sent::Answered))
+                Outcome::Failed(Failure::new(Code::from_wire(&error), Sent::Responded))
             }
             _ => unreadable("a result with neither a message_id nor an error alone"),
         })
@@ -154,7 +154,7 @@ fn no_object() -> Outcome {
 }
 
 fn unreadable(why: &'static str) -> Outcome {
-    Outcome::Failed(Failure::new(Code::Unreadable, Sent::MaybeSent).with_detail(why))
+    Outcome::Failed(Failure::new(Code::Unreadable, Sent::MaybeSent).with_message(why))
 }
 
 /// A key, borrowed where it has no escapes. (`Cow` by itself would always copy.)

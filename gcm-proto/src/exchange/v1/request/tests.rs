@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
+use crate::legacy::{self, json, plaintext};
 use crate::limits::Limits;
 use crate::message::{Android, AndroidV2, Apns, Aps, Notification, Priority, Webpush};
 use crate::names::{Condition, Fid, GroupKey, Token, Topic};
-use crate::{json as legacy, plaintext};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -230,7 +230,7 @@ fn what_the_wire_cannot_carry_is_refused_by_name() {
 #[test]
 fn a_legacy_wire_refuses_the_parts_by_name() {
     let builder = Message::builder;
-    let legacy_route = crate::Route::new("https://push.example.org/send".parse().unwrap(), "key".parse().unwrap());
+    let legacy_route = legacy::Route::new("https://push.example.org/send".parse().unwrap(), "key".parse().unwrap());
     for (builder, field) in [
         (builder().android(Android::new()), "android"),
         (builder().android_v2(AndroidV2::new()), "android_v2"),
@@ -239,7 +239,7 @@ fn a_legacy_wire_refuses_the_parts_by_name() {
     ] {
         let message = builder.build().unwrap();
         let refused = |wire| Undeliverable::Field { field, wire };
-        let json = legacy::Encoded::new(&legacy_route, &message).unwrap_err();
+        let json = json::Encoded::new(&legacy_route, &message).unwrap_err();
         assert_eq!(json, refused(Wire::Json));
         let form = plaintext::Encoded::new(&legacy_route, &message).unwrap_err();
         assert_eq!(form, refused(Wire::Plaintext));

@@ -7,14 +7,14 @@ use crate::outcome::Code;
 use crate::target::Target;
 use http::StatusCode;
 
-/// Sentences by which it says that the payload is too large (firebase-admin conformance runs of 2026; pasted replies).
+/// Sentences by which it says that the payload is too large (firebase-admin conformance runs of 2026; pasted responses).
 const TOO_LARGE: [&str; 3] = [
     "Message is too large",
     "Android message is too big",
     "iOS message is too big",
 ];
 
-/// Statuses of google.rpc.Code that pass: nobody is blamed by them, whatever else the reply says.
+/// Statuses of google.rpc.Code that pass: nobody is blamed by them, whatever else the response says.
 const PASSING: [&str; 8] = [
     "UNAVAILABLE",
     "INTERNAL",
@@ -38,7 +38,7 @@ const FCM_CODES: [&str; 8] = [
     "APNS_AUTH_ERROR",
 ];
 
-/// What a reply says of a registration: that it is dead, or none.
+/// What a response says of a registration: that it is dead, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dead {
     /// FCM knows it no more.
@@ -62,7 +62,7 @@ impl Dead {
 }
 
 impl Reading<'_> {
-    /// The code that counts and whom it concerns, if the reply has any; and a verdict on the registration that is not believed.
+    /// The code that counts and whom it concerns, if the response has any; and a verdict on the registration that is not believed.
     pub(super) fn verdict(&self) -> (Option<(Code, Scope)>, Option<Code>) {
         let status = self.head.status;
         if !(status.is_success() || status.is_client_error() || status.is_server_error()) {
@@ -82,14 +82,14 @@ impl Reading<'_> {
         }
         let verdict = match (code, dead) {
             (Some(code), _) => (code, Scope::Recipient),
-            // Where no token is in the request, the payload is what such a reply was seen to be about.
+            // Where no token is in the request, the payload is what such a response was seen to be about.
             (None, Dead::NoToken) => (Code::InvalidParameters, Scope::Message),
             (None, _) => (Code::BadRequest, Scope::Recipient),
         };
         (Some(verdict), None)
     }
 
-    /// What the reply says of the registration, believed or not.
+    /// What the response says of the registration, believed or not.
     fn registration(&self) -> Option<Dead> {
         let said = self.said.as_ref()?;
         let fcm = self.fcm();
@@ -109,7 +109,7 @@ impl Reading<'_> {
     }
 
     /// Whether the service says that it failed itself, so that nothing it says of others is final. A status in the body that
-    /// blames the request counts before a 5xx (firebase-admin's tests have such a reply).
+    /// blames the request counts before a 5xx (firebase-admin's tests have such a response).
     fn is_passing(&self) -> bool {
         let status = self.status();
         match self.fcm() {
@@ -122,7 +122,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The code of a reply that says nothing of the registration.
+    /// The code of a response that says nothing of the registration.
     fn verdict_on_others(&self, is_passing: bool) -> Option<(Code, Scope)> {
         let fcm = self.fcm();
         match fcm {

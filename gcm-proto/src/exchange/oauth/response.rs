@@ -1,7 +1,7 @@
-//! What the reply of a token endpoint means: a token, a mistake to mend, or a failure that passes.
+//! What the response of a token endpoint means: a token, a mistake to mend, or a failure that passes.
 
 use super::Ask;
-use crate::credentials::{AccessToken, Grant};
+use crate::credentials::{AccessToken, TokenResponse};
 use crate::exchange::readable;
 use crate::exchange::refusal::{Aside, of_status};
 use crate::exchange::{Refusal, Refused, RetryAfter, Scope, Unreadable};
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::time::Duration;
 
-/// The life of a token whose reply does not say it: that of all of Google's ("OAuth 2.0 for server to server
+/// The life of a token whose response does not say it: that of all of Google's ("OAuth 2.0 for server to server
 /// applications", lifetime).
 const USUAL_LIFE: Duration = Duration::from_secs(3600);
 
@@ -25,13 +25,13 @@ const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
 /// Codes that pass, in `error` or in `error_description` (google-auth-library-python, `_RETRYABLE_ERROR_DESCRIPTIONS`).
 const PASSING: [&str; 3] = ["internal_failure", "server_error", "temporarily_unavailable"];
 
-/// Reads the reply to a request for a token. `secrets` is what the request held.
+/// Reads the response to a request for a token. `secrets` is what the request held.
 pub(super) fn read<'a>(
     ask: &Ask,
     head: &Parts,
     body: &[u8],
     secrets: impl Iterator<Item = &'a str> + Clone,
-) -> Result<Grant, Refusal> {
+) -> Result<TokenResponse, Refusal> {
     let reading = Reading {
         ask,
         head,
@@ -45,7 +45,7 @@ pub(super) fn read<'a>(
     }
 }
 
-/// The texts of a reply.
+/// The texts of a response.
 #[derive(Default)]
 struct Said {
     access_token: Option<String>,
@@ -63,8 +63,8 @@ struct Reading<'a, I> {
 }
 
 impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
-    /// A good reply. It is not shown if it is none: it may hold a token all the same.
-    fn grant(self) -> Result<Grant, Refusal> {
+    /// A good response. It is not shown if it is none: it may hold a token all the same.
+    fn grant(self) -> Result<TokenResponse, Refusal> {
         let status = self.head.status;
         let Some(said) = self.said else {
             return Err(unreadable(self.head, JSON));
@@ -88,12 +88,12 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
         };
         let token = AccessToken::try_from(token)
             .map_err(|_| Refusal::unreadable(status, "an access_token of visible ASCII characters"))?;
-        Ok(Grant::new(token, Some(said.expires_in.unwrap_or(USUAL_LIFE))))
+        Ok(TokenResponse::new(token, Some(said.expires_in.unwrap_or(USUAL_LIFE))))
     }
 
     fn refusal(self) -> Refusal {
         let Some((code, hint)) = self.verdict() else {
-            return unreadable(self.head, "a reply of a token endpoint");
+            return unreadable(self.head, "a response of a token endpoint");
         };
         // Of a body in any other form nothing is shown: whoever wrote the key file chose who answers.
         let excerpt = match &self.said {
@@ -237,17 +237,17 @@ impl Said {
         }
         // A derived type would read an array too, by position.
         let is_clear = body.starts_with('{') && readable::document(body).is_ok();
-        let reply: Reply<'_> = is_clear
+        let response: Reply<'_> = is_clear
             .then(|| serde_json::from_str(body).ok())
             .flatten()
             .ok_or(JSON)?;
         let text = |raw: Option<&RawValue>| serde_json::from_str::<String>(raw?.get()).ok();
         Ok(Some(Self {
-            access_token: text(reply.access_token),
-            expires_in: reply.expires_in.and_then(life),
-            has_id_token: reply.id_token.is_some(),
-            error: text(reply.error).unwrap_or_default(),
-            description: text(reply.error_description).unwrap_or_default(),
+            access_token: text(response.access_token),
+            expires_in: response.expires_in.and_then(life),
+            has_id_token: response.id_token.is_some(),
+            error: text(response.error).unwrap_or_default(),
+            description: text(response.error_description).unwrap_or_default(),
         }))
     }
 }

@@ -22,8 +22,8 @@ fn targets() -> [Target; 4] {
 fn read(target: Target, message: &Message, status: u16, body: &Value) -> Refusal {
     let route = v1::Route::new("law-project".parse().unwrap());
     let single = v1::Single::new(&route, message, target, SystemTime::UNIX_EPOCH).unwrap();
-    let reply = Response::builder().status(status).body(body.to_string()).unwrap();
-    single.read_response(reply).unwrap_err()
+    let response = Response::builder().status(status).body(body.to_string()).unwrap();
+    single.read_response(response).unwrap_err()
 }
 
 fn refused(target: Target, status: u16, body: &Value) -> Refusal {

@@ -1,4 +1,4 @@
-//! What a reply of the v1 wire means: by the FCM code, then by the status in the body, then by HTTP's.
+//! What a response of the v1 wire means: by the FCM code, then by the status in the body, then by HTTP's.
 
 mod apns;
 mod body;
@@ -29,7 +29,7 @@ const OF_FCM: &[u8] = b"google.firebase.fcm";
 /// are none.
 pub(super) type Secrets<'a> = [&'a str; 3];
 
-/// What the reply is read for.
+/// What the response is read for.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) route: &'a Route,
@@ -38,7 +38,7 @@ pub(super) struct Asked<'a> {
     pub(super) activity: bool,
 }
 
-/// Reads the reply to a request for one target. The secrets are asked for only when something is to be shown.
+/// Reads the response to a request for one target. The secrets are asked for only when something is to be shown.
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub(super) fn read<'a>(
     body: &[u8],
     secrets: impl FnOnce() -> Secrets<'a>,
 ) -> Result<Receipt, Refusal> {
-    // Most replies are good ones as the service prints them.
+    // Most responses are good ones as the service prints them.
     if head.status.is_success() && readable::is_usual(&head.headers) {
         if let Some(id) = usual_name(body).and_then(|name| id(name, asked.route.project())) {
             return Ok(accepted(head, Some(id)));
@@ -75,7 +75,7 @@ pub(super) fn read<'a>(
         }
         (Ok(_), false) => Err(reading.wordless_refusal()),
         (Ok(_), true) if is_html(head) => {
-            Err(reading.unreadable(&Unclear::of("a reply of the service, but a web page")))
+            Err(reading.unreadable(&Unclear::of("a response of the service, but a web page")))
         }
         // A device group is answered with nothing (Firebase's "Send messages to device groups").
         (Ok(Body::Empty | Body::Message(None)), true) => Ok(accepted(head, None)),
@@ -84,7 +84,7 @@ pub(super) fn read<'a>(
             None => Err(reading.unreadable(&Unclear::of("the name of a message of this project"))),
         },
         (Ok(Body::Text | Body::Json), true) => {
-            Err(reading.unreadable(&Unclear::of("a reply of the service, but somebody else's")))
+            Err(reading.unreadable(&Unclear::of("a response of the service, but somebody else's")))
         }
     }
 }
@@ -97,7 +97,7 @@ fn id<'n>(name: &'n str, project: &ProjectId) -> Option<&'n str> {
     (is_one && !is_foreign(of, project)).then_some(id)
 }
 
-/// Another project's. A project has an id and a number, and a reply may name it by either.
+/// Another project's. A project has an id and a number, and a response may name it by either.
 fn is_foreign(other: &str, project: &ProjectId) -> bool {
     let is_number = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
     other != project.as_str() && is_number(other) == is_number(project.as_str())
@@ -112,7 +112,7 @@ fn accepted(head: &Parts, id: Option<&str>) -> Receipt {
     }
 }
 
-/// One reply under the eye of its reader.
+/// One response under the eye of its reader.
 struct Reading<'a> {
     asked: Asked<'a>,
     head: &'a Parts,
@@ -123,10 +123,10 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// A refusal without an error in its place. Where FCM's own words stand all the same (quoted, behind a prefix, in another
-    /// reply), FCM has answered, and what it said of the token was not read: the status alone would blame others.
+    /// response), FCM has answered, and what it said of the token was not read: the status alone would blame others.
     fn wordless_refusal(self) -> Refusal {
         if self.body.windows(OF_FCM.len()).any(|part| part == OF_FCM) {
-            return self.unreadable(&Unclear::of("a reply with its error in its place"));
+            return self.unreadable(&Unclear::of("a response with its error in its place"));
         }
         self.refusal()
     }
@@ -134,7 +134,7 @@ impl Reading<'_> {
     fn refusal(self) -> Refusal {
         let (verdict, doubted) = self.verdict();
         let Some((code, scope)) = verdict else {
-            return self.unreadable(&Unclear::of("a reply with a status of this protocol"));
+            return self.unreadable(&Unclear::of("a response with a status of this protocol"));
         };
         let quota = code.is_rate_limit().then(|| self.quota());
         let scope = match quota {

@@ -37,7 +37,7 @@ impl Reading<'_> {
                 None if text::is_page(self.body) => {
                     let url = self.asked.route.endpoint();
                     format!(
-                        "a page and no reply of the service: the address or region of this machine may be barred; {url} was asked"
+                        "a page and no response of the service: the address or region of this machine may be barred; {url} was asked"
                     )
                     .into()
                 }

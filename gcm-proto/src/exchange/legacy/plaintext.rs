@@ -2,9 +2,9 @@
 //!
 //! It has no topics, groups, conditions and notifications. Google's endpoints for it are closed.
 
-use super::legacy::{Addressee, Reading};
-use super::route::Template;
-use super::{Exchange, Receipt, Refusal, Route, Undeliverable, Wire};
+use super::response::{Addressee, Reading};
+use super::route::{Route, Template};
+use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire};
 use crate::message::{Message, PayloadTooLarge, Priority};
 use crate::names::Token;
 use crate::target::Target;
@@ -24,7 +24,7 @@ struct EncodedOnce {
     tail: String,
 }
 
-/// One request to one registration token, and its reply.
+/// One request to one registration token, and its response.
 ///
 /// See [`Exchange`] for an example.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl Single {
 }
 
 impl Exchange for Single {
-    type Reply = Receipt;
+    type Response = Receipt;
 
     fn request(&self) -> Request<Vec<u8>> {
         let encoded = &self.encoded.0;

@@ -1,6 +1,6 @@
 //! What every body of one message has in common: all but the target.
 
-use super::json;
+use crate::exchange::encode::json;
 use crate::message::{Fields, Notification, Priority};
 use serde::Serialize;
 use std::collections::BTreeMap;

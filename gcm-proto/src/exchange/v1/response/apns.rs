@@ -1,5 +1,5 @@
 //! What APNs' reasons mean, by Apple's table ("Handling notification responses from APNs"). Only `Unregistered`,
-//! `InvalidProviderToken` and `BadEnvironmentKeyInToken` were seen in replies of FCM.
+//! `InvalidProviderToken` and `BadEnvironmentKeyInToken` were seen in responses of FCM.
 
 use crate::exchange::Scope;
 use crate::outcome::Code;

@@ -1,4 +1,4 @@
-//! What the JSON of a v1 reply says.
+//! What the JSON of a v1 response says.
 //!
 //! It decides nothing. Where the body can be read in two ways (it is cut, a field stands there twice, two details of one kind
 //! disagree) it cannot be read; what is merely not known is left out or kept as it is.
@@ -35,7 +35,7 @@ pub(super) enum Body {
     Json,
 }
 
-/// The error of a reply: `{"error": {"code": …, "message": …, "status": …, "details": […]}}`.
+/// The error of a response: `{"error": {"code": …, "message": …, "status": …, "details": […]}}`.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     /// The HTTP status as the body repeats it.
@@ -66,7 +66,7 @@ impl Body {
             expected: WHOLE,
             at: Some((error.line(), error.column())),
         })?;
-        // Google's servers put an array around a reply where a method could have several (seen with `alt=json` batches).
+        // Google's servers put an array around a response where a method could have several (seen with `alt=json` batches).
         let mut inner = Vec::new();
         let is_list = each(text, |entry| {
             if inner.len() < 2 {
@@ -75,7 +75,7 @@ impl Body {
         });
         let text = match &*inner {
             [only] if !only.starts_with('[') => only,
-            _ if is_list => return Err(Unclear::of("one reply")),
+            _ if is_list => return Err(Unclear::of("one response")),
             _ => text,
         };
         let Some(top) = Top::read(text) else {
@@ -110,7 +110,7 @@ impl Unclear {
     }
 }
 
-/// The fields of a reply that mean something; `null` and an empty name are absent.
+/// The fields of a response that mean something; `null` and an empty name are absent.
 #[derive(Default)]
 struct Top<'a> {
     name: Option<String>,
@@ -151,7 +151,7 @@ impl<'a> Top<'a> {
     }
 }
 
-/// The name where it is all there is, written as the service writes it. Each recipient has such a reply, so this saves the
+/// The name where it is all there is, written as the service writes it. Each recipient has such a response, so this saves the
 /// full reader; what looks like anything else is left to that.
 pub(super) fn usual_name(body: &[u8]) -> Option<&str> {
     let inside = body.trim_ascii().strip_prefix(b"{")?.strip_suffix(b"}")?;

@@ -1,28 +1,28 @@
-//! The legacy JSON wire of GCM and FCM is decided here: the body of a request, and which reply belongs to it.
+//! The legacy JSON wire of GCM and FCM is decided here: the body of a request, and which response belongs to it.
 //!
 //! Google's endpoints for it are closed; compatible gateways and test servers speak it.
 
 mod tail;
 
-use super::legacy::{Addressee, Answer, Reading};
-use super::route::Template;
-use super::{Exchange, MulticastId, Receipt, Refusal, RetryAfter, Route, Undeliverable, Wire};
+use super::response::{Addressee, Answer, Reading};
+use super::route::{Route, Template};
+use crate::exchange::encode::string;
+use crate::exchange::{Exchange, Receipt, Refusal, RetryAfter, Undeliverable, Wire};
 use crate::message::{Message, PayloadTooLarge};
 use crate::names::Token;
-use crate::outcome::{Accepted, Advice, Failure, Outcome};
+use crate::outcome::{Accepted, Advice, Failure, MulticastId, Outcome};
 use crate::target::Target;
 use http::Request;
 use http::response::Parts;
-use serde::Serialize;
 use std::sync::Arc;
 use tail::tail;
 
 /// A message encoded for this wire, once for all its recipients: only the target is added to each request.
 ///
 /// ```
-/// use gcm_proto::{Exchange, Message, Route, Token, json};
+/// use gcm_proto::{Exchange, Message, legacy, Token, legacy::json};
 ///
-/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
 /// let message = Message::builder().collapse_key("scores").build()?;
 /// let encoded = json::Encoded::new(&route, &message)?;
 /// for tokens in [["4", "8"], ["15", "16"]] {
@@ -43,14 +43,14 @@ struct EncodedOnce {
     payload: usize,
 }
 
-/// One request to many registration tokens, and its reply: one result each, by position.
+/// One request to many registration tokens, and its response: one result each, by position.
 ///
 /// Tokens may repeat: they stay two positions with two results.
 ///
 /// ```
-/// use gcm_proto::{Advice, Exchange, Message, Route, Token, json};
+/// use gcm_proto::{Advice, Exchange, Message, legacy, Token, legacy::json};
 ///
-/// let route = Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+/// let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
 /// let message = Message::builder().data("score", "4x8").build()?;
 /// let tokens = ["4", "8"].map(Token::try_from).into_iter().collect::<Result<Vec<_>, _>>()?;
 /// let multicast = json::Multicast::new(&route, &message, tokens)?;
@@ -59,9 +59,9 @@ struct EncodedOnce {
 ///     br#"{"registration_ids":["4","8"],"data":{"score":"4x8"}}"#,
 /// );
 ///
-/// let reply = r#"{"multicast_id":108,"results":[{"message_id":"1:08"},{"error":"NotRegistered"}]}"#;
-/// let results = multicast.read_response(http::Response::new(reply))?;
-/// assert_eq!(results.unregistered().map(Token::as_str).collect::<Vec<_>>(), ["8"]);
+/// let response = r#"{"multicast_id":108,"results":[{"message_id":"1:08"},{"error":"NotRegistered"}]}"#;
+/// let results = multicast.read_response(http::Response::new(response))?;
+/// assert_eq!(results.removals().map(Token::as_str).collect::<Vec<_>>(), ["8"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -195,7 +195,7 @@ impl Multicast {
 }
 
 impl Exchange for Multicast {
-    type Reply = Results;
+    type Response = Results;
 
     fn request(&self) -> Request<Vec<u8>> {
         const OPEN: &[u8] = b"{\"registration_ids\":[";
@@ -264,7 +264,7 @@ impl Single {
 }
 
 impl Exchange for Single {
-    type Reply = Receipt;
+    type Response = Receipt;
 
     fn request(&self) -> Request<Vec<u8>> {
         let (field, prefix, name, plain) = self.field();
@@ -320,29 +320,29 @@ impl Results {
     }
 
     /// Tokens to replace, each with its canonical id.
-    pub fn canonical(&self) -> impl Iterator<Item = (&Token, &Token)> {
+    pub fn replacements(&self) -> impl Iterator<Item = (&Token, &Token)> {
         self.accepted()
             .filter_map(|(token, accepted)| Some((token, accepted.canonical()?)))
     }
 
     /// Tokens to remove: the service said of each that it is dead.
-    pub fn unregistered(&self) -> impl Iterator<Item = &Token> {
-        self.failures()
+    pub fn removals(&self) -> impl Iterator<Item = &Token> {
+        self.failed()
             .filter(|(_, failure)| failure.advice() == Advice::Remove)
             .map(|(token, _)| token)
     }
 
     /// Tokens to send to again, after the delay of [`retry_after`](Self::retry_after) or one's own: the service could not take the
     /// message, or its result cannot be read, and then some of these may have got it.
-    pub fn unavailable(&self) -> impl Iterator<Item = &Token> {
-        self.failures()
+    pub fn retriable(&self) -> impl Iterator<Item = &Token> {
+        self.failed()
             .filter(|(_, failure)| failure.is_retriable())
             .map(|(token, _)| token)
     }
 
     /// Failed otherwise: neither to be removed nor to be sent again as it is.
-    pub fn failed(&self) -> impl Iterator<Item = (&Token, &Failure)> {
-        self.failures()
+    pub fn others(&self) -> impl Iterator<Item = (&Token, &Failure)> {
+        self.failed()
             .filter(|(_, failure)| !failure.is_retriable() && failure.advice() != Advice::Remove)
     }
 
@@ -351,38 +351,22 @@ impl Results {
         self.answer.multicast_id.as_ref()
     }
 
-    /// When those of [`unavailable`](Self::unavailable) may be sent again, if the service said so.
+    /// When those of [`retriable`](Self::retriable) may be sent again, if the service said so.
     pub fn retry_after(&self) -> Option<RetryAfter> {
         self.answer.retry_after
     }
 
-    /// Whether the reply's own `success`, `failure` and `canonical_ids` agree with its results; `None` without them.
+    /// Whether the response's own `success`, `failure` and `canonical_ids` agree with its results; `None` without them.
     pub fn counters_agree(&self) -> Option<bool> {
         let claimed = self.answer.counters?;
         let accepted = self.accepted().count() as u64;
         let failed = self.answer.outcomes.len() as u64 - accepted;
-        Some(claimed == [accepted, failed, self.canonical().count() as u64])
+        Some(claimed == [accepted, failed, self.replacements().count() as u64])
     }
 
-    fn failures(&self) -> impl Iterator<Item = (&Token, &Failure)> {
+    /// The failed ones, whatever is to be done about them.
+    pub fn failed(&self) -> impl Iterator<Item = (&Token, &Failure)> {
         self.iter()
             .filter_map(|(token, outcome)| Some((token, outcome.failure()?)))
     }
-}
-
-/// Appends a JSON string; `plain` says that no character of it needs an escape.
-pub(super) fn string(body: &mut Vec<u8>, text: &str, plain: bool) {
-    if plain {
-        body.push(b'"');
-        body.extend_from_slice(text.as_bytes());
-        body.push(b'"');
-    } else {
-        body.extend_from_slice(&json(text));
-    }
-}
-
-#[allow(clippy::expect_used)]
-pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    // Writing to memory does not fail, and these types have string keys only.
-    serde_json::to_vec(value).expect("text, numbers and maps of text are JSON")
 }
