@@ -19,6 +19,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use gcm_proto::TransportError;
 use http::Uri;
+use http::uri::Scheme;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use listened::Listened;
@@ -73,6 +74,8 @@ pub(crate) struct Target {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) tls: bool,
+    /// As the URL has it: most are compared with one like it.
+    authority: String,
 }
 
 /// A connection that was made.
@@ -314,15 +317,24 @@ impl Target {
             host: url.host()?.to_owned(),
             port: url.port_u16().unwrap_or(default),
             tls,
+            authority: url.authority()?.to_string(),
         })
     }
 
     /// Whether a request with this URL goes there.
     pub(crate) fn serves(&self, url: &Uri) -> bool {
-        let tls = url.scheme_str() == Some("https");
+        let tls = url.scheme() == Some(&Scheme::HTTPS);
+        if self.tls != tls {
+            return false;
+        }
+        if url
+            .authority()
+            .is_some_and(|authority| authority.as_str() == self.authority)
+        {
+            return true;
+        }
         let default = if tls { 443 } else { 80 };
-        self.tls == tls
-            && self.port == url.port_u16().unwrap_or(default)
+        self.port == url.port_u16().unwrap_or(default)
             && url.host().is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
     }
 }

@@ -2,10 +2,9 @@
 
 use super::carrier::{Aboard, Carrier, Errand};
 use super::site::{Dialing, STREAMS_AT_FIRST, Stay};
+use crate::bundle::Bundle;
 use crate::dial::{Made, NoConnection, Protocol, Socket};
 use bytes::Bytes;
-use futures_core::Stream;
-use futures_util::stream::FuturesUnordered;
 use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
 use hyper::rt::Executor;
@@ -68,7 +67,7 @@ struct H2Line {
     new: Errands,
     /// Empty; kept for its capacity.
     taken: Vec<Errand>,
-    running: FuturesUnordered<Errand>,
+    running: Bundle<Errand>,
     /// The requests on it.
     aboard: Aboard,
     stay: Stay,
@@ -135,10 +134,12 @@ async fn run_h2(made: Made, dialing: Dialing) {
     drop(site);
     let mut taken = Vec::new();
     new.swap(&mut taken);
+    // What there is before the first request reads and writes.
+    let mut running = Bundle::new();
+    taken.drain(..).for_each(|errand| running.push(noted(errand, &end)));
     H2Line {
         dispatcher: Some(dispatcher),
-        // What there is before the first request reads and writes.
-        running: taken.drain(..).map(|errand| noted(errand, &end)).collect(),
+        running,
         end,
         new,
         taken,
@@ -195,8 +196,8 @@ impl Future for H2Line {
             line.aboard.poll(cx);
             line.poll_dispatcher(cx);
             line.new.swap(&mut line.taken);
-            line.running.extend(line.taken.drain(..));
-            while let Poll::Ready(Some(())) = Pin::new(&mut line.running).poll_next(cx) {
+            line.taken.drain(..).for_each(|errand| line.running.push(errand));
+            while line.running.poll_next(cx).is_some() {
                 if line.end.closed.load(Ordering::Relaxed) {
                     // Why is known before those hear of it whose requests were on it.
                     line.poll_dispatcher(cx);

@@ -119,8 +119,12 @@ pub(super) struct Idle {
 impl Lane {
     /// Whether it may get requests.
     pub(super) fn is_good(&self) -> bool {
+        self.is_good_at(Instant::now())
+    }
+
+    fn is_good_at(&self, now: Instant) -> bool {
         // What it was made for it gets, however old it is.
-        let is_old = self.taken > 0 && self.end <= Instant::now();
+        let is_old = self.taken > 0 && self.end <= now;
         self.missed < MISSED && !is_old && self.sender.as_ref().is_some_and(|sender| !sender.is_closed())
     }
 
@@ -224,9 +228,10 @@ impl State {
             return None;
         }
         let cut = self.cut_after();
+        let now = Instant::now();
         let lanes = self.lanes.iter_mut();
         let lane = lanes
-            .filter(|lane| lane.active < lane.limit && lane.taken < cut && lane.is_good())
+            .filter(|lane| lane.active < lane.limit && lane.taken < cut && lane.is_good_at(now))
             .min_by_key(|lane| lane.active)?;
         let sender = if lane.taken + 1 < cut {
             lane.sender.clone()
