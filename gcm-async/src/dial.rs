@@ -30,7 +30,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -83,8 +83,8 @@ pub(crate) struct Made {
     pub(crate) socket: Socket,
     pub(crate) protocol: Protocol,
     pub(crate) address: SocketAddr,
-    /// The peer has said something above TLS.
-    pub(crate) heard: Arc<AtomicBool>,
+    /// How often the peer has said something above TLS.
+    pub(crate) heard: Arc<AtomicU64>,
 }
 
 /// No connection was made. Those who waited for it share the cause.
@@ -260,7 +260,7 @@ impl Dial {
         to: &Target,
         proxy: Option<&Proxy>,
         http1: bool,
-    ) -> Result<(Socket, Protocol, Arc<AtomicBool>), NoConnection> {
+    ) -> Result<(Socket, Protocol, Arc<AtomicU64>), NoConnection> {
         if let Some(proxy) = proxy {
             dig(&mut stream, to, proxy).await?;
         }

@@ -37,6 +37,8 @@ struct Errands(Arc<Mutex<Vec<Errand>>>);
 /// How an HTTP/2 connection ends, for those whose requests are on it.
 #[derive(Default)]
 pub(crate) struct End {
+    /// How often the peer has said something.
+    heard: Arc<AtomicU64>,
     /// Nothing is read or written any more.
     closed: AtomicBool,
     /// No request is dispatched any more: what is dropped unanswered from then on was not sent.
@@ -71,8 +73,6 @@ struct H2Line {
     /// The requests on it.
     aboard: Aboard,
     stay: Stay,
-    /// The peer's settings have come.
-    heard: Arc<AtomicBool>,
     /// What they said last.
     streams: Option<usize>,
     /// Looks whether it is idle; after the dispatcher, ends the rest.
@@ -126,7 +126,10 @@ async fn run_h2(made: Made, dialing: Dialing) {
         return dialing.fail(&broken());
     };
     let Some(site) = dialing.done() else { return };
-    let end = Arc::new(End::default());
+    let end = Arc::new(End {
+        heard: Arc::clone(&made.heard),
+        ..End::default()
+    });
     let carrier = Arc::new(Carrier::default());
     let Some(stay) = site.opened_h2(sender, Arc::clone(&end), Arc::clone(&carrier), made.address) else {
         return;
@@ -145,7 +148,6 @@ async fn run_h2(made: Made, dialing: Dialing) {
         taken,
         aboard: Aboard::new(carrier),
         stay,
-        heard: made.heard,
         streams: None,
         timer: Box::pin(sleep(settings.idle.min(settings.lifetime))),
         closing: settings.reply,
@@ -245,7 +247,8 @@ impl H2Line {
     /// The number is read by one of the errands: only now is it fresh.
     fn heed_limit(&mut self) {
         let Some(dispatcher) = &self.dispatcher else { return };
-        if !self.heard.load(Ordering::Relaxed) {
+        // The peer's settings come first.
+        if self.end.heard() == 0 {
             return;
         }
         let streams = dispatcher.current_max_send_streams();
@@ -279,6 +282,11 @@ impl End {
 
     pub(crate) fn asked_for_calm(&self) -> bool {
         self.calm.load(Ordering::SeqCst)
+    }
+
+    /// How often the peer has said something.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// A stream is taken.
