@@ -112,14 +112,14 @@ fn compare(server: &server::Server, case: &cases::Case, messages: usize, pairs: 
 
 /// Microseconds of CPU per message.
 #[cfg(unix)]
-fn cost(side: &str, server: &server::Server, case: &cases::Case, messages: usize) -> f64 {
+fn cost(who: &str, server: &server::Server, case: &cases::Case, messages: usize) -> f64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let site = server.site(case.tls);
     let before = cpu();
-    match side {
+    match who {
         "client" => runtime.block_on(client::run(&site, case, messages)),
         "hyper" => runtime.block_on(hyper_loop::run(&site, case, messages)),
         other => panic!("no side is called {other}"),

@@ -98,7 +98,9 @@ impl Transport {
         let stage = match reservation.0 {
             Room::Taken(permit) => Stage::Away(Carriage::start(request, permit, reply_limit)),
             Room::Refused(none) => Stage::Failed(none.to_error()),
-            room => Stage::Queued(request, room),
+            room @ Room::Waiting(_) => Stage::Queued(request, room),
+            #[cfg(feature = "tower")]
+            room @ (Room::Service(_) | Room::ServiceTaken(_)) => Stage::Queued(request, room),
         };
         Attempt {
             stage,

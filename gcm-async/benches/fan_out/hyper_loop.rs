@@ -4,7 +4,7 @@ use super::cases::{COLLAPSE_KEY, Case, MULTICAST, SCORE, TIME_TO_LIVE, Wire, tok
 use super::client;
 use super::server::Site;
 use bytes::Bytes;
-use gcm_proto::Exchange;
+use gcm_proto::{Exchange, Gateway};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request};
@@ -28,8 +28,8 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 /// v1 requests at once on a connection: as many as the server allows.
 const SINGLES: usize = 100;
 
-/// Multicasts at once.
-const MULTICASTS: usize = 8;
+/// Multicasts at once: as many as fill the client's window.
+const MULTICASTS: usize = Gateway::WINDOW / MULTICAST;
 
 type Sender = SendRequest<Full<Bytes>>;
 

@@ -4,7 +4,7 @@ use super::certificate::Certificate;
 use bytes::Bytes;
 use gcm_proto::Endpoint;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -158,7 +158,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
         .into_body()
         .collect()
         .await
-        .map(|body| body.to_bytes())
+        .map(Collected::to_bytes)
         .unwrap_or_default();
     let reply = if is_legacy {
         // A token has one colon, after a known start and twelve digits.

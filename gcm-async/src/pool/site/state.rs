@@ -285,7 +285,7 @@ impl State {
             return true;
         }
         // It was in its room a little later than it was begun.
-        let was_whole = time >= reply - reply / 8;
+        let was_whole = time >= reply.saturating_sub(reply / 8);
         time < self.latency * 2 && !(was_whole && self.is_silent(sitting))
     }
 
