@@ -312,7 +312,8 @@ fn headers(quota_project: Option<&ProjectId>) -> [HeaderMap; 2] {
     const FORMAT_VERSION: HeaderName = HeaderName::from_static("x-goog-api-format-version");
     /// Google's "System parameters".
     const QUOTA_PROJECT: HeaderName = HeaderName::from_static("x-goog-user-project");
-    let mut headers = HeaderMap::with_capacity(4);
+    // Room for what HTTP clients add, a `User-Agent` for instance: to make it later costs more than any of this.
+    let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Nothing here decodes a body, so a compressed one would be unreadable.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
