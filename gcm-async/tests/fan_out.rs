@@ -17,7 +17,7 @@ use std::time::Duration;
 #[cfg(unix)]
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/send/demo-project.json");
+const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/fan_out/demo-project.json");
 
 /// A file that is gone with this.
 struct Scratch(PathBuf);
@@ -257,7 +257,8 @@ fn trial_s16_a_server_that_dies_for_good_is_no_success() {
 
 #[test]
 fn with_a_service_account_it_sends_over_v1() {
-    let account = gcm_proto::emulator::Account::public_key(include_str!("../examples/send/demo-project.pem")).unwrap();
+    let account =
+        gcm_proto::emulator::Account::public_key(include_str!("../examples/fan_out/demo-project.pem")).unwrap();
     let (server, _runtime) = serve(Script::new().account("push@demo-project.iam.gserviceaccount.com", account));
     let file = Scratch::new("v1.txt", tokens(500));
     let (endpoint, token_endpoint) = (server.v1_endpoint().to_string(), server.token_endpoint().to_string());

@@ -31,13 +31,13 @@ use std::time::Duration;
 ///
 /// ```
 /// use gcm_blocking::Client;
-/// use gcm_blocking::emulator::EmulatorServer;
+/// use gcm_async::emulator::EmulatorServer;
 /// use gcm_proto::emulator::{Emulator, Script};
 /// use gcm_proto::{Gateway, Message, Route, Token};
 ///
 /// // In place of these two lines: the endpoint and the key of a service.
 /// let script = Script::from_json(r#"{"key": "k", "devices": {"APA91b-bert": "unregistered"}}"#)?;
-/// let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")?;
+/// let server = EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0")?;
 /// let gateway = Gateway::json(Route::new(server.endpoint(), "k".parse()?));
 ///
 /// let client = Client::new(gateway);
@@ -172,12 +172,13 @@ impl Client {
     /// iterator is handed out as [`Code::NotAttempted`]: break, to leave it where it is.
     ///
     /// ```
-    /// # use gcm_blocking::{Client, emulator::EmulatorServer};
+    /// # use gcm_async::emulator::EmulatorServer;
+    /// # use gcm_blocking::Client;
     /// # use gcm_proto::emulator::{Emulator, Script};
     /// # use gcm_proto::{Gateway, Message, Route};
     /// use gcm_proto::{Advice, Token};
     /// use std::ops::ControlFlow;
-    /// # let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0")?;
+    /// # let server = EmulatorServer::start_blocking(Emulator::new(Script::new()), "127.0.0.1:0")?;
     /// # let client = Client::new(Gateway::json(Route::new(server.endpoint(), "k".parse()?)));
     /// # let message = Message::builder().data("score", "4x8").build()?;
     /// # let lines = ["APA91b-anna", "no\ttoken", "APA91b-bert"];

@@ -166,15 +166,12 @@ impl Bell {
     fn wait(&self, mut rung: MutexGuard<'_, Rung>, limit: Option<Duration>) -> bool {
         let sleeps = |rung: &mut Rung| !rung.called && !rung.finished;
         rung.waiting += 1;
-        rung = match limit {
-            Some(limit) => {
-                let waited = self.heard.wait_timeout_while(rung, limit, sleeps);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-            None => {
-                let waited = self.heard.wait_while(rung, sleeps);
-                waited.unwrap_or_else(PoisonError::into_inner)
-            }
+        rung = if let Some(limit) = limit {
+            let waited = self.heard.wait_timeout_while(rung, limit, sleeps);
+            waited.unwrap_or_else(PoisonError::into_inner).0
+        } else {
+            let waited = self.heard.wait_while(rung, sleeps);
+            waited.unwrap_or_else(PoisonError::into_inner)
         };
         rung.waiting -= 1;
         rung.finished || std::mem::take(&mut rung.called)

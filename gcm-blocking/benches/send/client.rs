@@ -26,9 +26,7 @@ fn message() -> Message {
 
 /// A token of the usual length: 152 characters.
 pub(crate) fn text(n: usize) -> String {
-    let mut text = String::with_capacity(160);
-    text.push_str("APA91b");
-    text.push_str(&format!("{n:012}:"));
+    let mut text = format!("APA91b{n:012}:");
     while text.len() < 152 {
         text.push_str("x7Kq-_Zd");
     }
