@@ -27,7 +27,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         tokens = arguments.collect();
         Gateway::v1(ServiceAccount::from_json(std::fs::read(file)?)?)
     } else {
-        let script = r#"{"devices": {"bert02:APA91b": "unregistered", "cleo03:APA91b": {"error": "DeviceMessageRateExceeded"}}}"#;
+        let script =
+            r#"{"devices": {"bert02:APA91b": "unregistered", "cleo03:APA91b": {"error": "MismatchSenderId"}}}"#;
         let server =
             server.insert(EmulatorServer::start(Emulator::new(Script::from_json(script)?), "127.0.0.1:0").await?);
         let route = v1::Route::new("demo-project".parse()?).with_endpoint(&server.v1_endpoint());

@@ -180,17 +180,6 @@ fn a_script_hears_of_a_send_that_ended_early_or_reached_nobody() {
     }
 }
 
-/// Neither package can use a file of the other, so each has its own.
-#[test]
-fn it_counts_who_is_left_as_the_blocking_one() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
-    assert_eq!(
-        read("gcm-async/examples/fan_out/left.rs"),
-        read("gcm-blocking/examples/stream/left.rs")
-    );
-}
-
 /// How many it says are left, and of them not sent, maybe sent and answered.
 fn left(said: &str) -> [u64; 4] {
     let (before, parts) = said.split_once(" left who could be sent to again: ").unwrap();
