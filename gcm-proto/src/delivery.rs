@@ -220,6 +220,7 @@ impl Delivery {
             }
             self.step_aside();
             if self.is_finished() {
+                self.leave_the_mint();
                 return Step::Finish;
             }
             let next = [
@@ -299,10 +300,11 @@ impl Delivery {
     }
 
     /// Settles everyone now; what is in flight counts as maybe sent. All is handed out by [`poll`](Self::poll), which then
-    /// finishes.
+    /// finishes. A request for an access token that is in flight keeps no other delivery from asking for one.
     pub fn cancel(&mut self) {
         self.is_unwanted = true;
         self.end(Ending::Cancelled);
+        self.leave_the_mint();
     }
 
     /// How many recipients are ready to be sent, and how many wait until they are: nothing to send for now when both are 0.

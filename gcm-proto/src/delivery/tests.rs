@@ -4,8 +4,12 @@
 
 use super::{Delivery, Step, Ticket};
 use crate::outcome::{Advice, Code, Outcome, Sent, Settled};
-use crate::{Duplicates, Gateway, Message, Now, RetryPolicy, Route, Service, Token, TransportError};
+use crate::{
+    AccessToken, AuthorizedUser, Credential, Duplicates, Gateway, Grant, Message, Now, RetryPolicy, Route, Service,
+    Token, TokenSource, TransportError, v1,
+};
 use http::Response;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -437,6 +441,68 @@ fn stop_lets_flights_land_and_cancel_does_not() {
         assert!(matches!(delivery.poll(now(0)), Step::Finish));
         assert_eq!(delivery.room(), 0);
     }
+}
+
+/// Google's own login file, with made-up values.
+fn login() -> AuthorizedUser {
+    let file = r#"{"type":"authorized_user","client_id":"7","client_secret":"d","refresh_token":"1"}"#;
+    AuthorizedUser::from_json(file).unwrap()
+}
+
+fn over_v1(credential: impl Credential + 'static) -> Gateway {
+    Gateway::v1_with(v1::Route::new("demo-project".parse().unwrap()), credential)
+}
+
+/// The next request's ticket and its access token; none for a mint.
+fn sent_with(delivery: &mut Delivery, at: Now) -> (Ticket, Option<String>) {
+    match delivery.poll(at) {
+        Step::Send(call) => {
+            let header = call.request.headers().get("authorization");
+            let token = header.map(|value| value.to_str().unwrap().to_owned());
+            (call.ticket, token)
+        }
+        other => panic!("no request but {other:?}"),
+    }
+}
+
+#[test]
+fn whoever_is_cancelled_or_has_finished_keeps_nobody_from_minting() {
+    let ends: [(fn(&mut Delivery), bool); 2] = [(Delivery::cancel, false), (Delivery::stop, true)];
+    for (end, is_stop) in ends {
+        let gateway = over_v1(login());
+        let (mut first, mut second) = (deliver(&gateway, &["A"]), deliver(&gateway, &["B"]));
+        let (late, token) = sent_with(&mut first, now(0));
+        assert_eq!(token, None);
+        waits(&mut second, now(0));
+        end(&mut first);
+        if is_stop {
+            settled(&mut first, now(0));
+            assert!(matches!(first.poll(now(0)), Step::Finish));
+        }
+        let (_ticket, token) = sent_with(&mut second, now(0));
+        assert_eq!(token, None, "a mint of its own");
+        // The first one's token is as good, and comes sooner.
+        let granted = r#"{"access_token":"of-the-first","expires_in":3599,"token_type":"Bearer"}"#;
+        first.handle(late, Ok(Response::new(granted)), now(0));
+        let (_ticket, token) = sent_with(&mut second, now(0));
+        assert_eq!(token.as_deref(), Some("Bearer of-the-first"));
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_token_leaves_with_the_one_that_is_granted_at_once() {
+    let granted = AtomicU32::new(0);
+    let gateway = over_v1(TokenSource::new(move |_| {
+        let number = granted.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(Grant::new(AccessToken::try_from(format!("token-{number}"))?, None))
+    }));
+    let mut delivery = deliver(&gateway, &["A"]);
+    let (ticket, token) = sent_with(&mut delivery, now(0));
+    assert_eq!(token.as_deref(), Some("Bearer token-1"));
+    delivery.handle(ticket, status(401), now(0));
+    // In the same step that has it minted: no time passes, and nothing else would end the wait.
+    let (_ticket, token) = sent_with(&mut delivery, now(0));
+    assert_eq!(token.as_deref(), Some("Bearer token-2"));
 }
 
 #[test]

@@ -103,6 +103,13 @@ impl Delivery {
         });
     }
 
+    /// Lets others mint: this delivery needs no token any more. A reply that comes all the same is used.
+    pub(super) fn leave_the_mint(&mut self) {
+        if let Some(session) = self.visit.session {
+            self.give_lease_back(session);
+        }
+    }
+
     /// Whether the refusal of a mint is mended by asking again with the clock that it came with.
     fn corrects_clock(&self, refusal: &Refusal, session: u64, now: Now) -> bool {
         let sent = refusal.date().filter(|_| *refusal.code() == Code::ClockSkew);

@@ -619,6 +619,7 @@ impl World {
             delivery.stop();
         } else if b % 16 == 4 {
             delivery.cancel();
+            self.mints.retain(|(minting, _)| *minting != of);
             let progress = delivery.progress();
             // A list's end is handed out as the window has it.
             let ready = if self.setting.listed { 0 } else { progress.ready };
