@@ -159,12 +159,13 @@ impl Delivery {
         let lost = self.in_flight.oldest().map(|at| at.saturating_add(give_up));
         let lost = lost.map(|at| self.lost_late.ends(at));
         let expires = self.expires_at.map(|at| self.expires_late.ends(at));
+        // As a rule nobody is to be searched for among all those in flight.
+        let mut tried = self.queue.recipients.by_deadline();
         let first = self
             .queue
-            .recipients
-            .by_deadline()
-            .find(|(_, recipient)| !recipient.is_in_flight())
-            .and_then(|(_, recipient)| recipient.deadline);
+            .holds_tried()
+            .then(|| tried.find(|(_, recipient)| !recipient.is_in_flight()));
+        let first = first.flatten().and_then(|(_, recipient)| recipient.deadline);
         let own = first.and_then(|deadline| {
             let (counted, stands) = self.gateway().gate(|gate| (gate.counted(now), gate.stands_still()));
             let left = deadline.saturating_sub(counted);

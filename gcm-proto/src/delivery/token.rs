@@ -35,7 +35,7 @@ impl Delivery {
                     session,
                     asked: now.mono,
                 };
-                let ticket = self.in_flight.insert(&self.identity, flight, now.mono);
+                let ticket = self.in_flight.insert(self.identity, flight, now.mono);
                 return Some(Call { ticket, request });
             }
             Ok(Minting::Granted(grant)) => {
