@@ -177,14 +177,10 @@ impl Delivery {
     /// Those whose own time is over get what they last failed with.
     fn end_recipients(&mut self) {
         let now = self.now.mono;
-        let Some(oldest) = self.queue.recipients.by_deadline().next() else {
-            return;
-        };
-        if oldest
-            .1
-            .deadline
-            .is_none_or(|deadline| deadline > self.counted_at_most())
-        {
+        let oldest = self.queue.recipients.by_deadline().next();
+        let deadline = oldest.and_then(|(_, recipient)| recipient.deadline);
+        if deadline.is_none_or(|deadline| deadline > self.counted_at_most()) {
+            self.late.is_over(false, now);
             return;
         }
         let counted = self.gateway().gate(|gate| gate.counted(now));

@@ -148,6 +148,35 @@ fn a_flight_is_not_cut_short_by_the_time_of_its_recipients() {
 }
 
 #[test]
+fn a_deadline_that_was_found_over_and_settled_leaves_no_wait_of_nothing() {
+    let unavailable = |seconds: u64| {
+        Ok(Response::builder()
+            .status(503)
+            .header("retry-after", seconds)
+            .body("")
+            .unwrap())
+    };
+    let mut policy = RetryPolicy::LEGACY;
+    policy.give_up_after = 20 * SECOND;
+    let gateway = gateway().with_batch(1).with_policy(policy);
+    let message = Message::builder().build().unwrap();
+    let mut delivery = gateway.prepare(&message).unwrap().open(now(0), 7);
+    delivery.push(Token::try_from("A").unwrap(), now(0)).unwrap();
+    let (ticket, _) = sent(&mut delivery, now(0));
+    delivery.handle(ticket, unavailable(15), now(0));
+    delivery.push(Token::try_from("B").unwrap(), now(10)).unwrap();
+    let (other, tokens) = sent(&mut delivery, now(10));
+    assert_eq!(tokens, ["B"]);
+    // A's time is found over, after a sleep perhaps, and it leaves all the same, with a good end.
+    let (ticket, tokens) = sent(&mut delivery, now(20));
+    assert_eq!(tokens, ["A"]);
+    delivery.handle(ticket, results(&["{\"message_id\":\"1\"}"]), now(20));
+    assert!(settled(&mut delivery, now(20)).outcome.accepted().is_some());
+    delivery.handle(other, unavailable(5), now(20));
+    assert!(waits(&mut delivery, now(22)) > 2 * SECOND, "B is due after 25");
+}
+
+#[test]
 fn whoever_is_pushed_after_an_ending_gets_its_outcome_at_once() {
     let message = Message::builder().build().unwrap();
     let mut delivery = gateway().prepare(&message).unwrap().open(now(0), 7);
