@@ -250,7 +250,8 @@ impl Delivery {
     /// Hands in what a request brought back. A ticket of another delivery, and one whose request is settled, is ignored.
     pub fn handle<B: AsRef<[u8]>>(&mut self, ticket: Ticket, result: Result<Response<B>, TransportError>, now: Now) {
         let now = self.tick(now);
-        match self.in_flight.land(self.identity, ticket) {
+        let named = ticket.redeem(self.identity);
+        match named.and_then(|place| self.in_flight.land(place)) {
             Some(Flight::Message {
                 exchange,
                 members,

@@ -59,6 +59,13 @@ pub(super) struct InFlight {
     messages: usize,
 }
 
+impl Ticket {
+    /// The place and the generation that it names, where it is of this delivery.
+    pub(super) fn redeem(self, delivery: u64) -> Option<(u32, u32)> {
+        (self.delivery == delivery).then_some((self.place, self.generation))
+    }
+}
+
 impl Members {
     pub(super) fn as_slice(&self) -> &[Key] {
         match self {
@@ -106,16 +113,8 @@ impl InFlight {
         }
     }
 
-    /// The flight of a ticket, if it is ours and still in flight.
-    pub(super) fn land(&mut self, delivery: u64, ticket: Ticket) -> Option<Flight> {
-        let Ticket {
-            delivery: issuer,
-            place,
-            generation,
-        } = ticket;
-        if issuer != delivery {
-            return None;
-        }
+    /// The flight at this place, if it is still that of this generation.
+    pub(super) fn land(&mut self, (place, generation): (u32, u32)) -> Option<Flight> {
         if self.slots.get(place as usize)?.0 != generation {
             return None;
         }

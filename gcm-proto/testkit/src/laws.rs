@@ -11,7 +11,7 @@ mod storm;
 
 pub use storm::storm;
 
-use answers::{Answer, MadeUp, RATE_LIMITED, status};
+use answers::{Answer, Budget, MadeUp, RATE_LIMITED, status};
 use gcm_proto::{
     AccessToken, Advice, Delivery, Duplicates, Endpoint, Failure, Gateway, Grant, Message, Now, Outcome, Pace,
     RetryPolicy, Route, Service, Step, Target, Ticket, Token, TransportError, Wire, v1,
@@ -82,9 +82,9 @@ impl Setting {
     /// A setting from eight bytes.
     pub fn from_bytes(bytes: [u8; 8]) -> Self {
         let [flags, deliveries, window, batch, attempts, expires, weather, temper] = bytes;
-        let start = match temper & 12 {
-            12 => Start::Down,
-            8 => Start::Behind,
+        let start = match temper >> 2 & 3 {
+            3 => Start::Down,
+            2 => Start::Behind,
             _ => Start::Fresh,
         };
         let behind = start == Start::Behind;
@@ -108,7 +108,7 @@ impl Setting {
             window: [1, 2, 3, 5, 8, 24].get(usize::from(window % 6)).copied().unwrap_or(1),
             batch: batch % 7 + 1,
             attempts: attempts % 4 + 1,
-            expires: if temper & 96 == 96 { expires % 8 } else { 0 },
+            expires: if temper >> 5 & 3 == 3 { expires % 8 } else { 0 },
             weather,
             seed: u64::from_le_bytes(bytes),
         }
@@ -665,7 +665,7 @@ impl World {
         delivery.handle(flight.ticket, answer.result.expect("a result"), now);
         let after = delivery.progress();
         let live = after.flying < before.flying;
-        if let Some(purse) = self.purse.as_mut().filter(|_| live && answer.ends_well) {
+        if let Some(purse) = self.purse.as_mut().filter(|_| live && answer.budget == Budget::Earns) {
             purse.earn(flight.paid);
         }
         if !live {
@@ -696,7 +696,7 @@ impl World {
             if answer.free || (answer.unauthorized && self.setting.minted) {
                 *driven.free.entry(position).or_default() += 1;
             }
-            if answer.repeats {
+            if answer.budget == Budget::Costs {
                 driven.owing.insert(position);
             } else {
                 driven.owing.remove(&position);

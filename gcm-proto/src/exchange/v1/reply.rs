@@ -125,8 +125,8 @@ fn id<'n>(name: &'n str, project: &ProjectId) -> Option<&'n str> {
         None => name.split_once('/')?,
     };
     let id = rest.strip_prefix("messages/")?;
-    let has_more = id.bytes().fold(false, |has, c| has | (c == b'/'));
-    let is_one = !of.is_empty() && !id.is_empty() && !has_more;
+    let more = id.bytes().filter(|c| *c == b'/').count();
+    let is_one = !of.is_empty() && !id.is_empty() && more == 0;
     (is_one && !is_foreign(of, project)).then_some(id)
 }
 

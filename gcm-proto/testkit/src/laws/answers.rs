@@ -24,10 +24,19 @@ pub(super) struct Answer {
     pub(super) free: bool,
     /// It is about the access token, where there is one.
     pub(super) unauthorized: bool,
-    /// It may have been sent, and whoever is tried again is so at the budget's cost.
-    pub(super) repeats: bool,
-    /// A service that works may have said it.
-    pub(super) ends_well: bool,
+    /// What it means for the retry budget.
+    pub(super) budget: Budget,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Budget {
+    /// Nothing.
+    #[default]
+    Same,
+    /// A service that works may have said it: that earns.
+    Earns,
+    /// It may have been sent: whoever is tried again costs.
+    Costs,
 }
 
 impl Answer {
@@ -50,7 +59,7 @@ impl Answer {
             0..=4 => Self::results(u8::MAX, recipients, wire),
             5..=7 => Self::results(c, recipients, wire),
             8 => Self {
-                repeats: true,
+                budget: Budget::Costs,
                 ..delayed("503 with a delay", 503)
             },
             9 => Self::unavailable(),
@@ -68,13 +77,13 @@ impl Answer {
                 ..Self::of("401", Ok(status(401, "<HTML>Unauthorized</HTML>")))
             },
             12 => Self {
-                ends_well: true,
+                budget: Budget::Earns,
                 ..Self::of("400", Ok(status(400, "Missing \"registration_ids\" field\n")))
             },
             13 => Self::of("garbage", Ok(status(200, "\u{0}<html a=\"1\">"))),
             14 => Self::not_sent("not sent", TransportError::not_sent("refused")),
             15 => Self {
-                repeats: true,
+                budget: Budget::Costs,
                 ..Self::of("maybe sent", Err(TransportError::maybe_sent("cut")))
             },
             16 => {
@@ -82,7 +91,7 @@ impl Answer {
                 Self {
                     // Today's wire accepts with the status alone, where the body was lost.
                     accepts: vec![!legacy && c % 2 == 0; recipients],
-                    ends_well: c % 2 == 0,
+                    budget: if c % 2 == 0 { Budget::Earns } else { Budget::Same },
                     ..Self::of("body lost", Err(TransportError::body_lost(head, "cut")))
                 }
             }
@@ -113,7 +122,7 @@ impl Answer {
     /// The service is overloaded, and does not say for how long.
     pub(super) fn unavailable() -> Self {
         Self {
-            repeats: true,
+            budget: Budget::Costs,
             ..Self::of("503", Ok(status(503, "")))
         }
     }
@@ -164,7 +173,7 @@ impl Answer {
         };
         Self {
             accepts,
-            ends_well: true,
+            budget: Budget::Earns,
             ..Self::of("results", Ok(status(200, &*body)))
         }
     }
@@ -188,8 +197,11 @@ impl Answer {
         };
         Self {
             accepts: vec![accepted],
-            ends_well: accepted || code < 500,
-            repeats: !accepted && code >= 500,
+            budget: if accepted || code < 500 {
+                Budget::Earns
+            } else {
+                Budget::Costs
+            },
             ..Self::of("a verdict", Ok(result))
         }
     }
