@@ -1,9 +1,19 @@
-//! What a request costs this process beside a bare hyper loop, over one HTTP/2 connection to the same server.
+//! What sending costs a program's CPU, beside what the same requests cost it over hyper alone.
 //!
-//! `cargo bench -p gcm-async --bench fan_out` starts a server in a process of its own and sends to it in turns: with
-//! `Client::send_each`, one token a request, and with a loop that sends ready bytes and collects the replies. It prints the
-//! CPU time per request of each pair (`getrusage`: user and system, of this process alone) and the median ratio, in clear and
-//! over TLS. `BENCH_REQUESTS` and `BENCH_PAIRS` set how much.
+//! `cargo bench -p gcm-async --bench fan_out --profile release` measures with the profile that a program is built with. It runs
+//! itself again as the server, each of the two on a CPU of its own where the system can (Linux), and sends in turns: with
+//! [`Client::send_each`](gcm_async::Client::send_each), and with a loop over hyper that has as many connections and requests at
+//! once, and reads each response. Both make each registration token when it is sent. For v1 the loop writes the token between two
+//! halves of a ready body and clones ready headers; for legacy multicasts it is the loop that a program would have in place of
+//! this library: it writes the request's JSON and reads the response's with serde, and matches each result with its token.
+//!
+//! Printed is the CPU time of this process for each message (`getrusage`, user and system; the server is another process) in
+//! nine pairs, whose order changes, and the median of their ratios.
+//!
+//! - `BENCH_MESSAGES`: how many a run (40,000).
+//! - `BENCH_PAIRS`: how many pairs (9).
+//! - `BENCH_CASE`: only the cases whose name contains this.
+//! - `BENCH_SIDE`: `client` or `hyper`: one run of that side alone, for an instruction counter.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -14,8 +24,8 @@
 )]
 
 #[cfg(unix)]
-#[path = "fan_out/bare.rs"]
-mod bare;
+#[path = "fan_out/cases.rs"]
+mod cases;
 #[cfg(unix)]
 #[path = "../examples/emulator/certificate.rs"]
 mod certificate;
@@ -23,20 +33,43 @@ mod certificate;
 #[path = "fan_out/client.rs"]
 mod client;
 #[cfg(unix)]
+#[path = "fan_out/hyper_loop.rs"]
+mod hyper_loop;
+#[cfg(unix)]
+#[path = "fan_out/pinned.rs"]
+mod pinned;
+#[cfg(unix)]
 #[path = "fan_out/server.rs"]
 mod server;
 
 #[cfg(unix)]
 fn main() {
+    use pinned::Side;
+
     if std::env::args().any(|argument| argument == server::ARGUMENT) {
+        Side::Server.pin();
         return server::serve();
     }
-    let requests = number("BENCH_REQUESTS", 100_000);
+    let pinned = Side::Client.pin();
+    let messages = number("BENCH_MESSAGES", 40_000);
     let pairs = number("BENCH_PAIRS", 9);
+    let only = std::env::var("BENCH_CASE").unwrap_or_default();
+    let side = std::env::var("BENCH_SIDE").ok();
     let server = server::Server::spawn();
-    println!("CPU per request over one HTTP/2 connection, {requests} requests a run:");
-    for tls in [false, true] {
-        compare(&server, tls, requests, pairs);
+    let cases = cases::all().into_iter();
+    for case in cases.filter(|case| case.name().contains(&only)) {
+        if let Some(side) = &side {
+            println!(
+                "{} {side}: {:.3} µs a message",
+                case.name(),
+                cost(side, &server, &case, messages)
+            );
+        } else {
+            compare(&server, &case, messages, pairs);
+        }
+    }
+    if !pinned {
+        println!("client and server were not on CPUs of their own");
     }
 }
 
@@ -46,46 +79,52 @@ fn main() {
 }
 
 #[cfg(unix)]
-fn compare(server: &server::Server, tls: bool, requests: usize, pairs: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let site = server.site(tls);
-    let tokens: Vec<_> = (0..requests).map(client::token).collect();
-    let bare = || cost(requests, || runtime.block_on(bare::run(&site, requests)));
-    let ours = || cost(requests, || runtime.block_on(client::run(&site, &tokens)));
-    // Warm: the connections, the caches, the allocator.
-    bare();
-    ours();
+fn compare(server: &server::Server, case: &cases::Case, messages: usize, pairs: usize) {
+    let hyper = || cost("hyper", server, case, messages);
+    let client = || cost("client", server, case, messages);
+    // Warm: the caches, the allocator.
+    hyper();
+    client();
     let mut ratios = Vec::new();
-    println!("{}", if tls { "TLS" } else { "in clear" });
+    println!("{}", case.name());
     for pair in 0..pairs {
         // Who goes first changes, so that neither gains by it.
-        let (bare, ours) = if pair % 2 == 0 {
-            let bare = bare();
-            (bare, ours())
+        let (hyper, client) = if pair % 2 == 0 {
+            let hyper = hyper();
+            (hyper, client())
         } else {
-            let ours = ours();
-            (bare(), ours)
+            let client = client();
+            (hyper(), client)
         };
-        println!("  bare {bare:6.2} µs   client {ours:6.2} µs   ratio {:.3}", ours / bare);
-        ratios.push(ours / bare);
+        println!(
+            "  hyper {hyper:7.3} µs   client {client:7.3} µs   ratio {:.3}",
+            client / hyper
+        );
+        ratios.push(client / hyper);
     }
     ratios.sort_by(f64::total_cmp);
     let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
     println!(
-        "  ratio: median {:.3} ({least:.3}, {most:.3})",
+        "  ratio: median {:.3} ({least:.3} to {most:.3})",
         ratios[ratios.len() / 2]
     );
 }
 
-/// Microseconds of CPU per request.
+/// Microseconds of CPU per message.
 #[cfg(unix)]
-fn cost(requests: usize, run: impl FnOnce()) -> f64 {
+fn cost(who: &str, server: &server::Server, case: &cases::Case, messages: usize) -> f64 {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let site = server.site(case.tls);
     let before = cpu();
-    run();
-    (cpu() - before) / requests as f64
+    match who {
+        "client" => runtime.block_on(client::run(&site, case, messages)),
+        "hyper" => runtime.block_on(hyper_loop::run(&site, case, messages)),
+        other => panic!("no side is called {other}"),
+    }
+    (cpu() - before) / messages as f64
 }
 
 /// Microseconds of CPU that this process has used.

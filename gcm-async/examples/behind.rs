@@ -8,17 +8,19 @@
 //! haproxy or nghttpx, for instance, with the emulator behind it. It exits with 1 unless every message was accepted once, or was
 //! reported as perhaps sent.
 
+#[path = "behind/trial.rs"]
+mod trial;
+
 use futures_util::{StreamExt, stream};
 use gcm_async::emulator::EmulatorServer;
 use gcm_async::{Client, Proxy, Roots};
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{AccessToken, Endpoint, Gateway, Message, Outcome, Sent, Token, TokenResponse, TokenSource, v1};
-use std::collections::BTreeMap;
+use gcm_proto::{AccessToken, Endpoint, Gateway, Message, Outcome, Token, TokenResponse, TokenSource, v1};
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
+use trial::{Options, compare, wait_for};
 
 const USAGE: &str = "\
 usage: behind --service HOST:PORT --front URL [OPTIONS]
@@ -31,39 +33,6 @@ usage: behind --service HOST:PORT --front URL [OPTIONS]
   --messages N         how many; 2000 unless given
   --singles            each message in a call of its own, a hundred at a time
   --pause MILLIS       after each hundred of them";
-
-struct Options(BTreeMap<String, String>);
-
-impl Options {
-    fn read() -> Result<Self, String> {
-        let mut options = BTreeMap::new();
-        let mut arguments = std::env::args().skip(1);
-        while let Some(name) = arguments.next() {
-            let value = match name.as_str() {
-                "--http2" | "--singles" => String::new(),
-                "--service" | "--front" | "--proxy" | "--roots" | "--messages" | "--pause" => arguments
-                    .next()
-                    .ok_or_else(|| format!("{name} has no value\n\n{USAGE}"))?,
-                _ => return Err(format!("{name} is no option\n\n{USAGE}")),
-            };
-            options.insert(name, value);
-        }
-        Ok(Self(options))
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    fn needed(&self, name: &str) -> Result<&str, String> {
-        self.get(name).ok_or_else(|| format!("{name} is missing\n\n{USAGE}"))
-    }
-
-    fn number(&self, name: &str, usual: usize) -> Result<usize, String> {
-        let read = |text: &str| text.parse().map_err(|_| format!("{name} is no number"));
-        self.get(name).map_or(Ok(usual), read)
-    }
-}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -78,11 +47,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<bool, Box<dyn Error>> {
-    let options = Options::read()?;
+    let with_value = ["--service", "--front", "--proxy", "--roots", "--messages", "--pause"];
+    let options = Options::read(USAGE, &["--http2", "--singles"], &with_value)?;
     let emulator = Emulator::new(Script::new()).log_at_most(usize::MAX);
     let server = EmulatorServer::start(emulator, options.needed("--service")?).await?;
     let front: Endpoint = options.needed("--front")?.parse()?;
-    wait_for(&front).await?;
+    wait_for(&front)?;
     let client = client(&options, &front)?;
     let message = Message::builder().data("score", "4x8").build()?;
     let count = options.number("--messages", 2000)?;
@@ -128,53 +98,4 @@ fn client(options: &Options, front: &Endpoint) -> Result<Client, Box<dyn Error>>
         ))
     });
     Ok(builder.build(Gateway::v1_with(route, tokens)))
-}
-
-/// The front may start later.
-async fn wait_for(front: &Endpoint) -> Result<(), Box<dyn Error>> {
-    let uri = front.uri();
-    let host = uri.host().unwrap_or_default();
-    let port = uri
-        .port_u16()
-        .unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-    for _ in 0..200 {
-        if TcpStream::connect((host, port)).await.is_ok() {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    Err("nobody listens at the front".into())
-}
-
-/// Whether every message was accepted once, or was reported as perhaps sent.
-fn compare(server: &EmulatorServer, outcomes: &[Outcome], took: Duration) -> bool {
-    let mut there = vec![0_usize; outcomes.len()];
-    let emulator = server.emulator();
-    for entry in emulator.log().iter().filter(|entry| entry.status() == 200) {
-        for token in entry.tokens() {
-            let number = token.strip_prefix('t').and_then(|number| number.parse::<usize>().ok());
-            if let Some(times) = number.and_then(|number| there.get_mut(number)) {
-                *times += 1;
-            }
-        }
-    }
-    let (mut accepted, mut perhaps, mut wrong) = (0, 0, 0);
-    for (outcome, times) in outcomes.iter().zip(&there) {
-        match outcome {
-            Outcome::Accepted(_) if *times > 0 => accepted += 1,
-            Outcome::Failed(failure) if failure.sent() == Sent::MaybeSent => perhaps += 1,
-            other => {
-                if wrong == 0 {
-                    println!("wrong: accepted {times} times, reported {other:?}");
-                }
-                wrong += 1;
-            }
-        }
-    }
-    let again: usize = there.iter().map(|times| times.saturating_sub(1)).sum();
-    println!(
-        "{accepted} accepted, {perhaps} perhaps sent, {wrong} wrong, {again} accepted again, {} requests there, {took:.1?}",
-        emulator.log().len()
-    );
-    wrong == 0 && accepted + perhaps == outcomes.len()
 }

@@ -7,9 +7,9 @@
 //! It speaks HTTP/1.1 and, to those who begin with it, HTTP/2 in clear; with `--tls` both under TLS, by ALPN, with a
 //! certificate that it makes and signs for this machine, and for this run.
 //!
-//! The first line of its output is the URL of the legacy wires; it is there when the port is. On the same port messages of FCM
-//! HTTP v1 go to `/v1/projects/{project}/messages:send`, and access tokens come from `/token`. How each device behaves is in
-//! the script, whose format is documented at `gcm_proto::emulator::Script`; without one, every device accepts. Ctrl-C ends it.
+//! The first line of its output is the URL to send to over the legacy wires; it is there when the port is. Then come the
+//! beginning of FCM HTTP v1's URLs, and the URL of the token endpoint. How each device behaves is in the script, whose format is
+//! documented at `gcm_proto::emulator::Script`; without one, every device accepts. Ctrl-C ends it.
 
 #[path = "emulator/certificate.rs"]
 mod certificate;
@@ -107,7 +107,13 @@ async fn run() -> Result<(), String> {
         }
     });
 
-    print(&server.endpoint().to_string())?;
+    // At once: whoever wants the first line only may close the pipe after it.
+    print(&format!(
+        "{}\n{} for FCM HTTP v1\n{} for access tokens",
+        server.endpoint(),
+        server.v1_endpoint(),
+        server.token_endpoint()
+    ))?;
     // Until it is ended from outside.
     std::future::pending().await
 }

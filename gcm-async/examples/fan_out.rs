@@ -57,7 +57,7 @@ const LAST_READ: Duration = Duration::from_secs(1);
 const SERVE: &str = "--serve";
 
 /// The demo account's public key, from RFC 7515 appendix A.2, which publishes it for tests.
-const PUBLIC_KEY: &str = include_str!("send/demo-project.pem");
+const PUBLIC_KEY: &str = include_str!("fan_out/demo-project.pem");
 
 #[derive(Default)]
 struct Summary {

@@ -1,230 +1,61 @@
-//! Sends one notification to a list of devices over real TCP, tries again where that helps, and says of each device what to
-//! do with its token.
+//! The least that a program needs to send one notification to some devices, and to learn what to do with each token.
 //!
 //! ```sh
 //! cargo run -p gcm-async --example send
+//! cargo run -p gcm-async --example send -- KEY_FILE TOKEN...
 //! ```
 //!
-//! By itself it serves the emulator to itself, and sends over FCM HTTP v1: `send/script.json` says how each device
-//! behaves. Change a line there, or the message and the tokens beside it, and run it again. With the key file of a service
-//! account it sends through Google, or with an endpoint to another server that speaks this wire:
-//!
-//! ```sh
-//! cargo run -p gcm-async --example send -- --service-account FILE --tokens FILE --message FILE
-//! ```
-//!
-//! With an endpoint and a key it sends to a server that speaks GCM's JSON wire:
-//!
-//! ```sh
-//! GCM_API_KEY=AAAA-key cargo run -p gcm-async --example send -- \
-//!     --endpoint https://push.example.org/gcm/send --tokens FILE --message FILE
-//! ```
-//!
-//! While the service fails it waits for half a minute, or for what `--give-up-after` says, and tells why. It exits with 1 when
-//! somebody is left who could be sent to again. Ctrl-C stops it: it says what became of those on their way, who is left, and who may have been sent to.
+//! The second sends through Google: with the key file of a service account (Firebase console, Project settings, Service
+//! accounts) and registration tokens of its app. The first sends to an emulator that it starts. The example `quickstart` of
+//! `gcm-blocking` is a whole program: it has options, explains what is wrong, and ends well at Ctrl-C.
 
-#[path = "fan_out/left.rs"]
-mod left;
-#[path = "send/options.rs"]
-mod options;
-#[path = "send/report.rs"]
-mod report;
-
-use gcm_async::Stop;
+use gcm_async::Client;
 use gcm_async::emulator::EmulatorServer;
-use gcm_proto::emulator::{Account, Emulator, Script};
-use gcm_proto::{ApiKey, Endpoint, Gateway, RetryPolicy, ServiceAccount, Token, Wire, legacy, v1};
-use left::Left;
-use options::{BYTE_ORDER_MARK, Options, USAGE, arguments, chain, endpoint, read, read_account, read_key, shown};
-use report::{Summary, Waits, accepted, explain, failure_of_all, number, print_replaced, print_report, unwritten};
-use serde_json::Value;
-use std::io::{self, Write};
-use std::path::Path;
-use std::pin::pin;
-use std::process::ExitCode;
+use gcm_proto::emulator::{Emulator, Script};
+use gcm_proto::{
+    AccessToken, Advice, Gateway, Message, Notification, ServiceAccount, Token, TokenResponse, TokenSource, v1,
+};
+use std::error::Error;
 use std::time::Duration;
-use tokio::signal::ctrl_c;
-use tokio::time::timeout;
 
-/// The key that the example's script asks for.
-const EMULATOR_KEY: &str = "quickstart-key";
-
-/// The account that the emulator knows, with the key of RFC 7515 appendix A.2, which is published there for tests.
-const ACCOUNT: &str = include_str!("send/demo-project.json");
-
-/// That key's public half, by which the emulator verifies signatures.
-const PUBLIC_KEY: &str = include_str!("send/demo-project.pem");
-
-/// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
-const INTERRUPTED: u8 = 130;
-
-/// A service, by the URL that it is asked at.
-struct Service {
-    gateway: Gateway,
-    endpoint: Endpoint,
-}
-
-fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    // Not by `println!`, which panics when nobody reads it.
-    let done = runtime
-        .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(run(&mut io::stdout())));
-    done.unwrap_or_else(|problem| {
-        let _ = writeln!(io::stderr(), "error: {problem}");
-        ExitCode::FAILURE
-    })
-}
-
-async fn run(out: &mut impl Write) -> Result<ExitCode, String> {
-    let arguments = arguments()?;
-    if arguments.iter().any(|argument| argument == "--help") {
-        writeln!(out, "{USAGE}").map_err(unwritten)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let options = Options::from_arguments(arguments.into_iter())?;
-    let give_up_after = options.give_up_after;
-    let message = options.message()?;
-    let tokens = options.tokens()?;
-    let client = options.client()?;
-
-    // It serves until it is dropped, at the end.
-    let mut server = None;
-    let service = match (&options.service_account, &options.endpoint) {
-        (Some(file), url) => {
-            let base = url.as_deref().map(|url| endpoint("--endpoint", url)).transpose()?;
-            let account = read_account(file, options.token_endpoint.as_deref())?;
-            Service::v1(account, base.as_ref(), give_up_after)
-        }
-        (None, Some(url)) => Service::json(endpoint("--endpoint", url)?, read_key(None)?, give_up_after),
-        (None, None) => {
-            let server = server.insert(serve(&options.script).await?);
-            let account = ServiceAccount::from_json_at(ACCOUNT, server.token_endpoint());
-            let account = account.map_err(|error| chain(&error))?;
-            Service::v1(account, Some(&server.v1_endpoint()), give_up_after)
-        }
-    };
-    match &server {
-        Some(server) => writeln!(
-            out,
-            "{} is the emulator, which does as {} says",
-            server.v1_endpoint(),
-            shown(&options.script)
-        ),
-        None => writeln!(out, "{}", service.endpoint),
-    }
-    .map_err(unwritten)?;
-
-    let stop = stop_on_ctrl_c();
-    let send = async |service: &Service, tokens: Vec<Token>| {
-        let client = client.clone().build(service.gateway.clone()).with_stop(&stop);
-        let mut waits = Waits::default();
-        let mut sending = pin!(client.send(&message, tokens));
-        let report = loop {
-            match timeout(Waits::GLANCE, &mut sending).await {
-                Ok(report) => break report,
-                Err(_) => waits.look(&stop.progress(), give_up_after),
-            }
-        };
-        let report = report.map_err(|error| format!("{}: {error}", shown(&options.message)))?;
-        match failure_of_all(&report).filter(|_| !stop.is_stopped()) {
-            Some(failure) => Err(explain(failure, service.gateway.wire(), &service.endpoint)),
-            None => Ok(report),
-        }
-    };
-    let report = send(&service, tokens).await?;
-    // It is sent: who cannot read the table has the sum of it at least.
-    let unread = |error| format!("{}; {}", Summary::of(&report), unwritten(error));
-    print_report(out, &report).map_err(unread)?;
-    let progress = stop.progress();
-    let and_tokens = if service.gateway.wire() == Wire::V1 {
-        ", those for access tokens included"
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut tokens = ["anna01:APA91b", "bert02:APA91b", "cleo03:APA91b"]
+        .map(str::to_owned)
+        .to_vec();
+    let mut server = None; // it serves until it is dropped
+    let gateway = if let Some(file) = arguments.next() {
+        tokens = arguments.collect();
+        Gateway::v1(ServiceAccount::from_json(std::fs::read(file)?)?)
     } else {
-        ""
+        let script =
+            r#"{"devices": {"bert02:APA91b": "unregistered", "cleo03:APA91b": {"error": "MismatchSenderId"}}}"#;
+        let server =
+            server.insert(EmulatorServer::start(Emulator::new(Script::from_json(script)?), "127.0.0.1:0").await?);
+        let route = v1::Route::new("demo-project".parse()?).with_endpoint(&server.v1_endpoint());
+        let source = TokenSource::new(|_| Ok(TokenResponse::new(AccessToken::try_from("any")?, None)));
+        Gateway::v1_with(route, source)
     };
-    let attempts = number(progress.attempts, "attempt");
-    let requests = number(progress.requests, "request");
-    writeln!(out, "{attempts} in {requests}{and_tokens}").map_err(unread)?;
-    if stop.is_stopped() {
-        let Summary { left, perhaps, .. } = Summary::of(&report);
-        let left = number(left, "device");
-        writeln!(
-            out,
-            "stopped: {left} left to send to, {perhaps} may have been sent to already"
-        )
-        .map_err(unread)?;
-        return Ok(ExitCode::from(INTERRUPTED));
-    }
-    let mut left = Left::default();
-    report.failed().for_each(|(_, failure)| left.count_in(failure));
-    if server.is_none() && left.count() > 0 {
-        writeln!(out, "{left}").map_err(unread)?;
-        return Ok(ExitCode::FAILURE);
-    }
-    if let Some(server) = &server {
-        let legacy = Service::json(server.endpoint(), read_key(Some(EMULATOR_KEY))?, give_up_after);
-        print_replaced(out, &send(&legacy, accepted(&report)).await?).map_err(unread)?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
 
-impl Service {
-    /// Over FCM HTTP v1 as this account: through Google, or a server whose URLs begin with `base`.
-    fn v1(account: ServiceAccount, base: Option<&Endpoint>, give_up_after: Duration) -> Self {
-        let mut route = v1::Route::new(account.project().clone());
-        if let Some(base) = base {
-            route = route.with_endpoint(base);
+    // Keep it as long as the program runs: it holds the connections, the access token, the service's wishes.
+    let client = Client::new(gateway);
+    let message = Message::builder()
+        .notification(Notification::new().title("Goal!").body("Utrecht leads 3:1"))
+        .time_to_live(Duration::from_secs(3600))
+        .build()?;
+    let tokens = tokens.into_iter().map(Token::try_from).collect::<Result<Vec<_>, _>>()?;
+    let report = client.send(&message, tokens).await?;
+    for done in &report {
+        let device = done.target.as_token().map(Token::short).unwrap_or_default();
+        match done.outcome.advice() {
+            Advice::Keep => println!("{device}: keep"),
+            Advice::Remove => println!("{device}: delete it from your database"),
+            // The service has already been asked as often as the gateway's policy says.
+            Advice::Retry(delay) => println!("{device}: send again, after {delay:?}"),
+            advice => println!("{device}: {advice}"),
         }
-        let endpoint = route.endpoint().clone();
-        let gateway = Gateway::v1_with(route, account).with_policy(quick(RetryPolicy::V1, give_up_after));
-        Self { gateway, endpoint }
     }
-
-    /// Over the legacy JSON wire with this key.
-    fn json(endpoint: Endpoint, key: ApiKey, give_up_after: Duration) -> Self {
-        let gateway = Gateway::legacy_json(legacy::Route::new(endpoint.clone(), key))
-            .with_policy(quick(RetryPolicy::LEGACY, give_up_after));
-        Self { gateway, endpoint }
-    }
-}
-
-/// Seconds where a service is given minutes: a first run should not take long. In your program leave a gateway the policy
-/// that it has.
-fn quick(mut policy: RetryPolicy, give_up_after: Duration) -> RetryPolicy {
-    policy.attempts = 4;
-    policy.initial = Duration::from_millis(250);
-    policy.give_up_after = give_up_after;
-    policy
-}
-
-async fn serve(path: &Path) -> Result<EmulatorServer, String> {
-    let text = read(path)?;
-    let mut script = Script::from_json(&text).map_err(|error| format!("{}, {error}", shown(path)))?;
-    // A script that says nothing of accounts is about devices.
-    let json: Option<Value> = serde_json::from_slice(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text)).ok();
-    if json.is_none_or(|json| json.get("accounts").is_none()) {
-        let account = ServiceAccount::from_json(ACCOUNT).map_err(|error| chain(&error))?;
-        let known = Account::public_key(PUBLIC_KEY).map_err(|error| error.to_string())?;
-        script = script.account(account.client_email(), known);
-    }
-    EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")
-        .await
-        .map_err(|error| format!("the emulator cannot be served on 127.0.0.1: {error}"))
-}
-
-/// The first Ctrl-C lets the requests on their way come back. The second does not care: who is on the way may have been
-/// sent to.
-fn stop_on_ctrl_c() -> Stop {
-    let stop = Stop::new();
-    let handle = stop.clone();
-    tokio::spawn(async move {
-        while ctrl_c().await.is_ok() {
-            if handle.is_stopped() {
-                handle.cancel();
-            } else {
-                handle.stop();
-            }
-        }
-    });
-    stop
+    client.shutdown(Duration::from_secs(5)).await;
+    Ok(())
 }

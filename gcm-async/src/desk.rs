@@ -2,7 +2,8 @@
 
 use crate::clock::Clock;
 use crate::stop::Ending;
-use gcm_proto::{Delivery, Now, Progress, Step};
+use gcm_proto::{Delivery, Now, Progress, Settled, Step};
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -61,14 +62,29 @@ impl Desk {
         self.lock().delivery.wants_to_send()
     }
 
-    /// What the machine has next; no request, unless it `may_send`.
-    pub(crate) fn poll(&self, now: Now, may_send: bool) -> Step {
+    /// What the machine has next; no request, unless it `may_send`. Outcomes go to `out`, until it has `most` of them: then
+    /// there is nothing else. And whether there may be another request to send.
+    pub(crate) fn poll(
+        &self,
+        now: Now,
+        may_send: bool,
+        out: &mut VecDeque<Settled>,
+        most: usize,
+    ) -> (Option<Step>, bool) {
         let mut work = self.lock();
-        if may_send {
-            work.delivery.poll(now)
-        } else {
-            work.delivery.poll_settled(now)
+        let delivery = &mut work.delivery;
+        while out.len() < most {
+            let step = if may_send {
+                delivery.poll(now)
+            } else {
+                delivery.poll_settled(now)
+            };
+            match step {
+                Step::Settle(done) => out.push_back(done),
+                step => return (Some(step), delivery.wants_to_send()),
+            }
         }
+        (None, delivery.wants_to_send())
     }
 
     /// A poisoned lock is taken all the same: what is behind it is whole.

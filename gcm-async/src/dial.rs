@@ -19,6 +19,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use gcm_proto::TransportError;
 use http::Uri;
+use http::uri::Scheme;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use listened::Listened;
@@ -29,7 +30,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -73,6 +74,8 @@ pub(crate) struct Target {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) tls: bool,
+    /// As the URL has it: most are compared with one like it.
+    authority: String,
 }
 
 /// A connection that was made.
@@ -80,8 +83,8 @@ pub(crate) struct Made {
     pub(crate) socket: Socket,
     pub(crate) protocol: Protocol,
     pub(crate) address: SocketAddr,
-    /// The peer has said something above TLS.
-    pub(crate) heard: Arc<AtomicBool>,
+    /// How often the peer has said something above TLS.
+    pub(crate) heard: Arc<AtomicU64>,
 }
 
 /// No connection was made. Those who waited for it share the cause.
@@ -257,7 +260,7 @@ impl Dial {
         to: &Target,
         proxy: Option<&Proxy>,
         http1: bool,
-    ) -> Result<(Socket, Protocol, Arc<AtomicBool>), NoConnection> {
+    ) -> Result<(Socket, Protocol, Arc<AtomicU64>), NoConnection> {
         if let Some(proxy) = proxy {
             dig(&mut stream, to, proxy).await?;
         }
@@ -314,15 +317,24 @@ impl Target {
             host: url.host()?.to_owned(),
             port: url.port_u16().unwrap_or(default),
             tls,
+            authority: url.authority()?.to_string(),
         })
     }
 
     /// Whether a request with this URL goes there.
     pub(crate) fn serves(&self, url: &Uri) -> bool {
-        let tls = url.scheme_str() == Some("https");
+        let tls = url.scheme() == Some(&Scheme::HTTPS);
+        if self.tls != tls {
+            return false;
+        }
+        if url
+            .authority()
+            .is_some_and(|authority| authority.as_str() == self.authority)
+        {
+            return true;
+        }
         let default = if tls { 443 } else { 80 };
-        self.tls == tls
-            && self.port == url.port_u16().unwrap_or(default)
+        self.port == url.port_u16().unwrap_or(default)
             && url.host().is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
     }
 }

@@ -3,6 +3,7 @@
 //! What is answered is decided by [`Emulator`], which this module serves to any client in any language: over HTTP/1.1 and
 //! over HTTP/2, in clear (by prior knowledge, RFC 9113 section 3.3) or under TLS (by ALPN).
 
+mod on_thread;
 mod serving;
 mod tasks;
 mod tls;
@@ -11,6 +12,7 @@ use gcm_proto::Endpoint;
 use gcm_proto::emulator::Emulator;
 use http::{Request, Response};
 use hyper_util::rt::TokioIo;
+use on_thread::OnThread;
 use rustls::ServerConfig;
 use std::fmt;
 use std::io;
@@ -29,7 +31,7 @@ const CONNECTIONS: usize = 1024;
 
 /// An [`Emulator`] served until it is dropped.
 ///
-/// It runs on the tokio runtime that it is started on.
+/// It runs on the tokio runtime that it is started on, or with [`start_blocking`](Self::start_blocking) on a thread of its own.
 ///
 /// ```
 /// use gcm_async::emulator::EmulatorServer;
@@ -60,6 +62,8 @@ pub struct EmulatorServer {
     address: SocketAddr,
     endpoints: Endpoints,
     tasks: Tasks,
+    /// Where it runs, if not on the caller's runtime.
+    on_thread: Option<OnThread>,
 }
 
 struct Shared {
@@ -121,7 +125,7 @@ impl EmulatorServer {
 
     /// Stops serving: what is being answered is cut off. When this returns, the port is free and every task has ended.
     ///
-    /// Dropping the server does the same, but does not wait for it.
+    /// Dropping the server does the same, but does not wait for it unless the server has a thread of its own.
     pub async fn stop(self) {
         self.tasks.ended().await;
     }
@@ -258,6 +262,7 @@ impl EmulatorBuilder {
             address,
             endpoints,
             tasks,
+            on_thread: None,
         })
     }
 }

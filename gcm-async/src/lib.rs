@@ -3,6 +3,7 @@
 #[cfg(feature = "emulator")]
 pub mod emulator;
 
+mod bundle;
 mod client;
 mod clock;
 mod connections;

@@ -2,18 +2,18 @@
 //!
 //! Nothing of it runs by itself. It knows nothing of what is sent.
 
+use crate::bundle::Bundle;
 use crate::desk::Desk;
 use crate::stop::Watched;
 use crate::transport::{Attempt, Reservation, Transport};
 use bytes::Bytes;
-use futures_core::Stream;
-use futures_util::stream::FuturesUnordered;
 use gcm_proto::{Settled, Step, Target, Ticket, TransportError};
+use http::uri::Authority;
 use http::{Request, Response, Uri};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -46,7 +46,7 @@ pub(crate) struct Run {
     /// Room for the next request, or the promise of it. Dropped before those on their way, so that it is not given to them.
     room: Option<Reservation>,
     /// On their way.
-    flights: FuturesUnordered<Flight>,
+    flights: Bundle<Flight>,
     /// Nobody on its way is overdue before.
     overdue_at: Option<Instant>,
     /// They have been given time to be read, until then.
@@ -67,8 +67,6 @@ struct Flight {
     ticket: Option<Ticket>,
     attempt: Attempt,
     since: Instant,
-    /// Whom it wakes.
-    waker: Option<Waker>,
 }
 
 /// What the machine has for now.
@@ -92,7 +90,7 @@ impl Run {
             desk,
             transport,
             reply,
-            flights: FuturesUnordered::new(),
+            flights: Bundle::new(),
             overdue_at: None,
             late: None,
             url,
@@ -158,7 +156,7 @@ impl Run {
 
     /// Hands in what has come back.
     fn land(&mut self, cx: &mut Context<'_>) {
-        while let Poll::Ready(Some(landed)) = Pin::new(&mut self.flights).poll_next(cx) {
+        while let Some(landed) = self.flights.poll_next(cx) {
             self.landed.push(landed);
         }
         if self.landed.is_empty() {
@@ -177,7 +175,6 @@ impl Run {
             ticket: Some(ticket),
             attempt,
             since,
-            waker: None,
         });
         self.fresh = true;
     }
@@ -186,27 +183,28 @@ impl Run {
     /// there is room for it: what is made is sent, whatever happens meanwhile.
     fn ask(&mut self, cx: &mut Context<'_>, out: &mut VecDeque<Settled>) -> Asked {
         let (now, instant) = (self.desk.now(), Instant::now());
+        let mut wants_to_send = self.desk.wants_to_send();
         loop {
-            if out.len() >= HANDFUL {
-                return Asked::Outcomes;
-            }
-            let has_room = self.has_room(cx);
-            match self.desk.poll(now, has_room) {
-                Step::Settle(done) => out.push_back(done),
-                Step::Send(call) => {
+            let has_room = self.has_room(cx, wants_to_send);
+            let step;
+            (step, wants_to_send) = self.desk.poll(now, has_room, out, HANDFUL);
+            match step {
+                None => return Asked::Outcomes,
+                Some(Step::Settle(done)) => out.push_back(done),
+                Some(Step::Send(call)) => {
                     let attempt = self.attempt(call.request);
                     self.launch(call.ticket, attempt, instant);
                 }
                 // Some who waited are ready now: for them there may be room.
-                Step::Wait(_) if self.room.is_none() && self.desk.wants_to_send() => {}
-                Step::Wait(delay) => {
+                Some(Step::Wait(_)) if self.room.is_none() && wants_to_send => {}
+                Some(Step::Wait(delay)) => {
                     if has_room {
                         // Others may need it.
                         self.room = None;
                     }
                     return Asked::Nothing(delay);
                 }
-                Step::Finish => {
+                Some(Step::Finish) => {
                     return if out.is_empty() {
                         Asked::Finished
                     } else {
@@ -218,8 +216,8 @@ impl Run {
     }
 
     /// Whether there is room for a request, where somebody is to be sent to. It is asked for only then.
-    fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.desk.wants_to_send() {
+    fn has_room(&mut self, cx: &mut Context<'_>, wants_to_send: bool) -> bool {
+        if !wants_to_send {
             self.room = None;
             return false;
         }
@@ -235,8 +233,9 @@ impl Run {
 
     /// A request for a token goes elsewhere, mostly; the room is kept then.
     fn attempt(&mut self, request: Request<Vec<u8>>) -> Attempt {
-        let url = request.uri();
-        let is_there = url.authority() == self.url.authority() && url.scheme() == self.url.scheme();
+        let (url, there) = (request.uri(), &self.url);
+        let is_there = url.authority().map(Authority::as_str) == there.authority().map(Authority::as_str)
+            && url.scheme() == there.scheme();
         match self.room.take_if(|_| is_there) {
             Some(room) => self.transport.attempt_in(room, request),
             None => self.transport.attempt(request),
@@ -316,21 +315,19 @@ impl Run {
             self.overdue_at = self.late;
             return;
         }
-        self.overdue_at = None;
-        for flight in Pin::new(&mut self.flights).iter_pin_mut() {
-            let flight = flight.get_mut();
+        let mut next: Option<Instant> = None;
+        self.flights.wake_if(|flight| {
             let Some(at) = flight.since.checked_add(self.reply) else {
-                continue;
+                return false;
             };
             if at > now {
-                self.overdue_at = Some(self.overdue_at.map_or(at, |first| first.min(at)));
-            } else if flight.ticket.is_some() {
-                flight.attempt.fail_expired();
-                if let Some(waker) = flight.waker.take() {
-                    waker.wake();
-                }
+                next = Some(next.map_or(at, |first| first.min(at)));
+                return false;
             }
-        }
+            flight.attempt.fail_expired();
+            true
+        });
+        self.overdue_at = next;
     }
 }
 
@@ -339,15 +336,11 @@ impl Future for Flight {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let flight = &mut *self;
-        if let Poll::Ready(result) = Pin::new(&mut flight.attempt).poll(cx) {
-            if let Some(ticket) = flight.ticket.take() {
-                return Poll::Ready((ticket, result));
-            }
+        let result = ready!(Pin::new(&mut flight.attempt).poll(cx));
+        match flight.ticket.take() {
+            Some(ticket) => Poll::Ready((ticket, result)),
+            None => Poll::Pending,
         }
-        if !flight.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-            flight.waker = Some(cx.waker().clone());
-        }
-        Poll::Pending
     }
 }
 

@@ -1,7 +1,7 @@
 //! `Stop` decides from outside that sends end, and sees how far they are.
 
 use crate::desk::Desk;
-use gcm_proto::Progress;
+use gcm_proto::{Progress, Service};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -92,11 +92,15 @@ impl Stop {
     }
 
     /// Where the sends stand, those that have ended included, all together. They share a clock: `waiting_until` is the time
-    /// since the Unix epoch.
+    /// since the Unix epoch. `service` and `trouble` are of those that run; when none does, of those that have ended.
     pub fn progress(&self) -> Progress {
-        let shared = self.lock();
-        let mut sum = shared.ended.clone();
-        for desk in shared.running.values().filter_map(Weak::upgrade) {
+        let state = self.lock();
+        let mut sum = state.ended.clone();
+        if !state.running.is_empty() {
+            // What those waited for that have ended is over.
+            (sum.service, sum.trouble) = (Service::Up, None);
+        }
+        for desk in state.running.values().filter_map(Weak::upgrade) {
             sum.add(&desk.progress());
         }
         sum
@@ -194,5 +198,48 @@ impl fmt::Debug for Stop {
         f.debug_struct("Stop")
             .field("ending", &self.lock().ending)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::Stop;
+    use crate::clock::Clock;
+    use crate::desk::Desk;
+    use gcm_proto::{Gateway, Message, Step, Token, legacy};
+    use http::{Response, StatusCode};
+    use std::sync::Arc;
+
+    /// A send at a gateway of its own that has met this answer.
+    fn send(status: u16) -> Arc<Desk> {
+        let route = legacy::Route::new("http://localhost/gcm/send".parse().unwrap(), "k".parse().unwrap());
+        let message = Message::builder().build().unwrap();
+        let clock = Clock::start();
+        let prepared = Gateway::legacy_plaintext(route).prepare(&message).unwrap();
+        let mut delivery = prepared.deliver([Token::try_from("t").unwrap()], clock.now(), 1);
+        let Step::Send(call) = delivery.poll(clock.now()) else {
+            panic!("a request");
+        };
+        let body = if status == 200 { "id=0:08\n" } else { "" };
+        let answer = Response::builder().status(status).body(body).unwrap();
+        delivery.handle(call.ticket, Ok(answer), clock.now());
+        Arc::new(Desk::new(delivery, clock))
+    }
+
+    #[test]
+    fn what_a_send_waits_for_is_not_hidden_by_one_that_has_ended() {
+        let stop = Stop::new();
+        let trouble = || stop.progress().trouble.and_then(|trouble| trouble.status());
+        drop(stop.watch(&send(500)));
+        assert_eq!(trouble(), Some(StatusCode::INTERNAL_SERVER_ERROR));
+        let troubled = stop.watch(&send(503));
+        assert_eq!(trouble(), Some(StatusCode::SERVICE_UNAVAILABLE));
+        drop(troubled);
+        let well = stop.watch(&send(200));
+        assert_eq!(trouble(), None);
+        assert_eq!(stop.progress().accepted, 1);
+        drop(well);
     }
 }

@@ -13,7 +13,7 @@ pub(crate) use service::Service;
 
 use crate::connections::Connections;
 use crate::dial::{NoConnection, timed_out};
-use crate::pool::{Permit, Pool, RequestBody, Taking, Tasks};
+use crate::pool::{Permit, Pool, RequestBody, Taking, Tasks, Waiter};
 use bytes::Bytes;
 use carriage::{Arrived, Carriage};
 use gcm_proto::TransportError;
@@ -68,42 +68,45 @@ enum Stage {
 }
 
 enum Room {
-    Taking(Taking),
+    Waiting(Waiter),
     #[cfg(feature = "tower")]
     Service(service::Taking),
     Taken(Permit),
+    /// There will be none.
+    Refused(NoConnection),
     #[cfg(feature = "tower")]
     ServiceTaken(service::Permit),
 }
 
 /// Room asked for before there is a request.
-pub(crate) struct Reservation {
-    room: Room,
-    /// There will be none.
-    refused: Option<NoConnection>,
-}
+pub(crate) struct Reservation(Room);
 
 impl Transport {
     /// Asks for room for one request to this URL.
     pub(crate) fn reserve(&self, url: &Uri) -> Reservation {
-        let room = match self {
-            Self::Pool { pool, .. } => Room::Taking(pool.take(url)),
+        Reservation(match self {
+            Self::Pool { pool, .. } => pool.take(url).into(),
             #[cfg(feature = "tower")]
             Self::Service { service, .. } => Room::Service(service.take()),
-        };
-        Reservation { room, refused: None }
+        })
     }
 
     /// An attempt in this room, which was for the request's URL.
     pub(crate) fn attempt_in(&self, reservation: Reservation, request: Request<Vec<u8>>) -> Attempt {
-        let request = Self::named(request);
-        let mut attempt = Attempt::new(Stage::Over, self.max_response_size());
-        match (reservation.refused, reservation.room) {
-            (Some(none), _) => attempt.stage = Stage::Failed(none.to_error()),
-            (None, Room::Taken(permit) | Room::Taking(Taking::Now(permit))) => attempt.send(request, permit),
-            (None, room) => attempt.stage = Stage::Queued(Box::new(request), room),
+        let request = Box::new(Self::named(request));
+        let max_response_size = self.max_response_size();
+        let stage = match reservation.0 {
+            Room::Taken(permit) => Stage::Away(Carriage::start(request, permit, max_response_size)),
+            Room::Refused(none) => Stage::Failed(none.to_error()),
+            room @ Room::Waiting(_) => Stage::Queued(request, room),
+            #[cfg(feature = "tower")]
+            room @ (Room::Service(_) | Room::ServiceTaken(_)) => Stage::Queued(request, room),
+        };
+        Attempt {
+            stage,
+            max_response_size,
+            connections: 1,
         }
-        attempt
     }
 
     /// An attempt that has room, or has begun to wait for it.
@@ -149,68 +152,60 @@ impl Transport {
 impl Reservation {
     /// Whether there is room that nobody else has meanwhile.
     pub(crate) fn is_taken(&self) -> bool {
-        match &self.room {
-            Room::Taken(_) | Room::Taking(Taking::Now(_)) => true,
-            Room::Taking(_) => false,
+        match &self.0 {
+            Room::Taken(_) => true,
             #[cfg(feature = "tower")]
             Room::ServiceTaken(_) => true,
             #[cfg(feature = "tower")]
             Room::Service(_) => false,
+            Room::Waiting(_) | Room::Refused(_) => false,
         }
     }
 
     /// Waits until there is room, or there will be none.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.refused.is_none() {
-            self.refused = ready!(self.room.poll(cx)).err();
+        self.0.poll(cx)
+    }
+}
+
+impl From<Taking> for Room {
+    fn from(taking: Taking) -> Self {
+        match taking {
+            Taking::Now(permit) => Self::Taken(permit),
+            Taking::Later(waiter) => Self::Waiting(waiter),
+            Taking::Never(none) => Self::Refused(none),
+        }
+    }
+}
+
+impl Room {
+    /// Waits until there is some, or there will be none.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Waiting(waiter) => {
+                *self = match ready!(Pin::new(waiter).poll(cx)) {
+                    Ok(permit) => Self::Taken(permit),
+                    Err(none) => Self::Refused(none),
+                };
+            }
+            #[cfg(feature = "tower")]
+            Self::Service(taking) => *self = Self::ServiceTaken(ready!(taking.as_mut().poll(cx))),
+            Self::Taken(_) | Self::Refused(_) => {}
+            #[cfg(feature = "tower")]
+            Self::ServiceTaken(_) => {}
         }
         Poll::Ready(())
     }
 }
 
-impl Room {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoConnection>> {
-        let taken = match self {
-            Self::Taking(taking) => match std::mem::replace(taking, Taking::Never(NoConnection::shut_down())) {
-                Taking::Now(permit) => Ok(permit),
-                Taking::Never(none) => Err(none),
-                Taking::Later(mut later) => match Pin::new(&mut later).poll(cx) {
-                    Poll::Pending => {
-                        *taking = Taking::Later(later);
-                        return Poll::Pending;
-                    }
-                    Poll::Ready(taken) => taken,
-                },
-            },
-            #[cfg(feature = "tower")]
-            Self::Service(taking) => {
-                let permit = ready!(taking.as_mut().poll(cx));
-                *self = Self::ServiceTaken(permit);
-                return Poll::Ready(Ok(()));
-            }
-            Self::Taken(_) => return Poll::Ready(Ok(())),
-            #[cfg(feature = "tower")]
-            Self::ServiceTaken(_) => return Poll::Ready(Ok(())),
-        };
-        Poll::Ready(taken.map(|permit| *self = Self::Taken(permit)))
-    }
-}
-
 impl Attempt {
-    fn new(stage: Stage, max_response_size: usize) -> Self {
-        Self {
-            stage,
-            max_response_size,
-            connections: 1,
-        }
-    }
-
     /// Waits until the request can be handed over, or has failed.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Stage::Queued(_, room) = &mut self.stage else {
             return Poll::Ready(());
         };
-        if let Err(none) = ready!(room.poll(cx)) {
+        ready!(room.poll(cx));
+        if let Room::Refused(none) = room {
             self.stage = Stage::Failed(none.to_error());
         }
         Poll::Ready(())
@@ -243,10 +238,6 @@ impl Attempt {
         }
     }
 
-    fn send(&mut self, request: Request<RequestBody>, permit: Permit) {
-        self.stage = Stage::Away(Carriage::start(request, permit, self.max_response_size));
-    }
-
     fn arrived(&mut self, arrived: Arrived, from: &Carriage) -> Option<Result<Response<Bytes>, TransportError>> {
         match arrived {
             Arrived::Reply(reply) => Some(Ok(reply)),
@@ -254,7 +245,7 @@ impl Attempt {
             Arrived::Unsent(_, error) if self.connections >= CONNECTIONS => Some(Err(error)),
             Arrived::Unsent(request, _) => {
                 self.connections += 1;
-                self.stage = Stage::Queued(request, Room::Taking(from.take_again()));
+                self.stage = Stage::Queued(request, from.take_again().into());
                 None
             }
         }
@@ -295,7 +286,9 @@ impl Future for Attempt {
                 Stage::Failed(_) | Stage::Over => {}
             }
             match std::mem::replace(&mut self.stage, Stage::Over) {
-                Stage::Queued(request, Room::Taken(permit)) => self.send(*request, permit),
+                Stage::Queued(request, Room::Taken(permit)) => {
+                    self.stage = Stage::Away(Carriage::start(request, permit, self.max_response_size));
+                }
                 #[cfg(feature = "tower")]
                 Stage::Queued(request, Room::ServiceTaken(permit)) => {
                     self.stage = Stage::Sending(permit.call(*request));

@@ -29,6 +29,15 @@ impl Program {
         out.read_line(&mut line).unwrap();
         let url = line.trim().to_owned();
         let (_, rest) = url.split_once("://").unwrap();
+        let origin = url.strip_suffix("/gcm/send").unwrap();
+        for expected in [
+            format!("{origin}/ for FCM HTTP v1"),
+            format!("{origin}/token for access tokens"),
+        ] {
+            line.clear();
+            out.read_line(&mut line).unwrap();
+            assert_eq!(line.trim_end(), expected);
+        }
         let address = rest.strip_suffix("/gcm/send").unwrap().parse().unwrap();
         Self {
             child,

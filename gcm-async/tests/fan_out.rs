@@ -17,7 +17,7 @@ use std::time::Duration;
 #[cfg(unix)]
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/send/demo-project.json");
+const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/fan_out/demo-project.json");
 
 /// A file that is gone with this.
 struct Scratch(PathBuf);
@@ -180,17 +180,6 @@ fn a_script_hears_of_a_send_that_ended_early_or_reached_nobody() {
     }
 }
 
-/// Neither package can use a file of the other, so each has its own.
-#[test]
-fn it_counts_who_is_left_as_the_blocking_one() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
-    assert_eq!(
-        read("gcm-async/examples/fan_out/left.rs"),
-        read("gcm-blocking/examples/stream/left.rs")
-    );
-}
-
 /// How many it says are left, and of them not sent, maybe sent and answered.
 fn left(said: &str) -> [u64; 4] {
     let (before, parts) = said.split_once(" left who could be sent to again: ").unwrap();
@@ -257,7 +246,8 @@ fn trial_s16_a_server_that_dies_for_good_is_no_success() {
 
 #[test]
 fn with_a_service_account_it_sends_over_v1() {
-    let account = gcm_proto::emulator::Account::public_key(include_str!("../examples/send/demo-project.pem")).unwrap();
+    let account =
+        gcm_proto::emulator::Account::public_key(include_str!("../examples/fan_out/demo-project.pem")).unwrap();
     let (server, _runtime) = serve(Script::new().account("push@demo-project.iam.gserviceaccount.com", account));
     let file = Scratch::new("v1.txt", tokens(500));
     let (endpoint, token_endpoint) = (server.v1_endpoint().to_string(), server.token_endpoint().to_string());

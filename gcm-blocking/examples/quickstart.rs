@@ -23,15 +23,15 @@
 //! While the service fails it waits for half a minute, or for what `--give-up-after` says, and tells why. It exits with 1 when
 //! somebody is left who could be sent to again. Ctrl-C stops it: it says what became of those on their way, who is left, and who may have been sent to.
 
-#[path = "stream/left.rs"]
+#[path = "../../gcm-async/examples/fan_out/left.rs"]
 mod left;
 #[path = "quickstart/options.rs"]
 mod options;
 #[path = "quickstart/report.rs"]
 mod report;
 
+use gcm_async::emulator::EmulatorServer;
 use gcm_blocking::Stop;
-use gcm_blocking::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script};
 use gcm_proto::{ApiKey, Endpoint, Gateway, RetryPolicy, ServiceAccount, Wire, legacy, v1};
 use left::Left;
@@ -227,6 +227,6 @@ fn serve(path: &Path) -> Result<EmulatorServer, String> {
         let known = Account::public_key(PUBLIC_KEY).map_err(|error| error.to_string())?;
         script = script.account(account.client_email(), known);
     }
-    EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")
+    EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0")
         .map_err(|error| format!("the emulator cannot be served on 127.0.0.1: {error}"))
 }

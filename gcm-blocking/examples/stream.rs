@@ -15,12 +15,12 @@
 //! It exits with 0 when everybody in the file has a verdict and the service accepted the message for somebody, or the file has
 //! nobody; with 1 when somebody is left who could be sent to again, and the summary says how many; with 130 after Ctrl-C.
 
-#[path = "stream/left.rs"]
+#[path = "../../gcm-async/examples/fan_out/left.rs"]
 mod left;
 #[path = "stream/watched.rs"]
 mod watched;
 
-use gcm_blocking::emulator::EmulatorServer;
+use gcm_async::emulator::EmulatorServer;
 use gcm_blocking::{Client, Stop};
 use gcm_proto::emulator::{Emulator, Script};
 use gcm_proto::{
@@ -282,7 +282,7 @@ fn serve() -> Result<(), String> {
     // A terminal sends Ctrl-C to this process too: what is on its way is still answered.
     ctrlc::set_handler(|| {}).map_err(|error| format!("Ctrl-C cannot be caught: {error}"))?;
     let emulator = Emulator::new(Script::new()).log_at_most(0);
-    let server = EmulatorServer::start(emulator, "127.0.0.1:0").map_err(|error| error.to_string())?;
+    let server = EmulatorServer::start_blocking(emulator, "127.0.0.1:0").map_err(|error| error.to_string())?;
     print(&server.endpoint().to_string())?;
     let _ = io::copy(&mut io::stdin(), &mut io::sink());
     Ok(())

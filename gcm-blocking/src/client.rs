@@ -15,7 +15,7 @@ use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::iter::Empty;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A client that blocks the calling thread, over HTTP/1.1, with TLS where the endpoint says `https`.
@@ -31,13 +31,13 @@ use std::time::Duration;
 ///
 /// ```
 /// use gcm_blocking::Client;
-/// use gcm_blocking::emulator::EmulatorServer;
+/// use gcm_async::emulator::EmulatorServer;
 /// use gcm_proto::emulator::{Emulator, Script};
 /// use gcm_proto::{Gateway, Message, legacy, Token};
 ///
 /// // In place of these two lines: the endpoint and the key of a service.
 /// let script = Script::from_json(r#"{"key": "k", "devices": {"APA91b-bert": "unregistered"}}"#)?;
-/// let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0")?;
+/// let server = EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0")?;
 /// let gateway = Gateway::legacy_json(legacy::Route::new(server.endpoint(), "k".parse()?));
 ///
 /// let client = Client::new(gateway);
@@ -55,7 +55,11 @@ pub struct Client {
     clock: Clock,
     stop: Option<Stop>,
     expires_after: Option<Duration>,
+    latest: Latest,
 }
+
+/// The message that was last sent to one target, as it was encoded: the next one is often the same.
+type Latest = Arc<Mutex<Option<(Message, Prepared)>>>;
 
 /// The settings of a [`Client`]. All have a default.
 #[derive(Clone, Debug, Default)]
@@ -122,11 +126,11 @@ impl Client {
     /// cannot send.
     pub fn send_one(&self, message: &Message, target: impl Into<Target>) -> Result<Accepted, Failure> {
         let mut outcome = None;
-        self.send_list(message, [target], 1, |done| {
+        let prepared = self.prepare_again(message).map_err(|error| Failure::from(&error))?;
+        self.send_list(&prepared, [target], 1, |done| {
             outcome = Some(done.outcome);
             ControlFlow::Continue(())
-        })
-        .map_err(|undeliverable| Failure::from(&undeliverable))?;
+        });
         match outcome {
             Some(Outcome::Accepted(accepted)) => Ok(accepted),
             Some(Outcome::Failed(failure)) => Err(failure),
@@ -148,10 +152,10 @@ impl Client {
         targets: impl IntoIterator<Item = T>,
     ) -> Result<Report, Undeliverable> {
         let mut report = Report::new();
-        self.send_list(message, targets, self.concurrency, |done| {
+        self.send_list(&self.prepare(message)?, targets, self.concurrency, |done| {
             report.push(done);
             ControlFlow::Continue(())
-        })?;
+        });
         Ok(report)
     }
 
@@ -168,12 +172,13 @@ impl Client {
     /// iterator is handed out as [`Code::NotAttempted`]: break, to leave it where it is.
     ///
     /// ```
-    /// # use gcm_blocking::{Client, emulator::EmulatorServer};
+    /// # use gcm_async::emulator::EmulatorServer;
+    /// # use gcm_blocking::Client;
     /// # use gcm_proto::emulator::{Emulator, Script};
     /// # use gcm_proto::{Gateway, Message, legacy};
     /// use gcm_proto::{Advice, Token};
     /// use std::ops::ControlFlow;
-    /// # let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0")?;
+    /// # let server = EmulatorServer::start_blocking(Emulator::new(Script::new()), "127.0.0.1:0")?;
     /// # let client = Client::new(Gateway::legacy_json(legacy::Route::new(server.endpoint(), "k".parse()?)));
     /// # let message = Message::builder().data("score", "4x8").build()?;
     /// # let lines = ["APA91b-anna", "no\ttoken", "APA91b-bert"];
@@ -224,22 +229,39 @@ impl Client {
 
     fn send_list<T: Into<Target>>(
         &self,
-        message: &Message,
+        prepared: &Prepared,
         targets: impl IntoIterator<Item = T>,
         threads: usize,
         each: impl FnMut(Settled) -> ControlFlow<()> + Send,
-    ) -> Result<(), Undeliverable> {
-        let delivery = self.prepare(message)?.deliver(targets, self.clock.now(), seed());
+    ) {
+        let delivery = prepared.deliver(targets, self.clock.now(), seed());
         self.run(delivery, threads, None::<Empty<Target>>, each);
-        Ok(())
+    }
+
+    /// As [`prepare`](Self::prepare), without encoding the same message twice in a row. Nobody waits for another thread here.
+    fn prepare_again(&self, message: &Message) -> Result<Prepared, Undeliverable> {
+        let Ok(mut latest) = self.latest.try_lock() else {
+            return self.prepare(message);
+        };
+        match &*latest {
+            Some((known, prepared)) if known == message => Ok(self.expiring(prepared.clone())),
+            _ => {
+                let prepared = self.gateway.prepare(message)?;
+                *latest = Some((message.clone(), prepared.clone()));
+                Ok(self.expiring(prepared))
+            }
+        }
     }
 
     fn prepare(&self, message: &Message) -> Result<Prepared, Undeliverable> {
-        let prepared = self.gateway.prepare(message)?;
-        Ok(match self.expires_after {
+        Ok(self.expiring(self.gateway.prepare(message)?))
+    }
+
+    fn expiring(&self, prepared: Prepared) -> Prepared {
+        match self.expires_after {
             Some(time) => prepared.expires_after(time),
             None => prepared,
-        })
+        }
     }
 
     fn run<I, F>(&self, delivery: Delivery, threads: usize, input: Option<I>, each: F) -> Report
@@ -342,6 +364,7 @@ impl ClientBuilder {
             clock: Clock::start(),
             stop: None,
             expires_after: None,
+            latest: Latest::default(),
         }
     }
 }

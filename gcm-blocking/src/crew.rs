@@ -52,6 +52,8 @@ struct Rung {
     called: bool,
     /// All go home.
     finished: bool,
+    /// How many wait for the bell. Where nobody does, the system is not asked to wake anybody.
+    waiting: usize,
 }
 
 struct Work {
@@ -146,13 +148,33 @@ impl Bell {
         let mut rung = self.lock();
         if !rung.called {
             rung.called = true;
-            self.heard.notify_one();
+            if rung.waiting > 0 {
+                self.heard.notify_one();
+            }
         }
     }
 
     fn send_home(&self) {
-        self.lock().finished = true;
-        self.heard.notify_all();
+        let mut rung = self.lock();
+        rung.finished = true;
+        if rung.waiting > 0 {
+            self.heard.notify_all();
+        }
+    }
+
+    /// Waits until it rings, or for so long. Whether it rang.
+    fn wait(&self, mut rung: MutexGuard<'_, Rung>, limit: Option<Duration>) -> bool {
+        let sleeps = |rung: &mut Rung| !rung.called && !rung.finished;
+        rung.waiting += 1;
+        rung = if let Some(limit) = limit {
+            let waited = self.heard.wait_timeout_while(rung, limit, sleeps);
+            waited.unwrap_or_else(PoisonError::into_inner).0
+        } else {
+            let waited = self.heard.wait_while(rung, sleeps);
+            waited.unwrap_or_else(PoisonError::into_inner)
+        };
+        rung.waiting -= 1;
+        rung.finished || std::mem::take(&mut rung.called)
     }
 
     fn lock(&self) -> MutexGuard<'_, Rung> {
@@ -372,32 +394,21 @@ where
     /// when it is time.
     fn sleep<'scope>(&'scope self, mut work: MutexGuard<'scope, Work>, delay: Duration) -> MutexGuard<'scope, Work> {
         let bell = &self.desk.bell;
-        let sleeps = |rung: &mut Rung| !rung.called && !rung.finished;
         work.asleep += 1;
         work.watch += 1;
         let watch = work.watch;
-        let mut keeps_watch = true;
+        let mut limit = Some(delay);
         loop {
             // Whoever rings after this is heard.
-            let mut rung = bell.lock();
+            let rung = bell.lock();
             drop(work);
-            if keeps_watch {
-                let waited = bell.heard.wait_timeout_while(rung, delay, sleeps);
-                rung = waited.unwrap_or_else(PoisonError::into_inner).0;
-            } else {
-                rung = bell
-                    .heard
-                    .wait_while(rung, sleeps)
-                    .unwrap_or_else(PoisonError::into_inner);
-            }
-            let woken = rung.finished || std::mem::take(&mut rung.called);
-            drop(rung);
+            let woken = bell.wait(rung, limit);
             work = self.desk.lock();
             if woken || work.watch == watch {
                 work.asleep -= 1;
                 return work;
             }
-            keeps_watch = false;
+            limit = None;
         }
     }
 }

@@ -15,9 +15,6 @@ pub use proxy::{Proxy, ProxyError};
 pub use roots::{Roots, RootsError};
 pub use stop::Stop;
 
-#[cfg(feature = "emulator")]
-pub mod emulator;
-
 /// The code of the workspace's front page, which is not part of this package.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

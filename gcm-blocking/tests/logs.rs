@@ -1,85 +1,25 @@
 //! What the HTTP library logs, under the filter that the README shows. A logger is the process', so this test has a file of its
 //! own.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
+#[path = "../../gcm-async/tests/logs/logged.rs"]
+mod logged;
 mod support;
 
 use gcm_blocking::Client;
 use gcm_proto::{Message, Token, legacy::json};
-use log::{LevelFilter, Log, Metadata, Record};
-use std::sync::Mutex;
-
-const KEY: &str = "marker-of-the-key";
-const TOKEN: &str = "marker-of-the-token";
-
-/// What was logged: by which crate, and what.
-static LOGGED: Mutex<Vec<(String, log::Level, String)>> = Mutex::new(Vec::new());
-
-struct Everything;
-
-impl Log for Everything {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        let by = record.target().split("::").next().unwrap_or_default().to_owned();
-        LOGGED
-            .lock()
-            .unwrap()
-            .push((by, record.level(), record.args().to_string()));
-    }
-
-    fn flush(&self) {}
-}
-
-/// The filter, as the README shows it: a level for all, and levels for some crates.
-fn filter() -> (LevelFilter, Vec<(String, LevelFilter)>) {
-    let readme = include_str!("../README.md");
-    let line = readme.lines().find_map(|line| line.strip_prefix("RUST_LOG=")).unwrap();
-    let (all, some) = line.split_once(',').unwrap();
-    let some = some.split(',').map(|part| {
-        let (by, level) = part.split_once('=').unwrap();
-        (by.to_owned(), level.parse().unwrap())
-    });
-    (all.parse().unwrap(), some.collect())
-}
+use logged::TOKEN;
 
 #[test]
 fn trial_s15_under_the_filter_of_the_readme_no_secret_is_logged() {
-    log::set_logger(&Everything).unwrap();
-    log::set_max_level(LevelFilter::Trace);
+    logged::begin();
     let peer = support::Peer::answering(support::ACCEPTED);
     let message = Message::builder().data("score", "4x8").build().unwrap();
     let route = support::route(&format!("http://{}/gcm/send", peer.address));
     let multicast = json::Multicast::new(&route, &message, vec![Token::try_from(TOKEN).unwrap()]).unwrap();
     Client::new(support::anywhere()).exchange(&multicast).unwrap();
 
-    let (all, some) = filter();
-    assert_eq!(all, LevelFilter::Trace);
-    let logged = LOGGED.lock().unwrap();
-    let passes = |(by, level, _): &&(String, log::Level, String)| {
-        let limit = some
-            .iter()
-            .find(|(other, _)| other == by)
-            .map_or(all, |(_, limit)| *limit);
-        *level <= limit
-    };
-    let shown: Vec<_> = logged.iter().filter(passes).collect();
-    assert!(!tells(&shown), "{shown:#?}");
-    let all: Vec<_> = logged.iter().collect();
+    let all = logged::none_passes(include_str!("../README.md"));
     // Without it there is something to be seen: else this shows nothing.
-    assert!(tells(&all));
-}
-
-/// Whether a secret is in what was logged, or in the right column of a dump of bytes.
-fn tells(logged: &[&(String, log::Level, String)]) -> bool {
-    let texts: String = logged.iter().map(|(_, _, text)| text.as_str()).collect();
-    let columns: String = logged
-        .iter()
-        .filter_map(|(_, _, text)| text.rsplit(' ').next())
-        .collect();
-    [KEY, TOKEN]
-        .iter()
-        .any(|secret| texts.contains(secret) || columns.contains(secret))
+    assert!(logged::tells(&all));
 }

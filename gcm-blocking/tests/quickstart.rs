@@ -7,7 +7,7 @@ mod mistakes;
 mod over_v1;
 mod support;
 
-use gcm_blocking::emulator::EmulatorServer;
+use gcm_async::emulator::EmulatorServer;
 use gcm_proto::emulator::{Emulator, Script};
 use std::env;
 use std::fs;
@@ -156,7 +156,7 @@ fn files_as_windows_writes_them_are_read() {
 #[test]
 fn it_sends_to_another_server_with_the_key_of_the_environment() {
     let script = Script::new().key("another-key");
-    let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
+    let server = EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0").unwrap();
     let tokens = File::new("three.txt", "first-of-three\nsecond-of-three\nthird-of-three\n");
     let url = server.endpoint().to_string();
     let mut command = quickstart();
@@ -192,7 +192,7 @@ fn it_sends_to_another_server_with_the_key_of_the_environment() {
 
 #[test]
 fn more_tokens_than_a_request_takes_go_in_several() {
-    let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0").unwrap();
+    let server = EmulatorServer::start_blocking(Emulator::new(Script::new()), "127.0.0.1:0").unwrap();
     let lines: Vec<_> = (0..2001).map(|number| format!("device-{number}")).collect();
     let tokens = File::new("many.txt", lines.join("\n"));
     let mut command = quickstart();
@@ -209,7 +209,7 @@ fn more_tokens_than_a_request_takes_go_in_several() {
 #[cfg(unix)]
 fn interrupted(name: &str, script: &str) -> String {
     let script = Script::from_json(script).unwrap();
-    let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
+    let server = EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0").unwrap();
     let tokens = File::new(name, "first-of-two\nsecond-of-two\n");
     let mut child = quickstart()
         .args(["--endpoint", &server.endpoint().to_string()])
@@ -338,7 +338,8 @@ fn what_it_waits_for_is_said() {
 #[test]
 fn a_device_that_is_left_is_no_success() {
     let script = r#"{"devices": {"second-of-two": {"error": "DeviceMessageRateExceeded"}}}"#;
-    let server = EmulatorServer::start(Emulator::new(Script::from_json(script).unwrap()), "127.0.0.1:0").unwrap();
+    let server =
+        EmulatorServer::start_blocking(Emulator::new(Script::from_json(script).unwrap()), "127.0.0.1:0").unwrap();
     let tokens = File::new("left.txt", "first-of-two\nsecond-of-two\n");
     let mut command = quickstart();
     command
@@ -372,7 +373,7 @@ fn a_password_in_an_endpoint_is_not_shown() {
 
 #[test]
 fn a_port_that_speaks_no_tls_is_named() {
-    let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0").unwrap();
+    let server = EmulatorServer::start_blocking(Emulator::new(Script::new()), "127.0.0.1:0").unwrap();
     let url = server.endpoint().to_string().replace("http://", "https://");
     let error = fails(quickstart().args(["--endpoint", &url]).env("GCM_API_KEY", "key"));
     assert!(
@@ -404,7 +405,8 @@ fn an_output_that_cannot_be_written_is_named() {
 fn a_table_that_nobody_reads_is_summed_up_in_the_error() {
     use std::io::{BufRead, BufReader};
     let script = r#"{"devices": {"only-one": {"unavailable": 1}}}"#;
-    let server = EmulatorServer::start(Emulator::new(Script::from_json(script).unwrap()), "127.0.0.1:0").unwrap();
+    let server =
+        EmulatorServer::start_blocking(Emulator::new(Script::from_json(script).unwrap()), "127.0.0.1:0").unwrap();
     let tokens = File::new("unread.txt", "only-one");
     let mut child = quickstart()
         .args(["--endpoint", &server.endpoint().to_string()])

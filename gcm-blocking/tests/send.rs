@@ -1,7 +1,7 @@
 //! Deliveries over real sockets: who does what when, and that nobody is lost.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use gcm_blocking::emulator::EmulatorServer;
+use gcm_async::emulator::EmulatorServer;
 use gcm_blocking::{Client, Stop};
 use gcm_proto::emulator::{Emulator, Script};
 use gcm_proto::{Advice, Code, Gateway, Message, RetryPolicy, Sent, Token, legacy};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
 fn server(script: &str) -> EmulatorServer {
-    EmulatorServer::start(
+    EmulatorServer::start_blocking(
         Emulator::new(Script::from_json(script).unwrap()).log_at_most(4096),
         "127.0.0.1:0",
     )

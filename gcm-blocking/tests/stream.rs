@@ -3,7 +3,7 @@
 
 mod support;
 
-use gcm_blocking::emulator::EmulatorServer;
+use gcm_async::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script};
 use std::fmt::Write;
 use std::fs;
@@ -52,7 +52,7 @@ fn with_a_service_account_it_sends_over_v1() {
         "push@demo-project.iam.gserviceaccount.com",
         Account::public_key(include_str!("../examples/quickstart/demo-project.pem")).unwrap(),
     );
-    let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
+    let server = EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0").unwrap();
     let file = scratch("account.json", include_str!("../examples/quickstart/demo-project.json"));
     let tokens = scratch("v1.txt", "device-one\ndevice-two\ndevice-three\n");
     let output = Command::new(gcm_testkit::example("stream"))
@@ -107,7 +107,7 @@ fn a_message_file_may_begin_with_a_byte_order_mark() {
 /// A server that does as the script says.
 fn served(script: &str) -> EmulatorServer {
     let script = Script::from_json(script).unwrap();
-    EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap()
+    EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0").unwrap()
 }
 
 /// To this server over the JSON wire, a request at a time, with two devices in each at most.

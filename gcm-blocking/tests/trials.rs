@@ -1,15 +1,15 @@
 //! Trials that the client once failed.
 #![allow(clippy::unwrap_used)]
 
+use gcm_async::emulator::EmulatorServer;
 use gcm_blocking::Client;
-use gcm_blocking::emulator::EmulatorServer;
 use gcm_proto::emulator::{Emulator, Script};
 use gcm_proto::{Gateway, Message, Token, legacy};
 use std::time::Duration;
 
 #[test]
 fn trial_s12_without_a_limit_means_without_a_limit() {
-    let server = EmulatorServer::start(Emulator::new(Script::new()), "127.0.0.1:0").unwrap();
+    let server = EmulatorServer::start_blocking(Emulator::new(Script::new()), "127.0.0.1:0").unwrap();
     let gateway = Gateway::legacy_json(legacy::Route::new(server.endpoint(), "k".parse().unwrap()));
     let message = Message::builder().data("score", "4x8").build().unwrap();
     for limit in [

@@ -70,11 +70,14 @@ use queue::Queue;
 use recipients::{Key, Recipient, State};
 use settle::{Ending, Proven};
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
 use crate::gateway::{Gateway, Grace, Prepared, Sign, Visit};
+
+/// How many there were in this process.
+static DELIVERIES: AtomicU64 = AtomicU64::new(0);
 
 /// One message on its way to its recipients. Made by [`Prepared::deliver`] or [`Prepared::open`].
 ///
@@ -82,7 +85,8 @@ use crate::gateway::{Gateway, Grace, Prepared, Sign, Visit};
 /// Dropping a delivery drops what it knows: [`stop`](Self::stop) or [`cancel`](Self::cancel) it to learn what is left.
 pub struct Delivery {
     prepared: Prepared,
-    identity: Arc<()>,
+    /// Tells its tickets from those of all others in the process.
+    identity: u64,
     draws: Draws,
     now: Now,
     /// Its part in what all deliveries of the gateway know.
@@ -141,7 +145,7 @@ impl Delivery {
         Self {
             expires_at: prepared.expiry().and_then(|time| now.mono.checked_add(time)),
             prepared,
-            identity: Arc::new(()),
+            identity: DELIVERIES.fetch_add(1, Ordering::Relaxed),
             draws: Draws::new(seed),
             now,
             visit,
@@ -220,6 +224,7 @@ impl Delivery {
             }
             self.step_aside();
             if self.is_finished() {
+                self.leave_the_mint();
                 return Step::Finish;
             }
             let next = [
@@ -245,7 +250,8 @@ impl Delivery {
     /// Hands in what a request brought back. A ticket of another delivery, and one whose request is settled, is ignored.
     pub fn handle<B: AsRef<[u8]>>(&mut self, ticket: Ticket, result: Result<Response<B>, TransportError>, now: Now) {
         let now = self.tick(now);
-        match self.in_flight.land(&self.identity, ticket) {
+        let named = ticket.redeem(self.identity);
+        match named.and_then(|place| self.in_flight.land(place)) {
             Some(Flight::Message {
                 exchange,
                 members,
@@ -299,10 +305,11 @@ impl Delivery {
     }
 
     /// Settles everyone now; what is in flight counts as maybe sent. All is handed out by [`poll`](Self::poll), which then
-    /// finishes.
+    /// finishes. A request for an access token that is in flight keeps no other delivery from asking for one.
     pub fn cancel(&mut self) {
         self.is_unwanted = true;
         self.end(Ending::Cancelled);
+        self.leave_the_mint();
     }
 
     /// How many recipients are ready to be sent; [`progress`](Self::progress) tells the rest.
@@ -410,9 +417,13 @@ impl Delivery {
         if let State::InFlight(place) = recipient.state {
             self.forget_flight(place);
         }
-        let mut done = Settled::new(recipient.position, recipient.target, outcome);
-        done.attempts = done.outcome.failure().map_or(recipient.attempts, Failure::attempts);
-        done.multicast_id = recipient.multicast_id;
+        let done = Settled {
+            position: recipient.position,
+            target: recipient.target,
+            attempts: outcome.failure().map_or(recipient.attempts, Failure::attempts),
+            outcome,
+            multicast_id: recipient.multicast_id,
+        };
         self.hand_out(done);
     }
 

@@ -27,6 +27,7 @@ use crate::now::Now;
 use crate::policy::{Pace, RetryPolicy};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 /// One service as one sender sees it: endpoint, wire, credentials, policy. Cheap to clone.
@@ -198,10 +199,10 @@ impl Gateway {
     pub(crate) fn gate<R>(&self, act: impl FnOnce(&mut Gate) -> R) -> R {
         let mut gate = self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut gate);
-        let woken = gate.take_woken();
-        drop(gate);
-        for waker in woken {
-            waker.wake();
+        if gate.has_woken() {
+            let woken = gate.take_woken();
+            drop(gate);
+            woken.into_iter().for_each(Waker::wake);
         }
         result
     }

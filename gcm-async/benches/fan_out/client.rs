@@ -1,54 +1,57 @@
 //! The client: tokens stream in, outcomes stream out, and everything between is decided for each.
 
+use super::cases::{Case, Wire, message, typed};
 use super::server::Site;
 use futures_util::{StreamExt, stream};
 use gcm_async::{Client, Roots};
-use gcm_proto::{AccessToken, Gateway, Message, Outcome, Token, TokenResponse, TokenSource, v1};
-use std::time::{Duration, SystemTime};
+use gcm_proto::{AccessToken, Gateway, Outcome, TokenResponse, TokenSource, legacy, v1};
+use std::time::SystemTime;
 
-/// As long as Google's are.
-fn access_token() -> AccessToken {
-    AccessToken::try_from("ya29.c.c0ASRK0Ga".repeat(64)).unwrap()
+/// An access token of so many bytes.
+fn access_token(bearer: usize) -> AccessToken {
+    let mut text = "ya29.c.c0ASRK0Ga".repeat(bearer.div_ceil(16));
+    text.truncate(bearer);
+    AccessToken::try_from(text).unwrap()
 }
 
-fn route(site: &Site) -> v1::Route {
+fn v1_route(site: &Site) -> v1::Route {
     v1::Route::new("bench".parse().unwrap()).with_endpoint(&site.endpoint)
 }
 
-fn message() -> Message {
-    let message = Message::builder().data("score", "4x8").collapse_key("scores");
-    message.time_to_live(Duration::from_secs(3600)).build().unwrap()
-}
-
-/// A token of the usual length: 152 characters.
-pub(crate) fn token(n: usize) -> Token {
-    let mut text = format!("APA91b{n:012}:");
-    while text.len() < 152 {
-        text.push_str("x7Kq-_Zd");
+/// Of the same URL as the v1 requests but for the path.
+fn gateway(site: &Site, case: &Case) -> Gateway {
+    match case.wire {
+        Wire::V1 { bearer } => {
+            let source = TokenSource::new(move |_| Ok(TokenResponse::new(access_token(bearer), None)));
+            Gateway::v1_with(v1_route(site), source)
+        }
+        Wire::Multicast => Gateway::legacy_json(legacy::Route::new(
+            site.legacy.parse().unwrap(),
+            "AAAA-key".parse().unwrap(),
+        )),
     }
-    text.truncate(152);
-    Token::try_from(text).unwrap()
 }
 
-/// One request, ready.
-pub(crate) fn single(site: &Site) -> v1::Single {
-    let single = v1::Single::new(&route(site), &message(), token(0), SystemTime::now()).unwrap();
-    single.with_token(&access_token())
+/// A v1 request as this library makes it.
+pub(crate) fn single(site: &Site, bearer: usize) -> v1::Single {
+    let single = v1::Single::new(&v1_route(site), &message(), typed(0), SystemTime::now()).unwrap();
+    single.with_token(&access_token(bearer))
 }
 
-pub(crate) async fn run(site: &Site, tokens: &[Token]) {
-    let source = TokenSource::new(|_| Ok(TokenResponse::new(access_token(), None)));
-    let gateway = Gateway::v1_with(route(site), source);
-    let mut builder = Client::builder().connections(1).http2_prior_knowledge(true);
+pub(crate) async fn run(site: &Site, case: &Case, messages: usize) {
+    let mut builder = Client::builder()
+        .connections(case.connections)
+        .http2_prior_knowledge(true);
     if let Some(pem) = &site.certificate {
         builder = builder.roots(Roots::from_pem(pem.as_bytes()).unwrap());
     }
-    let client = builder.build(gateway);
-    let mut outcomes = client.send_each(&message(), stream::iter(tokens.to_vec())).unwrap();
+    let client = builder.build(gateway(site, case));
+    let tokens = stream::iter((0..messages).map(typed));
+    let mut outcomes = client.send_each(&message(), tokens).unwrap();
     let mut accepted = 0;
     while let Some(done) = outcomes.next().await {
         assert!(matches!(done.outcome, Outcome::Accepted(_)), "{:?}", done.outcome);
         accepted += 1;
     }
-    assert_eq!(accepted, tokens.len());
+    assert_eq!(accepted, messages);
 }

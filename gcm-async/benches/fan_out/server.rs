@@ -1,10 +1,10 @@
-//! The server that both are measured against, in a process of its own: it takes a message and answers with a fixed name.
+//! The server that both are measured against, in a process of its own: it takes messages and accepts them all.
 
 use super::certificate::Certificate;
 use bytes::Bytes;
 use gcm_proto::Endpoint;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -27,8 +27,12 @@ pub(crate) const ARGUMENT: &str = "--serve";
 /// Streams that it allows on a connection, as Google's service does.
 const STREAMS: u32 = 100;
 
-/// What it answers.
+/// What it answers to v1.
 const NAME: &str = "{\n  \"name\": \"projects/bench/messages/0:1485319787476913%c8d9d7b3f9fd7ecd\"\n}\n";
+
+/// The path of legacy messages, and what it answers there for each token.
+const LEGACY: &str = "/fcm/send";
+const RESULT: &str = r#"{"message_id":"0:1485319787476913%c8d9d7b3f9fd7ecd"},"#;
 
 /// The server's process, which ends with this.
 pub(crate) struct Server {
@@ -43,6 +47,8 @@ pub(crate) struct Server {
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,
     pub(crate) endpoint: Endpoint,
+    /// The URL of legacy messages.
+    pub(crate) legacy: String,
     /// The certificate to trust, as PEM, where there is TLS.
     pub(crate) certificate: Option<String>,
 }
@@ -76,6 +82,7 @@ impl Server {
         Site {
             address,
             endpoint: url.parse().unwrap(),
+            legacy: format!("{url}{LEGACY}"),
             certificate: tls.then(|| self.certificate.clone()),
         }
     }
@@ -146,9 +153,36 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>) {
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let _ = request.into_body().collect().await;
-    let mut response = Response::new(Full::new(Bytes::from_static(NAME.as_bytes())));
+    let is_legacy = request.uri().path() == LEGACY;
+    let body = request
+        .into_body()
+        .collect()
+        .await
+        .map(Collected::to_bytes)
+        .unwrap_or_default();
+    let reply = if is_legacy {
+        // A token has one colon, after a known start and twelve digits.
+        let parts = body.split(|byte| *byte == b':');
+        accepted(
+            parts
+                .filter(|part| part.len() >= 18 && part[part.len() - 18..].starts_with(b"APA91b"))
+                .count(),
+        )
+    } else {
+        Bytes::from_static(NAME.as_bytes())
+    };
+    let mut response = Response::new(Full::new(reply));
     let kind = http::HeaderValue::from_static("application/json; charset=UTF-8");
     response.headers_mut().insert("content-type", kind);
     Ok(response)
+}
+
+/// The answer to a multicast.
+fn accepted(tokens: usize) -> Bytes {
+    let results = RESULT.repeat(tokens);
+    let results = results.trim_end_matches(',');
+    let answer = format!(
+        r#"{{"multicast_id":6782339717028231855,"success":{tokens},"failure":0,"canonical_ids":0,"results":[{results}]}}"#
+    );
+    Bytes::from(answer)
 }

@@ -1,21 +1,21 @@
-//! `Listened` decides whether a peer has said anything yet.
+//! `Listened` decides how often a peer has said something.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection that notes when the first bytes come.
+/// A connection that counts how often bytes come.
 pub(super) struct Listened<S> {
     stream: S,
-    heard: Arc<AtomicBool>,
+    heard: Arc<AtomicU64>,
 }
 
 impl<S> Listened<S> {
-    pub(super) fn new(stream: S) -> (Self, Arc<AtomicBool>) {
-        let heard = Arc::new(AtomicBool::new(false));
+    pub(super) fn new(stream: S) -> (Self, Arc<AtomicU64>) {
+        let heard = Arc::new(AtomicU64::new(0));
         let listened = Self {
             stream,
             heard: Arc::clone(&heard),
@@ -29,7 +29,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Listened<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
-            self.heard.store(true, Ordering::Relaxed);
+            self.heard.fetch_add(1, Ordering::Relaxed);
         }
         read
     }

@@ -1,10 +1,9 @@
 //! `Carrier` decides who reads replies: the task of the connection they come over, whoever waits for them.
 
-use futures_core::Stream;
-use futures_util::stream::FuturesUnordered;
+use crate::bundle::Bundle;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 /// Something that a connection's task does beside reading and writing.
 pub(crate) type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -23,7 +22,7 @@ struct Quay {
 /// The errands of one connection.
 pub(super) struct Aboard {
     carrier: Arc<Carrier>,
-    running: FuturesUnordered<Errand>,
+    running: Bundle<Errand>,
     /// Empty; kept for its capacity.
     taken: Vec<Errand>,
 }
@@ -55,7 +54,7 @@ impl Aboard {
     pub(super) fn new(carrier: Arc<Carrier>) -> Self {
         Self {
             carrier,
-            running: FuturesUnordered::new(),
+            running: Bundle::new(),
             taken: Vec::new(),
         }
     }
@@ -74,8 +73,8 @@ impl Aboard {
                 }
             }
             let is_new = !self.taken.is_empty();
-            self.running.extend(self.taken.drain(..));
-            while let Poll::Ready(Some(())) = Pin::new(&mut self.running).poll_next(cx) {}
+            self.taken.drain(..).for_each(|errand| self.running.push(errand));
+            while self.running.poll_next(cx).is_some() {}
             if !is_new {
                 return;
             }
@@ -92,7 +91,7 @@ impl Aboard {
         };
         drop(left);
         let mut cx = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Some(())) = Pin::new(&mut self.running).poll_next(&mut cx) {}
+        while self.running.poll_next(&mut cx).is_some() {}
         self.running.clear();
     }
 }

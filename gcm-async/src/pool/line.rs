@@ -2,10 +2,9 @@
 
 use super::carrier::{Aboard, Carrier, Errand};
 use super::site::{Dialing, STREAMS_AT_FIRST, Stay};
+use crate::bundle::Bundle;
 use crate::dial::{Made, NoConnection, Protocol, Socket};
 use bytes::Bytes;
-use futures_core::Stream;
-use futures_util::stream::FuturesUnordered;
 use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
 use hyper::rt::Executor;
@@ -38,6 +37,8 @@ struct Errands(Arc<Mutex<Vec<Errand>>>);
 /// How an HTTP/2 connection ends, for those whose requests are on it.
 #[derive(Default)]
 pub(crate) struct End {
+    /// How often the peer has said something.
+    heard: Arc<AtomicU64>,
     /// Nothing is read or written any more.
     closed: AtomicBool,
     /// No request is dispatched any more: what is dropped unanswered from then on was not sent.
@@ -68,12 +69,10 @@ struct H2Line {
     new: Errands,
     /// Empty; kept for its capacity.
     taken: Vec<Errand>,
-    running: FuturesUnordered<Errand>,
+    running: Bundle<Errand>,
     /// The requests on it.
     aboard: Aboard,
     stay: Stay,
-    /// The peer's settings have come.
-    heard: Arc<AtomicBool>,
     /// What they said last.
     streams: Option<usize>,
     /// Looks whether it is idle; after the dispatcher, ends the rest.
@@ -127,7 +126,10 @@ async fn run_h2(made: Made, dialing: Dialing) {
         return dialing.fail(&broken());
     };
     let Some(site) = dialing.done() else { return };
-    let end = Arc::new(End::default());
+    let end = Arc::new(End {
+        heard: Arc::clone(&made.heard),
+        ..End::default()
+    });
     let carrier = Arc::new(Carrier::default());
     let Some(stay) = site.opened_h2(sender, Arc::clone(&end), Arc::clone(&carrier), made.address) else {
         return;
@@ -135,16 +137,17 @@ async fn run_h2(made: Made, dialing: Dialing) {
     drop(site);
     let mut taken = Vec::new();
     new.swap(&mut taken);
+    // What there is before the first request reads and writes.
+    let mut running = Bundle::new();
+    taken.drain(..).for_each(|errand| running.push(noted(errand, &end)));
     H2Line {
         dispatcher: Some(dispatcher),
-        // What there is before the first request reads and writes.
-        running: taken.drain(..).map(|errand| noted(errand, &end)).collect(),
+        running,
         end,
         new,
         taken,
         aboard: Aboard::new(carrier),
         stay,
-        heard: made.heard,
         streams: None,
         timer: Box::pin(sleep(settings.idle.min(settings.lifetime))),
         closing: settings.reply,
@@ -195,8 +198,8 @@ impl Future for H2Line {
             line.aboard.poll(cx);
             line.poll_dispatcher(cx);
             line.new.swap(&mut line.taken);
-            line.running.extend(line.taken.drain(..));
-            while let Poll::Ready(Some(())) = Pin::new(&mut line.running).poll_next(cx) {
+            line.taken.drain(..).for_each(|errand| line.running.push(errand));
+            while line.running.poll_next(cx).is_some() {
                 if line.end.closed.load(Ordering::Relaxed) {
                     // Why is known before those hear of it whose requests were on it.
                     line.poll_dispatcher(cx);
@@ -244,7 +247,8 @@ impl H2Line {
     /// The number is read by one of the errands: only now is it fresh.
     fn heed_limit(&mut self) {
         let Some(dispatcher) = &self.dispatcher else { return };
-        if !self.heard.load(Ordering::Relaxed) {
+        // The peer's settings come first.
+        if self.end.heard() == 0 {
             return;
         }
         let streams = dispatcher.current_max_send_streams();
@@ -278,6 +282,11 @@ impl End {
 
     pub(crate) fn asked_for_calm(&self) -> bool {
         self.calm.load(Ordering::SeqCst)
+    }
+
+    /// How often the peer has said something.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// A stream is taken.

@@ -49,8 +49,8 @@ pub(crate) struct Place {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sitting {
-    /// A stream of the connection with this number.
-    Stream(u64),
+    /// A stream of the connection with this number, whose peer had said something so often.
+    Stream { id: u64, heard: u64 },
     /// A connection of its own.
     Connection(Standing),
 }
@@ -155,7 +155,10 @@ impl Permit {
         Place {
             site: Arc::clone(&self.site),
             sitting: match &self.seat {
-                Seat::Stream { .. } => Sitting::Stream(self.id),
+                Seat::Stream { end, .. } => Sitting::Stream {
+                    id: self.id,
+                    heard: end.heard(),
+                },
                 Seat::Connection { standing, .. } => Sitting::Connection(*standing),
             },
             since: Instant::now(),

@@ -433,7 +433,7 @@ impl Site {
     /// A request was given up after this time, and nothing was heard of it. Says whether that was time enough.
     pub(super) fn given_up(self: &Arc<Self>, sitting: Sitting, time: Duration) -> bool {
         let mut state = self.lock();
-        if state.is_soon(time) {
+        if state.is_soon(time, sitting, self.settings.reply) {
             return false;
         }
         let silent = state.given_up(sitting);

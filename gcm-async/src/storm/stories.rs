@@ -69,11 +69,14 @@ pub(super) struct Story {
     pub(super) ends_well: bool,
 }
 
+/// Recipients of a story, unless it has others.
+pub(super) const TOKENS: usize = 80;
+
 const FAIR: Story = Story {
     name: "nothing happens",
     http2: true,
     v1: false,
-    tokens: 80,
+    tokens: TOKENS,
     addresses: &[SERVICE],
     conduct: QUICK,
     events: &[],
@@ -117,6 +120,12 @@ fn trial_w07_the_server_is_started_again() {
             ..FAIR
         });
     }
+    storm(&Story {
+        name: "the server is started again, with 3,000 recipients",
+        tokens: 3000,
+        events: EVENTS,
+        ..FAIR
+    });
 }
 
 #[test]

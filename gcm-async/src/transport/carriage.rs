@@ -64,11 +64,11 @@ struct Trip {
 
 impl Carriage {
     /// Hands the request to the task of the connection that there is room on.
-    pub(super) fn start(request: Request<RequestBody>, permit: Permit, max_response_size: usize) -> Self {
+    pub(super) fn start(request: Box<Request<RequestBody>>, permit: Permit, max_response_size: usize) -> Self {
         let (carrier, place) = (permit.carrier(), permit.place());
         let slip = Arc::new(Slip(Mutex::new(State {
             load: Some(Load {
-                request: Some(Box::new(request)),
+                request: Some(request),
                 permit,
                 max_response_size,
             }),
@@ -211,16 +211,19 @@ impl Load {
             return Arrived::Failed(TransportError::not_sent(timed_out("waiting for a connection")));
         };
         permit.sent();
-        // For a peer that gives it back: hyper does not, once it is written.
-        let copy = permit.end().map(|_| request.clone());
-        let host = permit.host().cloned();
+        let mut kept = None;
         let sent = match permit.seat() {
-            Seat::Stream { sender, .. } => match sender.try_send_request(*request).await {
-                Ok(response) => Ok((response, None)),
-                Err(error) => Err(lost::over_h2(error, permit)),
-            },
+            Seat::Stream { sender, .. } => {
+                // For a peer that gives it back: hyper does not, once it is written.
+                let copy = Request::clone(&request);
+                kept = Some(request);
+                match sender.try_send_request(copy).await {
+                    Ok(response) => Ok((response, None)),
+                    Err(error) => Err(lost::over_h2(error, permit)),
+                }
+            }
             Seat::Connection { sender, .. } => match sender.take() {
-                Some(mut sender) => match send_h1(&mut sender, host, request).await {
+                Some(mut sender) => match send_h1(&mut sender, permit.host().cloned(), request).await {
                     Ok(response) => Ok((response, Some(sender))),
                     Err(failed) => Err(failed),
                 },
@@ -239,8 +242,8 @@ impl Load {
             }
             Err(Failed::Back(error)) => {
                 permit.broke();
-                return match copy {
-                    Some(copy) => Arrived::Unsent(copy, error),
+                return match kept {
+                    Some(request) => Arrived::Unsent(request, error),
                     None => Arrived::Failed(error),
                 };
             }

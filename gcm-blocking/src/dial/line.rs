@@ -26,7 +26,6 @@ struct Counts {
 }
 
 /// A connection that is not used again when it is old, or was retired.
-#[derive(Debug)]
 pub(crate) struct Line {
     inner: Box<dyn Transport>,
     place: Place,
@@ -37,6 +36,9 @@ pub(crate) struct Line {
     heard: bool,
     generation: u64,
     retired: Retired,
+    /// The head of a request, until there is some of its body too or the response is waited for: a request that fits leaves
+    /// as one segment, by one call of the system.
+    kept: Vec<u8>,
     /// Why nothing can be written any more.
     unwritable: Option<io::Error>,
 }
@@ -93,6 +95,7 @@ impl Line {
             heard: false,
             generation,
             retired: retired.clone(),
+            kept: Vec::new(),
             unwritable: None,
         }
     }
@@ -112,6 +115,30 @@ impl Line {
             timeout.after = Limit::Exact(left);
         }
         Ok(timeout)
+    }
+
+    /// A server may answer before it has read all, and close: the answer is still there to be read.
+    fn send_kept(&mut self, timeout: NextTimeout) -> Result<(), Error> {
+        let mut kept = std::mem::take(&mut self.kept);
+        let mut left = kept.as_slice();
+        while !left.is_empty() {
+            let output = self.inner.buffers().output();
+            let (piece, rest) = left.split_at(left.len().min(output.len()));
+            if let Some(output) = output.get_mut(..piece.len()) {
+                output.copy_from_slice(piece);
+            }
+            match self.inner.transmit_output(piece.len(), timeout) {
+                Err(Error::Io(error)) if is_hang_up(&error) => {
+                    self.unwritable = Some(error);
+                    break;
+                }
+                result => result?,
+            }
+            left = rest;
+        }
+        kept.clear();
+        self.kept = kept;
+        Ok(())
     }
 
     /// What an attempt that has no answer says of the connection, and of others.
@@ -136,24 +163,23 @@ impl Transport for Line {
         self.inner.buffers()
     }
 
-    /// A server may answer before it has read all, and close: the answer is still there to be read.
+    /// The first piece is the head of a request; what follows are its body's.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         if self.unwritable.is_some() {
             return Ok(());
         }
+        let is_first = self.until.is_none();
         let timeout = self.bounded(timeout)?;
-        match self.inner.transmit_output(amount, timeout) {
-            Err(Error::Io(error)) if is_hang_up(&error) => {
-                self.unwritable = Some(error);
-                Ok(())
-            }
-            result => result,
-        }
+        let output = self.inner.buffers().output();
+        let piece = output.get(..amount).unwrap_or(output);
+        self.kept.extend_from_slice(piece);
+        if is_first { Ok(()) } else { self.send_kept(timeout) }
     }
 
     /// In a body that ends with the connection, ureq would take a broken one for the end.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let timeout = self.bounded(timeout)?;
+        self.send_kept(timeout)?;
         let result = self.inner.await_input(timeout);
         self.note(&result);
         let result = match result {
@@ -168,15 +194,28 @@ impl Transport for Line {
         }
     }
 
-    /// Asked between two attempts.
+    /// Asked after an attempt, and again before the next one. The peer is only looked at the second time: what it has done by
+    /// then counts.
     fn is_open(&mut self) -> bool {
-        self.until = None;
+        let is_before = self.until.take().is_none();
         let is_old = self.end.is_some_and(|end| end <= Instant::now());
-        !is_old && self.unwritable.is_none() && self.generation == self.retired.generation() && self.inner.is_open()
+        !is_old
+            && self.unwritable.is_none()
+            && self.generation == self.retired.generation()
+            && (!is_before || self.inner.is_open())
     }
 
     fn is_tls(&self) -> bool {
         self.inner.is_tls()
+    }
+}
+
+/// Without the bytes: they hold the credential.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
     }
 }
 

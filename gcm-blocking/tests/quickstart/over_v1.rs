@@ -2,7 +2,7 @@
 
 use crate::support::tls::Authority;
 use crate::{File, fails, prints, quickstart, rows};
-use gcm_blocking::emulator::EmulatorServer;
+use gcm_async::emulator::EmulatorServer;
 use gcm_proto::emulator::{Account, Emulator, Script, Wire};
 use serde_json::Value;
 use std::process::Command;
@@ -21,7 +21,7 @@ pub(crate) fn script() -> Script {
 }
 
 pub(crate) fn serve(script: Script) -> EmulatorServer {
-    EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap()
+    EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0").unwrap()
 }
 
 /// The key file with one field set to something else.

@@ -1,7 +1,7 @@
 //! FCM HTTP v1: private key, assertion, access token, refresh token and client secret, also when a peer repeats them.
 
 use crate::support::Peer;
-use gcm_blocking::emulator::EmulatorServer;
+use gcm_async::emulator::EmulatorServer;
 use gcm_blocking::{Client, ExchangeError};
 use gcm_proto::emulator::{Account, Emulator, Script};
 use gcm_proto::{
@@ -209,7 +209,7 @@ fn no_error_repeats_what_the_service_repeats() {
             Account::public_key(PUBLIC_KEY).unwrap(),
         )
         .refresh_token(REFRESH, "gcloud", CLIENT_SECRET);
-    let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
+    let server = EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0").unwrap();
     let asked = Arc::new(Mutex::new(String::new()));
     let asking = Arc::clone(&asked);
     server.watch(move |_, request| {
@@ -275,7 +275,7 @@ fn the_quickstart_prints_none() {
         "push@demo-project.iam.gserviceaccount.com",
         Account::public_key(PUBLIC_KEY).unwrap(),
     );
-    let server = EmulatorServer::start(Emulator::new(script), "127.0.0.1:0").unwrap();
+    let server = EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0").unwrap();
     let mut shown = String::new();
     let mut run = |endpoint: &str, token_endpoint: &str| {
         let output = Command::new(example("quickstart"))

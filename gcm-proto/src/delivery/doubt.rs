@@ -38,10 +38,10 @@ impl Delivery {
             let Some(recipient) = self.queue.recipients.get_mut(key) else {
                 continue;
             };
-            if matches!(&recipient.doubt, Doubt::Said(before) if *before == code) {
+            if matches!(&recipient.doubt, Doubt::Said(before) if **before == code) {
                 self.settle_failed(key, failure.clone().with_verdict(code.clone()));
             } else {
-                recipient.doubt = Doubt::Said(code.clone());
+                recipient.doubt = Doubt::Said(Box::new(code.clone()));
                 others.push(key);
             }
         }

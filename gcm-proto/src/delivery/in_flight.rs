@@ -6,7 +6,6 @@ use crate::exchange::Exchange;
 use crate::gateway::{Departed, Flying};
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Names the request a response belongs to. It is consumed by [`Delivery::handle`](super::Delivery::handle).
@@ -15,7 +14,7 @@ use std::time::Duration;
 /// another delivery, or one whose request is settled, is ignored.
 #[must_use = "without its ticket a response cannot be handed in"]
 pub struct Ticket {
-    delivery: Arc<()>,
+    delivery: u64,
     place: u32,
     generation: u32,
 }
@@ -60,6 +59,13 @@ pub(super) struct InFlight {
     messages: usize,
 }
 
+impl Ticket {
+    /// The place and the generation that it names, where it is of this delivery.
+    pub(super) fn redeem(self, delivery: u64) -> Option<(u32, u32)> {
+        (self.delivery == delivery).then_some((self.place, self.generation))
+    }
+}
+
 impl Members {
     pub(super) fn as_slice(&self) -> &[Key] {
         match self {
@@ -83,7 +89,7 @@ impl InFlight {
         self.free.last().copied().unwrap_or_else(new)
     }
 
-    pub(super) fn insert(&mut self, delivery: &Arc<()>, flight: Flight, now: Duration) -> Ticket {
+    pub(super) fn insert(&mut self, delivery: u64, flight: Flight, now: Duration) -> Ticket {
         let place = self.next_place();
         if self.free.pop().is_none() {
             self.slots.push((0, None));
@@ -101,22 +107,14 @@ impl InFlight {
                 .retain(|(_, place, generation)| is_there(slots, *place, *generation));
         }
         Ticket {
-            delivery: Arc::clone(delivery),
+            delivery,
             place,
             generation,
         }
     }
 
-    /// The flight of a ticket, if it is ours and still in flight.
-    pub(super) fn land(&mut self, delivery: &Arc<()>, ticket: Ticket) -> Option<Flight> {
-        let Ticket {
-            delivery: issuer,
-            place,
-            generation,
-        } = ticket;
-        if !Arc::ptr_eq(delivery, &issuer) {
-            return None;
-        }
+    /// The flight at this place, if it is still that of this generation.
+    pub(super) fn land(&mut self, (place, generation): (u32, u32)) -> Option<Flight> {
         if self.slots.get(place as usize)?.0 != generation {
             return None;
         }
@@ -167,12 +165,11 @@ impl InFlight {
     }
 
     fn take(&mut self, place: u32) -> Option<Flight> {
-        let slot = self.slots.get_mut(place as usize)?;
-        let flight = slot.1.take()?;
-        slot.0 = slot.0.wrapping_add(1);
+        let (generation, flight) = self.slots.get_mut(place as usize)?;
+        self.messages -= usize::from(matches!(flight.as_ref()?, Flight::Message { .. }));
+        *generation = generation.wrapping_add(1);
         self.free.push(place);
-        self.messages -= usize::from(matches!(flight, Flight::Message { .. }));
-        Some(flight)
+        flight.take()
     }
 }
 

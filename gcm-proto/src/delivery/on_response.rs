@@ -301,11 +301,12 @@ impl Delivery {
             };
             recipient.attempts = recipient.attempts.saturating_sub(1);
             recipient.costs = false;
-            recipient.refusals.add(generation);
-            let refusals = recipient.refusals;
+            let refusals = recipient.refusals.get_or_insert_default();
+            refusals.add(generation);
+            let no_more = worked && refusals.count >= REFUSED_TOKENS && refusals.several;
             recipient.last = Some(failure.clone());
             recipient.last_is_verdict = true;
-            if self.has_ended() || worked && refusals.count >= REFUSED_TOKENS && refusals.several {
+            if self.has_ended() || no_more {
                 self.settle_failed(key, failure.clone());
             } else {
                 waiting.push(key);

@@ -102,6 +102,11 @@ impl Queue {
         [self.retries.next_due(), token].into_iter().flatten().min()
     }
 
+    /// Whether somebody stands here who was tried before. All others whose time runs are in flight.
+    pub(super) fn holds_tried(&self) -> bool {
+        self.recipients.waiting > 0 || !self.ready.nobody_tried()
+    }
+
     pub(super) fn waits_for_token(&self) -> bool {
         !self.for_token.is_empty()
     }
@@ -109,7 +114,9 @@ impl Queue {
     /// Drops what is settled from the front of the queues.
     pub(super) fn clean(&mut self) {
         let recipients = &self.recipients;
-        self.ready.clean(|key| recipients.get(key).is_some());
+        if self.ready.len() > recipients.ready {
+            self.ready.clean(|key| recipients.get(key).is_some());
+        }
     }
 
     pub(super) fn has_ready(&self) -> bool {
@@ -131,6 +138,12 @@ impl Queue {
         let lane = self.order(choice).next()?;
         let (entry, single) = self.ready.front(lane)?;
         Some((lane, single, entry.since))
+    }
+
+    /// Takes out who leaves next, where that is plain: nobody is ready who was tried before, and the first goes alone.
+    pub(super) fn pop_first_of_untried(&mut self) -> Option<Key> {
+        let plain = self.ready.nobody_tried();
+        plain.then(|| self.ready.pop_single(Lane::Untried)).flatten()
     }
 
     /// Takes out who leaves next.

@@ -113,6 +113,14 @@ impl Ready {
         None
     }
 
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.lanes
+            .iter()
+            .map(|queues| queues.batched.len() + queues.single.len())
+            .sum()
+    }
+
     /// How many may go in batches from these lanes; at least as many as there are.
     pub(super) fn batched(&self) -> usize {
         self.lanes.iter().map(|queues| queues.batched.len()).sum()

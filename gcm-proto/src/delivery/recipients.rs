@@ -42,7 +42,7 @@ pub(super) struct Recipient {
     /// How far the riskiest of its tries got.
     pub(super) riskiest: Sent,
     /// Access tokens that were refused for it.
-    pub(super) refusals: Refusals,
+    pub(super) refusals: Option<Box<Refusals>>,
     /// Its own last failure, and whether that was a verdict on the project.
     pub(super) last: Option<Failure>,
     pub(super) last_is_verdict: bool,
@@ -56,7 +56,7 @@ pub(super) struct Recipient {
 pub(super) enum Doubt {
     None,
     /// The service gave it while it said that it was failing itself.
-    Said(Code),
+    Said(Box<Code>),
     /// A second opinion is being asked for.
     Asking(Failure),
     /// It was asked for: that is done once.
@@ -103,7 +103,7 @@ impl Recipient {
             deadline: None,
             costs: false,
             riskiest: Sent::NotSent,
-            refusals: Refusals::default(),
+            refusals: None,
             last: None,
             last_is_verdict: false,
             multicast_id: None,
@@ -188,10 +188,11 @@ impl Recipients {
         if slot.generation != key.generation {
             return None;
         }
-        let recipient = slot.recipient.take()?;
+        let recipient = slot.recipient.as_ref()?;
+        let (state, counts) = (recipient.state, recipient.deadline.is_some());
         slot.generation = slot.generation.wrapping_add(1);
         let (older, younger) = (slot.older.take(), slot.younger.take());
-        if recipient.deadline.is_some() {
+        if counts {
             match older.and_then(|older| self.slots.get_mut(older as usize)) {
                 Some(slot) => slot.younger = younger,
                 None => self.oldest = younger,
@@ -202,8 +203,8 @@ impl Recipients {
             }
         }
         self.free.push(key.index);
-        *self.count(recipient.state) -= 1;
-        Some(recipient)
+        *self.count(state) -= 1;
+        self.slots.get_mut(key.index as usize)?.recipient.take()
     }
 
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Recipient> {

@@ -123,6 +123,11 @@ impl Delivery {
 
     /// Who leaves. A part batch waits for company as long as that can still come and others keep the line busy.
     fn next(&mut self, leaving: Leaving) -> Result<Next, Option<Duration>> {
+        if !leaving.probe {
+            if let Some(key) = self.queue.pop_first_of_untried() {
+                return Ok(Next::Single(key));
+            }
+        }
         let settings = self.prepared.gateway().settings();
         let prepared = &self.prepared;
         let choice = Choice {
@@ -224,7 +229,7 @@ impl Delivery {
                 departed,
             },
         };
-        let ticket = self.in_flight.insert(&self.identity, flight, now);
+        let ticket = self.in_flight.insert(self.identity, flight, now);
         Call { ticket, request }
     }
 }

@@ -159,12 +159,13 @@ impl Delivery {
         let lost = self.in_flight.oldest().map(|at| at.saturating_add(give_up));
         let lost = lost.map(|at| self.lost_late.ends(at));
         let expires = self.expires_at.map(|at| self.expires_late.ends(at));
+        // As a rule nobody is to be searched for among all those in flight.
+        let mut tried = self.queue.recipients.by_deadline();
         let first = self
             .queue
-            .recipients
-            .by_deadline()
-            .find(|(_, recipient)| !recipient.is_in_flight())
-            .and_then(|(_, recipient)| recipient.deadline);
+            .holds_tried()
+            .then(|| tried.find(|(_, recipient)| !recipient.is_in_flight()));
+        let first = first.flatten().and_then(|(_, recipient)| recipient.deadline);
         let own = first.and_then(|deadline| {
             let (counted, stands) = self.gateway().gate(|gate| (gate.counted(now), gate.stands_still()));
             let left = deadline.saturating_sub(counted);
@@ -176,14 +177,10 @@ impl Delivery {
     /// Those whose own time is over get what they last failed with.
     fn end_recipients(&mut self) {
         let now = self.now.mono;
-        let Some(oldest) = self.queue.recipients.by_deadline().next() else {
-            return;
-        };
-        if oldest
-            .1
-            .deadline
-            .is_none_or(|deadline| deadline > self.counted_at_most())
-        {
+        let oldest = self.queue.recipients.by_deadline().next();
+        let deadline = oldest.and_then(|(_, recipient)| recipient.deadline);
+        if deadline.is_none_or(|deadline| deadline > self.counted_at_most()) {
+            self.late.is_over(false, now);
             return;
         }
         let counted = self.gateway().gate(|gate| gate.counted(now));

@@ -4,8 +4,12 @@
 
 use super::{Delivery, Step, Ticket};
 use crate::outcome::{Advice, Code, Outcome, Sent, Settled};
-use crate::{Duplicates, Gateway, Message, Now, RetryPolicy, Service, Token, TransportError, legacy};
+use crate::{
+    AccessToken, AuthorizedUser, Credential, Duplicates, Gateway, Message, Now, RetryPolicy, Service, Token,
+    TokenResponse, TokenSource, TransportError, legacy, v1,
+};
 use http::Response;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -141,6 +145,35 @@ fn a_flight_is_not_cut_short_by_the_time_of_its_recipients() {
     assert!(matches!(delivery.poll(now(11)), Step::Wait(_)));
     delivery.handle(ticket, results(&["{\"message_id\":\"1\"}"]), now(11));
     assert!(settled(&mut delivery, now(11)).outcome.accepted().is_some());
+}
+
+#[test]
+fn a_deadline_that_was_found_over_and_settled_leaves_no_wait_of_nothing() {
+    let unavailable = |seconds: u64| {
+        Ok(Response::builder()
+            .status(503)
+            .header("retry-after", seconds)
+            .body("")
+            .unwrap())
+    };
+    let mut policy = RetryPolicy::LEGACY;
+    policy.give_up_after = 20 * SECOND;
+    let gateway = gateway().with_batch(1).with_policy(policy);
+    let message = Message::builder().build().unwrap();
+    let mut delivery = gateway.prepare(&message).unwrap().open(now(0), 7);
+    delivery.push(Token::try_from("A").unwrap(), now(0)).unwrap();
+    let (ticket, _) = sent(&mut delivery, now(0));
+    delivery.handle(ticket, unavailable(15), now(0));
+    delivery.push(Token::try_from("B").unwrap(), now(10)).unwrap();
+    let (other, tokens) = sent(&mut delivery, now(10));
+    assert_eq!(tokens, ["B"]);
+    // A's time is found over, after a sleep perhaps, and it leaves all the same, with a good end.
+    let (ticket, tokens) = sent(&mut delivery, now(20));
+    assert_eq!(tokens, ["A"]);
+    delivery.handle(ticket, results(&["{\"message_id\":\"1\"}"]), now(20));
+    assert!(settled(&mut delivery, now(20)).outcome.accepted().is_some());
+    delivery.handle(other, unavailable(5), now(20));
+    assert!(waits(&mut delivery, now(22)) > 2 * SECOND, "B is due after 25");
 }
 
 #[test]
@@ -437,6 +470,72 @@ fn stop_lets_flights_land_and_cancel_does_not() {
         assert!(matches!(delivery.poll(now(0)), Step::Finish));
         assert_eq!(delivery.room(), 0);
     }
+}
+
+/// Google's own login file, with made-up values.
+fn login() -> AuthorizedUser {
+    let file = r#"{"type":"authorized_user","client_id":"7","client_secret":"d","refresh_token":"1"}"#;
+    AuthorizedUser::from_json(file).unwrap()
+}
+
+fn over_v1(credential: impl Credential + 'static) -> Gateway {
+    Gateway::v1_with(v1::Route::new("demo-project".parse().unwrap()), credential)
+}
+
+/// The next request's ticket and its access token; none for a mint.
+fn sent_with(delivery: &mut Delivery, at: Now) -> (Ticket, Option<String>) {
+    match delivery.poll(at) {
+        Step::Send(call) => {
+            let header = call.request.headers().get("authorization");
+            let token = header.map(|value| value.to_str().unwrap().to_owned());
+            (call.ticket, token)
+        }
+        other => panic!("no request but {other:?}"),
+    }
+}
+
+#[test]
+fn whoever_is_cancelled_or_has_finished_keeps_nobody_from_minting() {
+    for is_stop in [false, true] {
+        let gateway = over_v1(login());
+        let (mut first, mut second) = (deliver(&gateway, &["A"]), deliver(&gateway, &["B"]));
+        let (late, token) = sent_with(&mut first, now(0));
+        assert_eq!(token, None);
+        waits(&mut second, now(0));
+        if is_stop {
+            first.stop();
+            settled(&mut first, now(0));
+            assert!(matches!(first.poll(now(0)), Step::Finish));
+        } else {
+            first.cancel();
+        }
+        let (_ticket, token) = sent_with(&mut second, now(0));
+        assert_eq!(token, None, "a mint of its own");
+        // The first one's token is as good, and comes sooner.
+        let granted = r#"{"access_token":"of-the-first","expires_in":3599,"token_type":"Bearer"}"#;
+        first.handle(late, Ok(Response::new(granted)), now(0));
+        let (_ticket, token) = sent_with(&mut second, now(0));
+        assert_eq!(token.as_deref(), Some("Bearer of-the-first"));
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_token_leaves_with_the_one_that_is_granted_at_once() {
+    let granted = AtomicU32::new(0);
+    let gateway = over_v1(TokenSource::new(move |_| {
+        let number = granted.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(TokenResponse::new(
+            AccessToken::try_from(format!("token-{number}"))?,
+            None,
+        ))
+    }));
+    let mut delivery = deliver(&gateway, &["A"]);
+    let (ticket, token) = sent_with(&mut delivery, now(0));
+    assert_eq!(token.as_deref(), Some("Bearer token-1"));
+    delivery.handle(ticket, status(401), now(0));
+    // In the same step that has it minted: no time passes, and nothing else would end the wait.
+    let (_ticket, token) = sent_with(&mut delivery, now(0));
+    assert_eq!(token.as_deref(), Some("Bearer token-2"));
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Delivery {
                     session,
                     asked: now.mono,
                 };
-                let ticket = self.in_flight.insert(&self.identity, flight, now.mono);
+                let ticket = self.in_flight.insert(self.identity, flight, now.mono);
                 return Some(Call { ticket, request });
             }
             Ok(Minting::Token(grant)) => {
@@ -105,6 +105,13 @@ impl Delivery {
             Some(wait) => gate.mint_failed(session, wait, failure, now.mono, draw),
             None => gate.mint_failed_for_good(session, failure, now.mono),
         });
+    }
+
+    /// Lets others mint: this delivery needs no token any more. A response that comes all the same is used.
+    pub(super) fn leave_the_mint(&mut self) {
+        if let Some(session) = self.visit.session {
+            self.give_lease_back(session);
+        }
     }
 
     /// Whether the refusal of a mint is mended by asking again with the clock that it came with.

@@ -539,6 +539,11 @@ impl Gate {
         self.trouble.as_ref().map(|trouble| &trouble.cause)
     }
 
+    /// Whether somebody who waits may now pass, as mostly nobody does.
+    pub(super) fn has_woken(&self) -> bool {
+        self.waiters.has_woken()
+    }
+
     /// The wakers of those who may now pass, to be woken when the gate is left.
     pub(super) fn take_woken(&mut self) -> Vec<Waker> {
         self.waiters.take_woken()

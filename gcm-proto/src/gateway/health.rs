@@ -118,6 +118,8 @@ pub(super) struct Shut {
     /// The end of the time that a 429 asked for; `None` in an outage.
     pub(super) held_until: Option<Duration>,
     pub(super) probe_at: Duration,
+    /// A late good response has brought that time forward.
+    early: bool,
     probe: Option<Probe>,
     /// The verdict that the last probes ended in, how many, and since when.
     verdict: Option<(Code, u32, Duration)>,
@@ -128,6 +130,8 @@ pub(super) struct Shut {
 struct Probe {
     turn: u64,
     until: Duration,
+    /// It left before the pause was over.
+    early: bool,
 }
 
 impl Row {
@@ -238,6 +242,7 @@ impl Health {
             shut.probe = Some(Probe {
                 turn: self.turns,
                 until: now.saturating_add(TURN),
+                early: std::mem::take(&mut shut.early),
             });
         }
         self.tried_next = !self.tried_next;
@@ -266,8 +271,10 @@ impl Health {
         let pause = self.pause;
         if let State::Shut(shut) = &mut self.state {
             if departed.probe.is_some() && shut.probe.as_ref().map(|probe| probe.turn) == departed.probe {
-                shut.probe = None;
-                if !at_once {
+                let early = shut.probe.take().is_some_and(|probe| probe.early);
+                if at_once {
+                    shut.early |= early;
+                } else {
                     shut.probe_at = shut.probe_at.max(now.saturating_add(pause));
                 }
             }
@@ -299,6 +306,7 @@ impl Health {
                 if departed.epoch == self.epoch {
                     self.enter(State::Recovering { places: 2, good: 0 });
                 } else if shut.held_until.is_none() && shut.probe.is_none() {
+                    shut.early |= now < shut.probe_at;
                     shut.probe_at = shut.probe_at.min(now);
                 }
             }
@@ -348,6 +356,7 @@ impl Health {
             cause,
             held_until: Some(until),
             probe_at: until.saturating_add(spread),
+            early: false,
             probe: None,
             verdict: None,
             asked: Duration::ZERO,
@@ -366,6 +375,7 @@ impl Health {
             cause,
             held_until: None,
             probe_at,
+            early: false,
             probe: None,
             verdict: None,
             asked: Duration::ZERO,
@@ -378,14 +388,16 @@ impl Health {
         } else {
             LONGEST_PAUSE
         };
-        self.pause = (self.pause * 2).min(longest);
         let State::Shut(shut) = &mut self.state else {
             return false;
         };
+        // One that a late response brought forward has not waited for the pause, and says nothing of it.
+        if !shut.probe.take().is_some_and(|probe| probe.early) {
+            self.pause = (self.pause * 2).min(longest);
+        }
         let asked = bad.asked.unwrap_or(Duration::ZERO);
         let floor = asked.min(shut.asked.max(UNCONFIRMED));
         shut.asked = asked;
-        shut.probe = None;
         shut.held_until = None;
         let pause = Jitter::Above.spread(self.pause, draw).max(floor);
         shut.probe_at = now.saturating_add(pause);

@@ -66,6 +66,9 @@ impl Proof {
 
     /// Believes a verdict when all in flight has landed without a good sign. True when that is so.
     pub(super) fn judge(&mut self, in_flight: usize) -> bool {
+        if self.question.is_none() {
+            return false;
+        }
         match self.question.take() {
             Some(question) if in_flight == 0 || question.believed => {
                 self.halt(question.verdict);

@@ -132,6 +132,10 @@ impl Waiters {
         }
     }
 
+    pub(super) fn has_woken(&self) -> bool {
+        !self.woken.is_empty()
+    }
+
     pub(super) fn take_woken(&mut self) -> Vec<Waker> {
         std::mem::take(&mut self.woken)
     }

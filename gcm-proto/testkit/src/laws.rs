@@ -6,16 +6,18 @@
 //! [`storm`] holds the same laws over whole campaigns, where time is what the machine asks for.
 
 mod answers;
+mod purse;
 mod storm;
 
 pub use storm::storm;
 
-use answers::{Answer, MadeUp, RATE_LIMITED, status};
+use answers::{Answer, Budget, MadeUp, RATE_LIMITED, status};
 use gcm_proto::{
     AccessToken, Advice, Delivery, Duplicates, Endpoint, Failure, Gateway, Message, Now, Outcome, Pace, RetryPolicy,
-    Step, Target, Ticket, Token, TokenResponse, TransportError, Wire, legacy, v1,
+    Service, Step, Target, Ticket, Token, TokenResponse, TransportError, Wire, legacy, v1,
 };
 use http::{Request, Response};
+use purse::{Purse, THRIFTY};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
@@ -41,6 +43,14 @@ pub struct Setting {
     pub mild: bool,
     /// In the end the service accepts everything, rather than say nothing any more.
     pub recovers: bool,
+    /// How it begins.
+    pub start: Start,
+    /// The clock is set back now and then.
+    pub set_back: bool,
+    /// Half a minute for each recipient rather than ten.
+    pub hasty: bool,
+    /// A retry budget of two.
+    pub thrifty: bool,
     /// Deliveries on one gate, from 1.
     pub deliveries: u8,
     /// Recipients in a window, from 1.
@@ -57,10 +67,27 @@ pub struct Setting {
     pub seed: u64,
 }
 
+/// How a run begins. Chance alone comes to the last two too rarely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With nothing.
+    Fresh,
+    /// In an outage.
+    Down,
+    /// With many whose time is over before the budget lets them go again.
+    Behind,
+}
+
 impl Setting {
     /// A setting from eight bytes.
     pub fn from_bytes(bytes: [u8; 8]) -> Self {
         let [flags, deliveries, window, batch, attempts, expires, weather, temper] = bytes;
+        let start = match temper >> 2 & 3 {
+            3 => Start::Down,
+            2 => Start::Behind,
+            _ => Start::Fresh,
+        };
+        let behind = start == Start::Behind;
         Self {
             wire: match (flags & 32 != 0, flags & 1 != 0) {
                 (true, _) => Wire::V1,
@@ -69,15 +96,19 @@ impl Setting {
             },
             minted: flags & (2 | 32) != 0,
             paced: flags & 4 != 0,
-            careful: flags & 8 != 0,
+            careful: flags & 8 != 0 && !behind,
             listed: flags & 16 != 0,
             mild: temper & 1 != 0,
             recovers: temper & 2 != 0,
+            start,
+            set_back: temper & 16 != 0,
+            hasty: flags & 64 != 0 || behind,
+            thrifty: flags & 128 != 0 || behind,
             deliveries: deliveries % 3 + 1,
             window: [1, 2, 3, 5, 8, 24].get(usize::from(window % 6)).copied().unwrap_or(1),
             batch: batch % 7 + 1,
             attempts: attempts % 4 + 1,
-            expires: expires % 8,
+            expires: if temper >> 5 & 3 == 3 { expires % 8 } else { 0 },
             weather,
             seed: u64::from_le_bytes(bytes),
         }
@@ -86,12 +117,19 @@ impl Setting {
     fn policy(self) -> RetryPolicy {
         let mut policy = RetryPolicy::LEGACY;
         policy.attempts = u32::from(self.attempts);
-        policy.give_up_after = GIVE_UP;
+        policy.give_up_after = self.give_up();
+        if self.thrifty {
+            policy.budget = THRIFTY.terms();
+        }
         policy.rate_limit_initial = RATE_LIMITED;
         if self.careful {
             policy.duplicates = Duplicates::Avoid;
         }
         policy
+    }
+
+    fn give_up(self) -> Duration {
+        if self.hasty { HASTY } else { GIVE_UP }
     }
 
     fn gateway(self) -> Gateway {
@@ -120,8 +158,9 @@ impl Setting {
     }
 }
 
-/// The presets' own.
+/// The presets' own, and a short one.
 const GIVE_UP: Duration = Duration::from_secs(600);
+const HASTY: Duration = Duration::from_secs(30);
 
 /// A lease on the one mint at a time may be taken over after this.
 const LEASE: Duration = Duration::from_secs(10);
@@ -143,6 +182,11 @@ const SPREAD: Duration = Duration::from_secs(10);
 /// Where a law breaks.
 pub fn run(setting: Setting, ops: &[Op]) -> String {
     let mut world = World::new(setting);
+    match setting.start {
+        Start::Fresh => {}
+        Start::Down => world.fall(),
+        Start::Behind => world.fall_behind(),
+    }
     for op in ops {
         world.step(*op);
         world.check_windows();
@@ -165,6 +209,8 @@ struct World {
     /// Mints without a reply, by delivery: one that ends returns its lease.
     mints: Vec<(usize, Duration)>,
     granted: u32,
+    /// What the retry budget holds at most, where it is a small one.
+    purse: Option<Purse>,
     trace: String,
 }
 
@@ -181,6 +227,8 @@ struct Driven {
     tried: BTreeMap<u64, Duration>,
     /// What it was asked to wait for.
     asked_until: BTreeMap<u64, Duration>,
+    /// Whose next try is a retry that the budget pays for.
+    owing: BTreeSet<u64>,
     /// Sent to, and no reply will come.
     lost: BTreeSet<u64>,
     /// A reply accepted it while it was waited for.
@@ -213,6 +261,8 @@ struct InAir {
     of: usize,
     positions: Vec<u64>,
     mint: bool,
+    /// A retry that the budget has paid for.
+    paid: bool,
 }
 
 impl World {
@@ -252,6 +302,7 @@ impl World {
                 free: BTreeMap::new(),
                 tried: BTreeMap::new(),
                 asked_until: BTreeMap::new(),
+                owing: BTreeSet::new(),
                 lost: BTreeSet::new(),
                 accepted: BTreeSet::new(),
                 perhaps_accepted: BTreeSet::new(),
@@ -271,6 +322,7 @@ impl World {
             good_at: now.mono,
             mints: Vec::new(),
             granted: 0,
+            purse: setting.thrifty.then(|| Purse::new(now.mono)),
             trace: String::new(),
         }
     }
@@ -333,8 +385,10 @@ impl World {
         let Some(delivery) = &mut self.deliveries[of].delivery else {
             return Polled::Went;
         };
+        // In an outage and in a hold one goes out to ask, whatever is in the budget.
+        let probes = matches!(delivery.progress().service, Service::Down { .. } | Service::Held { .. });
         let step = delivery.poll(now);
-        self.take(of, step)
+        self.take(of, step, probes)
     }
 
     /// Takes the outcomes that are there to be handed out.
@@ -348,7 +402,7 @@ impl World {
                 Step::Send(_) => panic!("sent without room"),
                 // It waits for room, too.
                 Step::Wait(_) => return,
-                step @ (Step::Settle(_) | Step::Finish) => self.take(of, step),
+                step @ (Step::Settle(_) | Step::Finish) => self.take(of, step, false),
             };
             if self.deliveries[of].finished {
                 return;
@@ -356,7 +410,7 @@ impl World {
         }
     }
 
-    fn take(&mut self, of: usize, step: Step) -> Polled {
+    fn take(&mut self, of: usize, step: Step, probes: bool) -> Polled {
         let now = self.now;
         let driven = &mut self.deliveries[of];
         driven.now = driven.now.max(now.mono);
@@ -365,6 +419,7 @@ impl World {
                 assert!(!driven.finished, "sent after the end");
                 let positions = recipients(&call.request, of, self.setting.wire);
                 let mint = call.request.uri().path() == "/token";
+                let paid = positions.iter().any(|position| driven.owing.contains(position));
                 writeln!(self.trace, "{of} send {positions:?} mint={mint}").expect("text");
                 if mint {
                     assert!(self.setting.minted, "a mint without a credential");
@@ -375,12 +430,14 @@ impl World {
                     self.mints.push((of, now.mono));
                 } else {
                     self.check_send(of, &call.request, &positions);
+                    self.pay(paid, probes);
                 }
                 self.flights.push(InAir {
                     ticket: call.ticket,
                     of,
                     positions,
                     mint,
+                    paid,
                 });
                 Polled::Went
             }
@@ -456,6 +513,9 @@ impl World {
         );
         for position in positions {
             assert!(!driven.settled.contains_key(position), "sent for a settled one");
+            let mut in_air = self.flights.iter().filter(|flight| flight.of == of);
+            let flies = in_air.any(|flight| flight.positions.contains(position)) || driven.lost.contains(position);
+            assert!(!flies, "sent to while it is in flight");
             driven.tried.entry(*position).or_insert(driven.now);
             let asked = driven.asked_until.get(position);
             assert!(
@@ -470,6 +530,99 @@ impl World {
                 "more attempts than allowed"
             );
         }
+    }
+
+    /// A request leaves, and the budget pays for it when it is a retry.
+    fn pay(&mut self, paid: bool, probes: bool) {
+        let in_flight = self.in_flight();
+        let Some(purse) = &mut self.purse else { return };
+        let latest = self.deliveries.iter().map(|driven| driven.now).max();
+        purse.pass(latest.unwrap_or_default());
+        if !probes {
+            purse.cap(in_flight);
+        }
+        if paid {
+            assert!(probes || purse.spend(), "a retry beyond the budget");
+        }
+    }
+
+    /// Requests with messages whose replies the gate may wait for, at most.
+    fn in_flight(&self) -> usize {
+        let lost: usize = self.deliveries.iter().map(|driven| driven.lost.len()).sum();
+        self.flights.iter().filter(|flight| !flight.mint).count() + lost
+    }
+
+    /// All who can be sent to are, and are answered with 503, until the gate is shut.
+    fn fall(&mut self) {
+        for _ in 0..20 {
+            for of in 0..self.deliveries.len() {
+                self.fill(of);
+                for _ in 0..8 {
+                    self.poll(of);
+                }
+            }
+            for flight in std::mem::take(&mut self.flights) {
+                self.answer_or_grant(flight, Answer::unavailable());
+            }
+            if self.is_down() {
+                return;
+            }
+            self.now = self.now.after(Duration::from_secs(1));
+        }
+    }
+
+    /// All who can be sent to are, and nearly all are answered with 503, too few in a row for an outage. They wait until their
+    /// time is over.
+    fn fall_behind(&mut self) {
+        for _ in 0..40 {
+            for of in 0..self.deliveries.len() {
+                self.fill(of);
+                for _ in 0..2 {
+                    self.poll(of);
+                }
+            }
+            let mut flights = std::mem::take(&mut self.flights);
+            let last = flights.pop();
+            for flight in flights {
+                self.answer_or_grant(flight, Answer::unavailable());
+            }
+            let Some(last) = last else { break };
+            let good = Answer::good(last.positions.len(), self.setting.wire);
+            self.answer_or_grant(last, good);
+        }
+        for later in [HASTY, Duration::from_secs(2)] {
+            self.now = self.now.after(later);
+            for of in 0..self.deliveries.len() {
+                for _ in 0..100 {
+                    if matches!(self.poll(of), Polled::Waits(_)) {
+                        break;
+                    }
+                    // Each takes the place of one who has just left.
+                    self.fill(of);
+                }
+            }
+        }
+    }
+
+    fn answer_or_grant(&mut self, flight: InAir, answer: Answer) {
+        if flight.mint {
+            self.reply_to_mint(flight, 0, u8::MAX);
+        } else {
+            self.answer(flight, answer);
+        }
+    }
+
+    /// Pushes as many as there is room for.
+    fn fill(&mut self, of: usize) {
+        let room = |world: &Self| world.deliveries[of].delivery.as_ref().map_or(0, Delivery::room);
+        while !self.setting.listed && room(self) > 0 {
+            self.push(of);
+        }
+    }
+
+    fn is_down(&self) -> bool {
+        let mut deliveries = self.deliveries.iter().filter_map(|driven| driven.delivery.as_ref());
+        deliveries.any(|delivery| matches!(delivery.progress().service, Service::Down { .. }))
     }
 
     /// Answers one request in the air, in one of many ways.
@@ -512,6 +665,9 @@ impl World {
         delivery.handle(flight.ticket, answer.result.expect("a result"), now);
         let after = delivery.progress();
         let live = after.flying < before.flying;
+        if let Some(purse) = self.purse.as_mut().filter(|_| live && answer.budget == Budget::Earns) {
+            purse.earn(flight.paid);
+        }
         if !live {
             assert_eq!(
                 (after.flying, after.settled(), after.attempts),
@@ -539,6 +695,11 @@ impl World {
             }
             if answer.free || (answer.unauthorized && self.setting.minted) {
                 *driven.free.entry(position).or_default() += 1;
+            }
+            if answer.budget == Budget::Costs {
+                driven.owing.insert(position);
+            } else {
+                driven.owing.remove(&position);
             }
             if let Some(asked) = answer.asks {
                 driven.asked_until.insert(position, driven.now + asked);
@@ -569,7 +730,7 @@ impl World {
     }
 
     fn odd_clock_or_token(&mut self, a: u8, b: u8) {
-        if b % 2 == 0 {
+        if b % 2 == 0 && self.setting.set_back {
             self.went_back = true;
             self.now.mono = self.now.mono.saturating_sub(Duration::from_millis(u64::from(a) * 50));
         } else if self.setting.minted {
@@ -621,6 +782,7 @@ impl World {
             delivery.stop();
         } else if b % 16 == 4 {
             delivery.cancel();
+            self.mints.retain(|(minting, _)| *minting != of);
             let progress = delivery.progress();
             // A list's end is handed out as the window has it.
             let ready = if self.setting.listed { 0 } else { progress.ready };
@@ -723,7 +885,7 @@ impl World {
         for of in 0..self.deliveries.len() {
             self.hand_out(of);
         }
-        let in_time = |since: Duration| self.now.mono.saturating_sub(since) + WELL_AFTER < GIVE_UP;
+        let in_time = |since: Duration| self.now.mono.saturating_sub(since) + WELL_AFTER < self.setting.give_up();
         if !in_time(self.good_at) {
             return Vec::new();
         }
@@ -774,8 +936,9 @@ fn check_failure(failure: &Failure) {
 /// Nobody is handed back before his time: ten minutes from his first try, or ten since anybody was accepted; or by then a
 /// delay that was asked for is not over.
 fn check_time(setting: Setting, driven: &Driven, position: u64, failure: &Failure, good_at: Duration) {
-    // Verdicts, endings, and those who want no duplicates have reasons of their own.
-    if !setting.mild || setting.careful || driven.ended || setting.expires > 0 {
+    // Verdicts, endings, and those who want no duplicates have reasons of their own; and in half a minute a hold may be longer
+    // than the patience.
+    if !setting.mild || setting.careful || driven.ended || setting.expires > 0 || setting.hasty {
         return;
     }
     let Advice::Retry(delay) = failure.advice() else { return };
@@ -784,7 +947,10 @@ fn check_time(setting: Setting, driven: &Driven, position: u64, failure: &Failur
     }
     let tried = driven.tried.get(&position).copied().unwrap_or(Duration::MAX);
     let until = driven.now + delay.unwrap_or_default();
-    let over = tried.min(good_at).saturating_add(GIVE_UP).saturating_sub(SPREAD);
+    let over = tried
+        .min(good_at)
+        .saturating_add(setting.give_up())
+        .saturating_sub(SPREAD);
     assert!(
         until >= over,
         "d{position} is handed back {:?} before his time: {failure}",

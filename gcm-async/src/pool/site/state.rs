@@ -25,7 +25,8 @@ const SILENT: Duration = Duration::from_secs(1);
 /// Requests given up one after the other, with nothing heard meanwhile, after which a connection is thought to be dead.
 const MISSED: u32 = 2;
 
-/// A request given up sooner says nothing of its connection; nor one given up before twice the time that replies take here.
+/// A request given up sooner says nothing of its connection; nor one given up before twice the time that replies take here,
+/// unless that was all its time and the peer was silent.
 const SOON: Duration = Duration::from_millis(100);
 
 /// How often in a row a host ends its connections after the same number of requests until that is taken for its rule, and how
@@ -119,8 +120,12 @@ pub(super) struct Idle {
 impl Lane {
     /// Whether it may get requests.
     pub(super) fn is_good(&self) -> bool {
+        self.is_good_at(Instant::now())
+    }
+
+    fn is_good_at(&self, now: Instant) -> bool {
         // What it was made for it gets, however old it is.
-        let is_old = self.taken > 0 && self.end <= Instant::now();
+        let is_old = self.taken > 0 && self.end <= now;
         self.missed < MISSED && !is_old && self.sender.as_ref().is_some_and(|sender| !sender.is_closed())
     }
 
@@ -224,9 +229,10 @@ impl State {
             return None;
         }
         let cut = self.cut_after();
+        let now = Instant::now();
         let lanes = self.lanes.iter_mut();
         let lane = lanes
-            .filter(|lane| lane.active < lane.limit && lane.taken < cut && lane.is_good())
+            .filter(|lane| lane.active < lane.limit && lane.taken < cut && lane.is_good_at(now))
             .min_by_key(|lane| lane.active)?;
         let sender = if lane.taken + 1 < cut {
             lane.sender.clone()
@@ -272,15 +278,30 @@ impl State {
         }
     }
 
-    /// Whether a request that was given up after this time says anything of its connection.
-    pub(super) fn is_soon(&self, time: Duration) -> bool {
-        time < SOON.max(self.latency * 2)
+    /// Whether a request that was given up after this time says nothing of its connection. All the time that there is for a
+    /// reply says something, however long replies take here, when the peer has said nothing whatever meanwhile.
+    pub(super) fn is_soon(&mut self, time: Duration, sitting: Sitting, reply: Duration) -> bool {
+        if time < SOON {
+            return true;
+        }
+        // It was in its room a little later than it was begun.
+        let was_whole = time >= reply.saturating_sub(reply / 8);
+        time < self.latency * 2 && !(was_whole && self.is_silent(sitting))
+    }
+
+    /// Whether nothing has come since somebody was given this place.
+    fn is_silent(&mut self, sitting: Sitting) -> bool {
+        match sitting {
+            Sitting::Stream { id, heard } => self.lane(id).is_some_and(|lane| lane.ending.heard() == heard),
+            // Nothing of its reply has.
+            Sitting::Connection(_) => true,
+        }
     }
 
     /// A request was given up after time enough, and nothing was heard of it. Says which address is silent, if it is.
     pub(super) fn given_up(&mut self, seat: Sitting) -> Option<SocketAddr> {
         match seat {
-            Sitting::Stream(id) => {
+            Sitting::Stream { id, .. } => {
                 let lane = self.lane(id)?;
                 // One that has said nothing at all needs no second proof.
                 lane.missed = if lane.known { lane.missed + 1 } else { MISSED };

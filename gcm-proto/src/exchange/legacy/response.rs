@@ -50,7 +50,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         let answer = match self.shape()? {
             Shape::Results(results) if results.length == recipients => Answer {
                 outcomes: results.outcomes,
-                multicast_id: results.multicast_id.map(|id| MulticastId::new(id)),
+                multicast_id: results.multicast_id.map(MulticastId::new),
                 counters: results.counters,
                 retry_after: self.retry_after(),
             },
@@ -76,7 +76,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         };
         match (self.shape()?, self.to) {
             (Shape::Results(results), _) if results.length == 1 => {
-                let id = results.multicast_id.map(|id| MulticastId::new(id));
+                let id = results.multicast_id.map(MulticastId::new);
                 match results.outcomes.into_iter().next() {
                     Some(Outcome::Accepted(accepted)) => Ok(receipt(self.tidied(accepted), id)),
                     Some(Outcome::Failed(failure)) => Err(self.of_result(&failure)),

@@ -13,7 +13,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE,
 use http::response::Parts;
 use http::{Method, Request};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A message encoded for this wire, once for all its recipients: the target is added to each request, and the date on which
@@ -73,6 +73,15 @@ struct EncodedOnce {
     body: Body,
     /// The token of a Live Activity, which is a device's.
     activity: Option<Box<str>>,
+    /// How long the first body was, and the header that says so: tokens have one length as a rule, and so have the bodies.
+    length: OnceLock<(usize, HeaderValue)>,
+}
+
+impl EncodedOnce {
+    fn content_length(&self, length: usize) -> HeaderValue {
+        let (usual, value) = self.length.get_or_init(|| (length, length.into()));
+        if *usual == length { value.clone() } else { length.into() }
+    }
 }
 
 /// One request to one target, and its response.
@@ -121,6 +130,7 @@ impl Encoded {
             headers: headers(route.quota_project()),
             body: Body::new(fields),
             activity: fields.apns.as_ref().and_then(|apns| apns.activity()).map(Box::from),
+            length: OnceLock::new(),
         })))
     }
 
@@ -176,6 +186,7 @@ impl Encoded {
             headers: self.0.headers.clone(),
             body: Body::new(&fields),
             activity: None,
+            length: OnceLock::new(),
         };
         Single {
             encoded: Self(Arc::new(once)),
@@ -275,23 +286,28 @@ impl Exchange for Single {
 
     fn request(&self) -> Request<Vec<u8>> {
         let once = &*self.encoded.0;
-        let mut request = Request::new(self.body());
+        let body = self.body();
+        let mut length = once.content_length(body.len());
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = once.route.endpoint().uri().clone();
-        let length = request.body().len() as u64;
-        let digits = HeaderValue::from_bytes(decimal(length, &mut [0; 20]));
-        let mut length = digits.unwrap_or_else(|_| HeaderValue::from(length));
         let [bare, admitted] = &once.headers;
-        let headers = request.headers_mut();
-        headers.clone_from(if self.token.is_some() { admitted } else { bare });
-        // Each is there already, and looking through five costs less than a hash for each.
-        for (name, value) in headers {
+        *request.headers_mut() = if self.token.is_some() { admitted } else { bare }.clone();
+        // They are there already, before the others, and a look at these costs less than a hash for each.
+        let mut left = 1 + usize::from(self.token.is_some());
+        for (name, value) in request.headers_mut() {
             if name == CONTENT_LENGTH {
                 std::mem::swap(value, &mut length);
             } else if name == AUTHORIZATION {
                 if let Some(token) = &self.token {
                     value.clone_from(token.authorization());
                 }
+            } else {
+                continue;
+            }
+            left -= 1;
+            if left == 0 {
+                break;
             }
         }
         request
@@ -312,7 +328,10 @@ fn headers(quota_project: Option<&ProjectId>) -> [HeaderMap; 2] {
     const FORMAT_VERSION: HeaderName = HeaderName::from_static("x-goog-api-format-version");
     /// Google's "System parameters".
     const QUOTA_PROJECT: HeaderName = HeaderName::from_static("x-goog-user-project");
-    let mut headers = HeaderMap::with_capacity(4);
+    // Room for what HTTP clients add, a `User-Agent` for instance: to make it later costs more than any of this.
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    headers.insert(AUTHORIZATION, HeaderValue::from_static(""));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Nothing here decodes a body, so a compressed one would be unreadable.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -320,10 +339,9 @@ fn headers(quota_project: Option<&ProjectId>) -> [HeaderMap; 2] {
     if let Some(project) = quota_project.and_then(|project| HeaderValue::try_from(project.as_str()).ok()) {
         headers.insert(QUOTA_PROJECT, project);
     }
-    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    let mut admitted = headers.clone();
-    admitted.insert(AUTHORIZATION, HeaderValue::from_static(""));
-    [headers, admitted]
+    let mut bare = headers.clone();
+    bare.remove(AUTHORIZATION);
+    [bare, headers]
 }
 
 /// Seconds from 1970. 0 means now or never to APNs, so only a time to live of zero says that.
@@ -337,7 +355,7 @@ fn expiration(time: Duration, wall: SystemTime, until: Option<SystemTime>) -> u6
     expires.as_secs().max(1)
 }
 
-/// The decimal digits of a number, without the cost of `format!` or of a buffer, which shows at two for each recipient.
+/// The decimal digits of a number, without the cost of `format!` or of a buffer for each recipient.
 fn decimal(number: u64, room: &mut [u8; 20]) -> &[u8] {
     let (mut rest, mut start) = (number, room.len());
     for digit in room.iter_mut().rev() {

@@ -91,9 +91,16 @@ pub(super) fn read<'a>(
 
 /// The id in a message's name, `projects/{project}/messages/{id}`, where it is of this project.
 fn id<'n>(name: &'n str, project: &ProjectId) -> Option<&'n str> {
-    let (of, rest) = name.strip_prefix("projects/")?.split_once('/')?;
+    let name = name.strip_prefix("projects/")?;
+    // It is named as it was asked for, as a rule, and then nothing need be searched for.
+    let as_asked = name.strip_prefix(project.as_str());
+    let (of, rest) = match as_asked.and_then(|rest| rest.strip_prefix('/')) {
+        Some(rest) => (project.as_str(), rest),
+        None => name.split_once('/')?,
+    };
     let id = rest.strip_prefix("messages/")?;
-    let is_one = !of.is_empty() && !id.is_empty() && !id.contains('/');
+    let more = id.bytes().filter(|c| *c == b'/').count();
+    let is_one = !of.is_empty() && !id.is_empty() && more == 0;
     (is_one && !is_foreign(of, project)).then_some(id)
 }
 

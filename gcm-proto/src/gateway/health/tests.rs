@@ -272,6 +272,33 @@ fn a_late_good_sign_makes_the_next_probe_due_and_does_not_end_the_outage() {
     assert_eq!(health.admit(SECOND(1)), Leave::Probe { tried: true });
 }
 
+/// The service failed no sooner for being asked sooner: a probe that a late response brings forward leaves the pause as it is.
+#[test]
+fn a_probe_that_a_late_good_sign_brings_forward_does_not_lengthen_the_pause() {
+    let mut health = Health::new();
+    let late: Vec<Departed> = (0..3).map(|_| health.leave(SECOND(1))).collect();
+    for _ in 0..8 {
+        let departed = health.leave(SECOND(1));
+        health.lands_bad(departed, unavailable(), SECOND(1));
+    }
+    assert_eq!(health.admit(SECOND(1)), Leave::Wait(MS(1250)));
+    for (n, late) in (0..).zip(late) {
+        let at = MS(1010 + 10 * n);
+        health.lands_well(late, at);
+        let probe = health.leave(at);
+        // A turn that is given back with nothing told is as early for whoever takes it.
+        health.arrive(probe);
+        health.untold(probe, at, true);
+        let probe = health.leave(at);
+        health.lands_bad(probe, unavailable(), at);
+        assert_eq!(health.admit(at), Leave::Wait(at + MS(250)));
+    }
+    // The next one is in its time, and the pause grows with it.
+    let probe = health.leave(MS(1280));
+    health.lands_bad(probe, unavailable(), MS(1280));
+    assert_eq!(health.admit(MS(1280)), Leave::Wait(MS(1280 + 500)));
+}
+
 #[test]
 fn what_one_probe_is_asked_to_wait_holds_a_minute_and_what_two_are_asked_holds_whole() {
     let mut health = down(SECOND(1));

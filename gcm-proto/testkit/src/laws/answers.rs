@@ -25,6 +25,19 @@ pub(super) struct Answer {
     pub(super) free: bool,
     /// It is about the access token, where there is one.
     pub(super) unauthorized: bool,
+    /// What it means for the retry budget.
+    pub(super) budget: Budget,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Budget {
+    /// Nothing.
+    #[default]
+    Same,
+    /// A service that works may have said it: that earns.
+    Earns,
+    /// It may have been sent: whoever is tried again costs.
+    Costs,
 }
 
 impl Answer {
@@ -46,8 +59,11 @@ impl Answer {
         match kind {
             0..=4 => Self::results(u8::MAX, recipients, wire),
             5..=7 => Self::results(c, recipients, wire),
-            8 => delayed("503 with a delay", 503),
-            9 => passing("503", 503),
+            8 => Self {
+                budget: Budget::Costs,
+                ..delayed("503 with a delay", 503)
+            },
+            9 => Self::unavailable(),
             10 if c % 2 == 0 || mild => Self {
                 // On today's wire it names nothing, and is its recipient's affair unless others meet it too.
                 holds: legacy.then_some(asked),
@@ -61,15 +77,22 @@ impl Answer {
                 unauthorized: true,
                 ..Self::of("401", Ok(status(401, "<HTML>Unauthorized</HTML>")))
             },
-            12 => Self::of("400", Ok(status(400, "Missing \"registration_ids\" field\n"))),
+            12 => Self {
+                budget: Budget::Earns,
+                ..Self::of("400", Ok(status(400, "Missing \"registration_ids\" field\n")))
+            },
             13 => Self::of("garbage", Ok(status(200, "\u{0}<html a=\"1\">"))),
             14 => Self::not_sent("not sent", TransportError::not_sent("refused")),
-            15 => Self::of("maybe sent", Err(TransportError::maybe_sent("cut"))),
+            15 => Self {
+                budget: Budget::Costs,
+                ..Self::of("maybe sent", Err(TransportError::maybe_sent("cut")))
+            },
             16 => {
                 let (head, ()) = status(if c % 2 == 0 { 200 } else { 503 }, ()).into_parts();
                 Self {
                     // Today's wire accepts with the status alone, where the body was lost.
                     accepts: vec![!legacy && c % 2 == 0; recipients],
+                    budget: if c % 2 == 0 { Budget::Earns } else { Budget::Same },
                     ..Self::of("body lost", Err(TransportError::body_lost(head, "cut")))
                 }
             }
@@ -94,6 +117,14 @@ impl Answer {
                     ..Self::of("429 for the project", Ok(reply))
                 }
             }
+        }
+    }
+
+    /// The service is overloaded, and does not say for how long.
+    pub(super) fn unavailable() -> Self {
+        Self {
+            budget: Budget::Costs,
+            ..Self::of("503", Ok(status(503, "")))
         }
     }
 
@@ -143,6 +174,7 @@ impl Answer {
         };
         Self {
             accepts,
+            budget: Budget::Earns,
             ..Self::of("results", Ok(status(200, &*body)))
         }
     }
@@ -166,6 +198,11 @@ impl Answer {
         };
         Self {
             accepts: vec![accepted],
+            budget: if accepted || code < 500 {
+                Budget::Earns
+            } else {
+                Budget::Costs
+            },
             ..Self::of("a verdict", Ok(result))
         }
     }
