@@ -430,7 +430,7 @@ impl World {
                     self.mints.push((of, now.mono));
                 } else {
                     self.check_send(of, &call.request, &positions);
-                    self.pay(paid, probes);
+                    self.pay(of, paid, probes);
                 }
                 self.flights.push(InAir {
                     ticket: call.ticket,
@@ -533,11 +533,11 @@ impl World {
     }
 
     /// A request leaves, and the budget pays for it when it is a retry.
-    fn pay(&mut self, paid: bool, probes: bool) {
+    fn pay(&mut self, of: usize, paid: bool, probes: bool) {
         let in_flight = self.in_flight();
         let Some(purse) = &mut self.purse else { return };
-        let latest = self.deliveries.iter().map(|driven| driven.now).max();
-        purse.pass(latest.unwrap_or_default());
+        // The gate knows no other time than that of whoever pays: what a later one brings, it holds only then.
+        purse.pass(self.deliveries[of].now);
         if !probes {
             purse.cap(in_flight);
         }

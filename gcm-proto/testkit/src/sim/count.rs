@@ -110,6 +110,12 @@ impl Counts {
         self.failed.values().sum()
     }
 
+    /// Those that failed with this code.
+    pub fn failed_by(&self, code: &Code) -> u64 {
+        let those = self.failed.iter().filter(|((failed, ..), _)| failed == code);
+        those.map(|(_, count)| count).sum()
+    }
+
     /// Where all is in one line, for a test that fails.
     pub fn line(&self) -> String {
         format!(
