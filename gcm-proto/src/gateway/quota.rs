@@ -60,7 +60,8 @@ impl Quota {
     /// hold had begun.
     pub(super) fn length(&mut self, asked: Option<Duration>, least: Duration, again: bool, now: Duration) -> Duration {
         self.said = self.said.saturating_add(1);
-        let length = asked.unwrap_or(match self.last {
+        // No time at all is no answer to "when?": everybody would meet the same.
+        let length = asked.filter(|asked| !asked.is_zero()).unwrap_or(match self.last {
             Some((length, end)) if again && now <= end.saturating_add(length) => {
                 length.saturating_mul(2).min(LONGEST.max(least))
             }
@@ -127,6 +128,15 @@ mod tests {
         }
         assert!(![1, 2, 3].into_iter().any(|who| quota.unnamed(who, SECOND(107))));
         assert!(quota.unnamed(4, SECOND(107)), "one in a hundred");
+    }
+
+    #[test]
+    fn no_time_at_all_is_read_as_no_header() {
+        let mut quota = Quota::default();
+        let (none, minute) = (Some(Duration::ZERO), SECOND(60));
+        assert_eq!(quota.length(none, minute, false, SECOND(0)), minute);
+        assert_eq!(quota.length(none, minute, true, SECOND(62)), SECOND(120));
+        assert_eq!(quota.length(Some(SECOND(1)), minute, true, SECOND(200)), SECOND(1));
     }
 
     #[test]

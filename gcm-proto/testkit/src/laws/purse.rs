@@ -54,10 +54,11 @@ impl Purse {
         self.holds += THRIFTY.earn + f64::from(u8::from(was_retry));
     }
 
-    /// Pays for a retry. False when it cannot.
-    pub(super) fn spend(&mut self) -> bool {
+    /// Pays for a retry, with what it may hold by the latest time that was told. False when it cannot.
+    pub(super) fn spend(&mut self, latest: Duration) -> bool {
+        let ahead = latest.saturating_sub(self.at).as_secs_f64() * THRIFTY.per_second;
         // Sums of fractions are not exact.
-        let pays = self.holds > 1.0 - 1e-6;
+        let pays = self.holds + ahead > 1.0 - 1e-6;
         self.holds = (self.holds - 1.0).max(0.0);
         pays
     }
