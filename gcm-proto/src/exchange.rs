@@ -11,12 +11,14 @@ mod readable;
 mod receipt;
 mod refusal;
 mod retry_after;
+mod token_response;
 mod undeliverable;
 
 pub use receipt::Receipt;
 pub(crate) use refusal::Quota;
 pub use refusal::{Refusal, Refused, Scope, Unreadable};
 pub use retry_after::RetryAfter;
+pub use token_response::TokenResponse;
 pub use undeliverable::{Undeliverable, Wire};
 
 use http::response::Parts;

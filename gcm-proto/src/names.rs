@@ -2,14 +2,16 @@
 //!
 //! A name that was made is valid: nothing further down checks it again. What the service thinks of it is not known here.
 
+mod access_token;
 mod condition;
 mod endpoint;
 mod rule;
 
+pub use access_token::AccessToken;
 pub use condition::{Condition, ConditionError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use rule::{NameError, NameRule};
-pub(crate) use rule::{is_invisible, opaque, topic_name, visible_ascii};
+pub(crate) use rule::{opaque, topic_name, visible_ascii};
 
 use crate::secret::Secret;
 use http::HeaderValue;

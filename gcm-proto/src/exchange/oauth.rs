@@ -4,8 +4,8 @@
 
 mod response;
 
+use super::token_response::TokenResponse;
 use super::{Exchange, Refusal};
-use crate::credentials::TokenResponse;
 use crate::names::Endpoint;
 use crate::outcome::Code;
 use crate::secret::Secret;

@@ -1,10 +1,11 @@
 //! What the response of a token endpoint means: a token, a mistake to mend, or a failure that passes.
 
 use super::Ask;
-use crate::credentials::{AccessToken, TokenResponse};
 use crate::exchange::readable;
 use crate::exchange::refusal::{Aside, of_status};
+use crate::exchange::token_response::TokenResponse;
 use crate::exchange::{Refusal, Refused, RetryAfter, Scope, Unreadable};
+use crate::names::AccessToken;
 use crate::outcome::Code;
 use crate::text;
 use http::response::Parts;

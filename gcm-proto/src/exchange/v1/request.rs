@@ -3,10 +3,10 @@
 use super::body::Body;
 use super::response;
 use super::route::Route;
-use crate::credentials::AccessToken;
 use crate::exchange::encode::string;
 use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire};
 use crate::message::{Fields, Message};
+use crate::names::AccessToken;
 use crate::names::ProjectId;
 use crate::target::Target;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
