@@ -1,19 +1,21 @@
-//! What a message says to Apple's devices alone is decided here: `ApnsConfig` of the FCM v1 reference, and Apple's `aps`.
+//! The part of a message for Apple's devices: `ApnsConfig` of the FCM v1 reference, and Apple's `aps`.
 
-mod alert;
-mod sound;
+pub(super) mod alert;
+pub(super) mod sound;
 
 pub use alert::{Alert, ApsAlert};
 pub use sound::{CriticalSound, Sound};
 
-use super::check::{self, Checked, Header, is_seconds, refuse};
+use super::check::{self, Checked, Header, is_collapse_id, is_seconds, refuse};
 use super::part::{Flag, part};
-use super::platforms::{EXPIRATION, is_collapse_id};
 use super::reading::{Names, json_form};
 use crate::names::opaque;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
+
+/// When a push to iOS expires, as APNs names it.
+pub(crate) const EXPIRATION: &str = "apns-expiration";
 
 part! {
     /// What iOS gets in place of the message's own fields, or beside them. FCM HTTP v1 only.

@@ -1,7 +1,7 @@
-//! What a colour is on the wire is decided here: four numbers from 0 to 1.
+//! A colour: four numbers from 0 to 1.
 
-use super::MessageError;
 use super::check::{Checked, refuse};
+use super::error::MessageError;
 use super::reading::{Names, json_form, or_default};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::str::FromStr;

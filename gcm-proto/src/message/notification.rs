@@ -1,4 +1,4 @@
-//! What a device shows by itself is decided here.
+//! The notification of a message, which a device shows by itself.
 
 use super::check::{self, Checked};
 use super::reading::{Names, json_form, or_default};

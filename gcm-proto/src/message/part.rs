@@ -1,4 +1,4 @@
-//! How a typed part of a message is declared is decided here: its fields by kind, each with the method that sets it.
+//! The declaration of a message's typed parts: fields by kind, each with the method that sets it.
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

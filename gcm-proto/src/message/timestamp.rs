@@ -1,4 +1,4 @@
-//! How a point in time is written in JSON is decided here: RFC 3339, as protocol buffers' JSON mapping has it.
+//! Points in time in JSON: RFC 3339, as protocol buffers' JSON mapping has it.
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,8 +1,10 @@
 //! What a message looks like on the v1 wire is decided here: what is for all, and what each platform gets.
 
 use crate::exchange::encode::json;
-use crate::message::platforms::{self, EXPIRATION, Visible, header};
-use crate::message::{ActivityToken, Android, AndroidV2, Apns, ApnsOptions, FcmOptions, Fields, Payload, Webpush};
+use crate::message::platforms::{self, Visible};
+use crate::message::{
+    ActivityToken, Android, AndroidV2, Apns, ApnsOptions, EXPIRATION, FcmOptions, Fields, Payload, Webpush, header,
+};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
-//! What Android shows, and how, is decided here: `AndroidNotification` of the FCM v1 reference.
+//! A notification on Android: `AndroidNotification` of the FCM v1 reference.
 
-use crate::message::Color;
 use crate::message::check::{self, Checked, refuse};
+use crate::message::color::Color;
 use crate::message::duration::Time;
 use crate::message::part::{part, spelled};
 use crate::message::reading::{Names, json_form, or_default};

@@ -1,4 +1,4 @@
-//! What Apple's devices show is decided here: one text, or an object of texts.
+//! An alert on Apple's devices: one text, or an object of texts.
 
 use crate::message::check::{self, Checked};
 use crate::message::part::part;

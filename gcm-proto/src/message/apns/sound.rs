@@ -1,4 +1,4 @@
-//! What Apple's devices sound like is decided here: a name, or a critical sound with its volume.
+//! A sound of Apple's devices: a name, or a critical sound with its volume.
 
 use crate::message::check::{self, Checked, refuse};
 use crate::message::part::Flag;
