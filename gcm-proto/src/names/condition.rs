@@ -74,17 +74,17 @@ impl Condition {
     ///
     /// Where the grammar breaks, a topic's name is none, or there are more topics than `limit`.
     pub fn with_topic_limit(text: &str, limit: usize) -> Result<Self, ConditionError> {
-        let mut reader = Reader {
+        let mut parser = ConditionParser {
             text,
             index: 0,
             out: String::with_capacity(text.len() + 8),
         };
-        let topics = reader.expression()?;
+        let topics = parser.expression()?;
         if topics > limit {
             return Err(ConditionError::TooManyTopics { given: topics, limit });
         }
         Ok(Self {
-            text: reader.out.into(),
+            text: parser.out.into(),
             topics,
         })
     }
@@ -137,13 +137,13 @@ impl From<Condition> for String {
 }
 
 /// Reads left to right and writes the canonical form. Parentheses are counted, not recursed into: depth costs nothing.
-struct Reader<'a> {
+struct ConditionParser<'a> {
     text: &'a str,
     index: usize,
     out: String,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ConditionParser<'a> {
     fn expression(&mut self) -> Result<usize, ConditionError> {
         let mut topics = 0;
         let mut depth = 0_usize;

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// # Ok::<(), std::convert::Infallible>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[serde(from = "StoredCode", into = "StoredCode")]
 #[non_exhaustive]
 pub enum Code {
     /// There was no recipient in the request (also: JSON sent without its content type).
@@ -280,7 +280,7 @@ impl From<&str> for Code {
 /// A code as it is stored.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Stored {
+enum StoredCode {
     Known(String),
     Unknown(Unknown),
 }
@@ -292,16 +292,16 @@ struct Unknown {
 
 object_form! { Unknown { other: Box<str>; } }
 
-impl From<Stored> for Code {
-    fn from(stored: Stored) -> Self {
+impl From<StoredCode> for Code {
+    fn from(stored: StoredCode) -> Self {
         match stored {
-            Stored::Known(name) => Self::from(name.as_str()),
-            Stored::Unknown(Unknown { other }) => Self::Other(other),
+            StoredCode::Known(name) => Self::from(name.as_str()),
+            StoredCode::Unknown(Unknown { other }) => Self::Other(other),
         }
     }
 }
 
-impl From<Code> for Stored {
+impl From<Code> for StoredCode {
     fn from(code: Code) -> Self {
         match code {
             Code::Other(other) => Self::Unknown(Unknown { other }),

@@ -1,7 +1,8 @@
-//! What a response of the v1 wire means: by the FCM code, then by the status in the body, then by HTTP's.
+//! The meaning of a v1 response: by the FCM code, then by the status in the body, then by HTTP's.
 
 mod apns;
 mod body;
+pub(super) mod secrets;
 mod verdict;
 mod words;
 
@@ -13,10 +14,11 @@ use crate::names::ProjectId;
 use crate::outcome::{Accepted, Details};
 use crate::target::Target;
 use crate::text;
-use body::{Body, Said, Unclear, usual_name};
+use body::{ErrorBody, ResponseBody, Unclear, usual_name};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
+use secrets::Secrets;
 use std::time::Duration;
 
 /// What the front end's page for a 502 asks for: "Please try again in 30 seconds" (seen in 2023, bloomberg/pushiko).
@@ -25,39 +27,35 @@ const BAD_GATEWAY_DELAY: Duration = Duration::from_secs(30);
 /// What the types of FCM's own details hold.
 const OF_FCM: &[u8] = b"google.firebase.fcm";
 
-/// What a request held that no text may show: the target's token or key, a Live Activity's, the access token. Empty ones
-/// are none.
-pub(super) type Secrets<'a> = [&'a str; 3];
-
 /// What the response is read for.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct RequestContext<'a> {
     pub(super) route: &'a Route,
     pub(super) target: &'a Target,
     /// Whether the message went to a Live Activity: then APNs judges the activity's token, not the target's.
     pub(super) activity: bool,
 }
 
-/// Reads the response to a request for one target. The secrets are asked for only when something is to be shown.
+/// Reads the response to a request for one target. The secrets are context for only when something is to be shown.
 ///
 /// # Errors
 ///
 /// [`Refusal`], when the service refused, or somebody else answered.
 pub(super) fn read<'a>(
-    asked: Asked<'a>,
+    context: RequestContext<'a>,
     head: &Parts,
     body: &[u8],
     secrets: impl FnOnce() -> Secrets<'a>,
 ) -> Result<Receipt, Refusal> {
     // Most responses are good ones as the service prints them.
     if head.status.is_success() && readable::is_usual(&head.headers) {
-        if let Some(id) = usual_name(body).and_then(|name| id(name, asked.route.project())) {
+        if let Some(id) = usual_name(body).and_then(|name| id(name, context.route.project())) {
             return Ok(accepted(head, Some(id)));
         }
     }
     let secrets = secrets();
-    let mut reading = Reading {
-        asked,
+    let mut response = SingleResponse {
+        context,
         head,
         body,
         secrets,
@@ -65,26 +63,26 @@ pub(super) fn read<'a>(
     };
     let read = readable::text(&head.headers, body).map_err(Unclear::of);
     match (
-        read.and_then(|text| Body::read(text, secrets)),
+        read.and_then(|text| ResponseBody::read(text, secrets)),
         head.status.is_success(),
     ) {
-        (Err(unclear), _) => Err(reading.unreadable(&unclear)),
-        (Ok(Body::Error(said)), _) => {
-            reading.said = Some(*said);
-            Err(reading.refusal())
+        (Err(unclear), _) => Err(response.unreadable(&unclear)),
+        (Ok(ResponseBody::Error(said)), _) => {
+            response.said = Some(*said);
+            Err(response.refusal())
         }
-        (Ok(_), false) => Err(reading.wordless_refusal()),
+        (Ok(_), false) => Err(response.wordless_refusal()),
         (Ok(_), true) if is_html(head) => {
-            Err(reading.unreadable(&Unclear::of("a response of the service, but a web page")))
+            Err(response.unreadable(&Unclear::of("a response of the service, but a web page")))
         }
         // A device group is answered with nothing (Firebase's "Send messages to device groups").
-        (Ok(Body::Empty | Body::Message(None)), true) => Ok(accepted(head, None)),
-        (Ok(Body::Message(Some(name))), true) => match id(&name, asked.route.project()) {
+        (Ok(ResponseBody::Empty | ResponseBody::Message(None)), true) => Ok(accepted(head, None)),
+        (Ok(ResponseBody::Message(Some(name))), true) => match id(&name, context.route.project()) {
             Some(id) => Ok(accepted(head, Some(id))),
-            None => Err(reading.unreadable(&Unclear::of("the name of a message of this project"))),
+            None => Err(response.unreadable(&Unclear::of("the name of a message of this project"))),
         },
-        (Ok(Body::Text | Body::Json), true) => {
-            Err(reading.unreadable(&Unclear::of("a response of the service, but somebody else's")))
+        (Ok(ResponseBody::Text | ResponseBody::Json), true) => {
+            Err(response.unreadable(&Unclear::of("a response of the service, but somebody else's")))
         }
     }
 }
@@ -92,7 +90,7 @@ pub(super) fn read<'a>(
 /// The id in a message's name, `projects/{project}/messages/{id}`, where it is of this project.
 fn id<'n>(name: &'n str, project: &ProjectId) -> Option<&'n str> {
     let name = name.strip_prefix("projects/")?;
-    // It is named as it was asked for, as a rule, and then nothing need be searched for.
+    // It is named as it was context for, as a rule, and then nothing need be searched for.
     let as_asked = name.strip_prefix(project.as_str());
     let (of, rest) = match as_asked.and_then(|rest| rest.strip_prefix('/')) {
         Some(rest) => (project.as_str(), rest),
@@ -120,15 +118,15 @@ fn accepted(head: &Parts, id: Option<&str>) -> Receipt {
 }
 
 /// One response under the eye of its reader.
-struct Reading<'a> {
-    asked: Asked<'a>,
+struct SingleResponse<'a> {
+    context: RequestContext<'a>,
     head: &'a Parts,
     body: &'a [u8],
     secrets: Secrets<'a>,
-    said: Option<Said>,
+    said: Option<ErrorBody>,
 }
 
-impl Reading<'_> {
+impl SingleResponse<'_> {
     /// A refusal without an error in its place. Where FCM's own words stand all the same (quoted, behind a prefix, in another
     /// response), FCM has answered, and what it said of the token was not read: the status alone would blame others.
     fn wordless_refusal(self) -> Refusal {
@@ -170,7 +168,7 @@ impl Reading<'_> {
         })
     }
 
-    /// The largest delay that was asked for anywhere.
+    /// The largest delay that was context for anywhere.
     fn delay(&self, retriable: bool) -> Option<RetryAfter> {
         let in_body = self.said.as_ref().and_then(|said| said.details.retry_delay);
         let page = (retriable && self.head.status == StatusCode::BAD_GATEWAY).then_some(BAD_GATEWAY_DELAY);
