@@ -53,10 +53,7 @@ pub use names::{
     ProjectId, Token, Topic,
 };
 pub use now::Now;
-pub use outcome::{
-    Accepted, Advice, ApnsError, Code, Details, ErrorInfo, Failure, FieldViolation, MulticastId, Outcome, Position,
-    QuotaViolation, Reach, Report, Sent, Settled,
-};
+pub use outcome::{Accepted, Advice, Code, Failure, MulticastId, Outcome, Position, Reach, Report, Sent, Settled};
 pub use policy::{Duplicates, Jitter, Pace, RetryBudget, RetryPolicy};
 pub use secret::Secret;
 pub use target::Target;

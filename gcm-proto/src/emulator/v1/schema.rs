@@ -8,7 +8,7 @@
 
 mod misfits;
 
-use crate::emulator::json::{Members, Value};
+use crate::emulator::json::{JsonObject, Value};
 
 use super::fault::Fault;
 use super::time;
@@ -256,12 +256,12 @@ const WEBPUSH: &[Field] = &[
 ];
 
 /// Reads an object by a schema; `lenient` passes over names that the schema does not have.
-pub(super) fn read(members: Members, fields: &'static [Field], lenient: bool) -> Result<Members, Fault> {
+pub(super) fn read(members: JsonObject, fields: &'static [Field], lenient: bool) -> Result<JsonObject, Fault> {
     message(members, fields, "", lenient)
 }
 
-fn message(members: Members, fields: &'static [Field], path: &str, lenient: bool) -> Result<Members, Fault> {
-    let mut read = Members::new();
+fn message(members: JsonObject, fields: &'static [Field], path: &str, lenient: bool) -> Result<JsonObject, Fault> {
+    let mut read = JsonObject::new();
     for (given, value) in members {
         let Some((name, kind)) = fields.iter().find(|(name, _)| is_name(name, &given)) else {
             if lenient {

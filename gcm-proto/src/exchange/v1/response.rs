@@ -36,7 +36,7 @@ pub(super) struct RequestContext<'a> {
     pub(super) activity: bool,
 }
 
-/// Reads the response to a request for one target. The secrets are context for only when something is to be shown.
+/// Reads the response to a request for one target. The secrets are asked for only when something is to be shown.
 ///
 /// # Errors
 ///
@@ -90,7 +90,7 @@ pub(super) fn read<'a>(
 /// The id in a message's name, `projects/{project}/messages/{id}`, where it is of this project.
 fn id<'n>(name: &'n str, project: &ProjectId) -> Option<&'n str> {
     let name = name.strip_prefix("projects/")?;
-    // It is named as it was context for, as a rule, and then nothing need be searched for.
+    // It is named as it was asked for, as a rule, and then nothing need be searched for.
     let as_asked = name.strip_prefix(project.as_str());
     let (of, rest) = match as_asked.and_then(|rest| rest.strip_prefix('/')) {
         Some(rest) => (project.as_str(), rest),
@@ -168,7 +168,7 @@ impl SingleResponse<'_> {
         })
     }
 
-    /// The largest delay that was context for anywhere.
+    /// The largest delay that was asked for anywhere.
     fn delay(&self, retriable: bool) -> Option<RetryAfter> {
         let in_body = self.said.as_ref().and_then(|said| said.details.retry_delay);
         let page = (retriable && self.head.status == StatusCode::BAD_GATEWAY).then_some(BAD_GATEWAY_DELAY);
