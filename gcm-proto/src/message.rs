@@ -1,4 +1,4 @@
-//! What can be said to a device, in one vocabulary for every wire.
+//! A message to a device, in one vocabulary for every wire.
 //!
 //! It does not know who receives it, nor which wire it leaves by: a wire that cannot carry a field refuses it by name.
 
@@ -17,6 +17,7 @@ mod payload;
 pub(crate) mod platforms;
 mod priority;
 pub(crate) mod reading;
+mod share;
 mod timestamp;
 mod webpush;
 
@@ -74,7 +75,7 @@ use std::time::Duration;
 /// `android_v2`, `apns` and `webpush`, have the form and the names of the FCM v1 reference. All names are read in snake case and in
 /// camel case, `null` is as good as absent, and `fcm_options` with an `analytics_label` is that label: so a body that another SDK
 /// stored is read, without its target.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(into = "Fields")]
 pub struct Message {
     fields: Fields,

@@ -1,5 +1,5 @@
-//! What transports have in common: how far a request got before one failed, which address comes first, what a proxy's URL and
-//! its answer mean. What to do then is decided elsewhere.
+//! The parts that transports have in common: the error that says how far a request got, the order of addresses, a proxy's URL
+//! and its response.
 
 mod addresses;
 mod proxy;

@@ -1,4 +1,4 @@
-//! Who signs an assertion, and with what, is decided here.
+//! The signers of assertions.
 
 use std::error::Error;
 

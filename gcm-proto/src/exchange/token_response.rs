@@ -1,4 +1,4 @@
-//! What a token endpoint gives out.
+//! The access token that a token endpoint gives out, and its life.
 
 use crate::names::AccessToken;
 use std::time::Duration;

@@ -214,7 +214,7 @@ impl From<Priority> for Urgency {
 }
 
 /// An object whose presence is all it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct Nothing {}
 

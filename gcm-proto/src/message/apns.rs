@@ -204,7 +204,7 @@ impl Aps {
 }
 
 /// `aps` and what the app adds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, remote = "Self")]
 pub(crate) struct Payload {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -213,7 +213,7 @@ pub(crate) struct Payload {
     pub(crate) custom: Map<String, Value>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]
 pub(crate) struct ApnsOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,7 +225,7 @@ pub(crate) struct ApnsOptions {
 json_form!(Payload: Names::Standard(&["aps"]), ApnsOptions: Names::Snake);
 
 /// A token of a device, as secret as that of a target.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct ActivityToken(String);
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(super) const MAX_TIME_TO_LIVE: Duration = Duration::from_secs(2_419_200);
 
 /// A length of time that is a text in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Time(pub(crate) Duration);
 
 /// `"3s"`, or nine digits after the point.

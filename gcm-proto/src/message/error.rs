@@ -1,4 +1,4 @@
-//! Why a message is none: its fields by their path in the message's JSON.
+//! The errors of a message: fields by their path in the message's JSON.
 
 use super::duration::MAX_TIME_TO_LIVE;
 use std::time::Duration;

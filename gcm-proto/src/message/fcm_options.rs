@@ -5,7 +5,7 @@ use super::reading::{Names, json_form};
 use serde::{Deserialize, Serialize};
 
 /// The label that analytics count by, where `fcm_options` hold nothing else.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]
 pub(crate) struct FcmOptions {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -106,7 +106,7 @@ fn android_notification(part: Option<AndroidNotification>, own: Option<&Notifica
 /// Without the expiration, which depends on the time.
 ///
 /// Where neither a part nor an option nor something to show says anything of iOS there is none. Headers or a payload without `aps`
-/// are reported to be answered with a 400 about the token (firebase/firebase-ios-sdk#4605, kreait/firebase-php#700): so there
+/// are reported to get a 400 about the token (firebase/firebase-ios-sdk#4605, kreait/firebase-php#700): so there
 /// is one wherever there are headers or a payload, as Google's SDKs for Java and .NET have it, too.
 pub(crate) fn apns(fields: &Fields) -> Option<Apns> {
     let given = fields.apns.as_deref();
@@ -186,10 +186,7 @@ pub(crate) fn webpush(fields: &Fields) -> Option<Webpush> {
     let given = fields.webpush.as_deref();
     let mut part = given.cloned().unwrap_or_default();
     let ttl = fields.time_to_live.map(|time| time.as_secs().to_string());
-    let urgency = fields.priority.map(|priority| match priority {
-        Priority::Normal => "normal",
-        Priority::High => "high",
-    });
+    let urgency = fields.priority.map(Priority::as_str);
     let topic = fields.collapse_key.as_deref().filter(|key| is_web_topic(key));
     add(&mut part.headers, "TTL", ttl.as_deref());
     add(&mut part.headers, "Urgency", urgency);

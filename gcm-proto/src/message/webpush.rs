@@ -89,7 +89,7 @@ impl Webpush {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]
 pub(crate) struct WebpushOptions {
     #[serde(skip_serializing_if = "Option::is_none")]

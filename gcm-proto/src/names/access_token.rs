@@ -3,6 +3,7 @@
 use super::rule::{NameError, NameRule, visible_ascii};
 use http::HeaderValue;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// An OAuth access token: opaque visible ASCII. `Debug` does not show it.
@@ -20,8 +21,8 @@ impl AccessToken {
         &self.authorization
     }
 
-    /// The token itself, for those who look for it in texts.
-    pub(crate) fn expose(&self) -> &str {
+    /// The token itself, for whoever stores it or looks for it in texts.
+    pub fn expose(&self) -> &str {
         let header = self.authorization.to_str().unwrap_or_default();
         header.strip_prefix(SCHEME).unwrap_or_default()
     }
@@ -39,6 +40,14 @@ impl TryFrom<&str> for AccessToken {
         Ok(Self {
             authorization: Arc::new(authorization),
         })
+    }
+}
+
+impl FromStr for AccessToken {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::try_from(text)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The grammar of a topic condition is decided here, and the form it is sent in.
+//! The grammar of a topic condition, and the form it is sent in.
 //!
 //! ```text
 //! expr    := unary { ( "&&" | "||" ) unary }            evaluated left to right
@@ -97,6 +97,12 @@ impl Condition {
     /// How many topics it names, repeated ones counted each time.
     pub fn topics(&self) -> usize {
         self.topics
+    }
+}
+
+impl AsRef<str> for Condition {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where a credential may be sent is decided here: over https, or to this machine.
+//! The addresses that a credential may be sent to: over https, or on this machine.
 
 use http::Uri;
 use std::fmt;
@@ -42,12 +42,12 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// The first GCM endpoint (2012 to 2019). Closed: it answers that it is deprecated, or nothing useful.
+    /// The first GCM endpoint (2012 to 2019). Closed: it responds that it is deprecated, or with nothing useful.
     pub fn gcm() -> Self {
         Self(Uri::from_static("https://android.googleapis.com/gcm/send"))
     }
 
-    /// The legacy FCM endpoint (2016 to 2024). Closed: it answers 404.
+    /// The legacy FCM endpoint (2016 to 2024). Closed: it responds 404.
     pub fn fcm_legacy() -> Self {
         Self(Uri::from_static("https://fcm.googleapis.com/fcm/send"))
     }

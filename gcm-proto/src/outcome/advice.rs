@@ -1,4 +1,4 @@
-//! What to do with a recipient in one's own database.
+//! The advice what to do with a recipient in one's own database.
 
 use super::delay;
 use crate::names::Token;

@@ -1,4 +1,4 @@
-//! `Settled` decides what belongs to one recipient's outcome, and `Report` keeps many in the order of input.
+//! One recipient with its outcome, and a report of many in the order of input.
 
 use super::{Accepted, Failure, Outcome};
 use crate::message::reading::object_form;
@@ -46,7 +46,7 @@ pub struct Settled {
     pub outcome: Outcome,
     /// Attempts made for it; 0 when it was never tried.
     pub attempts: u32,
-    /// The multicast's id of its last answered attempt, where the wire has one.
+    /// The multicast's id of its last attempt with a response, where the wire has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multicast_id: Option<MulticastId>,
 }

@@ -1,9 +1,9 @@
-//! Decides whether a body fits the schema of a v1 request, and says where it does not in the words of Google's front end.
+//! The schema of a v1 request, and the errors of a body that does not fit it, in the words of Google's front end.
 //!
 //! The schema is the discovery document's. Names are taken in snake case and in camel case and come out in snake case; `null`
 //! is taken for absent. A number must be a number: the strings that the service also takes for one are refused.
 //!
-//! The texts about an unknown name, a wrong type, a second target and a list in the wrong place were seen in replies; those about
+//! The texts about an unknown name, a wrong type, a second target and a list in the wrong place were seen in responses; those about
 //! durations, timestamps and maps are the ones of protobuf's JSON reader (`protostream_objectwriter.cc`).
 
 mod misfits;

@@ -5,7 +5,7 @@
 use super::response::{Addressee, LegacyResponse};
 use super::route::{Route, Template};
 use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire};
-use crate::message::{Message, PayloadTooLarge, Priority};
+use crate::message::{Message, PayloadTooLarge};
 use crate::names::Token;
 use crate::target::Target;
 use form_urlencoded::Serializer;
@@ -129,11 +129,7 @@ fn tail(message: &Message) -> String {
     let fields = message.fields();
     let mut pairs = Serializer::new(String::new());
     if let Some(priority) = fields.priority {
-        let name = match priority {
-            Priority::Normal => "normal",
-            Priority::High => "high",
-        };
-        pairs.append_pair("priority", name);
+        pairs.append_pair("priority", priority.as_str());
     }
     if fields.delay_while_idle {
         pairs.append_pair("delay_while_idle", "1");

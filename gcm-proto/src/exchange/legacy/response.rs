@@ -1,6 +1,6 @@
 //! The meaning of a legacy wire's response: by its status, then by its body.
 //!
-//! Both legacy exchanges read with it, since either may be answered in the other's form.
+//! Both legacy exchanges read with it, since either may get a response in the other's form.
 
 use super::body::{Misshapen, Shape};
 use super::route::Route;
@@ -145,7 +145,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> LegacyResponse<'a, I> {
         }
     }
 
-    /// A whole request answered by one code.
+    /// One code in response to a whole request.
     fn verdict(&self, text: &str) -> Refusal {
         let code = self.scrubbed(Code::from_wire(text));
         let scope = match &code {
@@ -326,7 +326,7 @@ fn plain_accepted(id: &str, canonical: Option<&str>) -> Accepted {
     }
 }
 
-/// Whom a code concerns that answers a request for one target.
+/// Whom a code concerns in the response to a request for one target.
 fn scope(code: &Code) -> Scope {
     match code {
         Code::Unauthorized | Code::Forbidden | Code::DeprecatedApi | Code::EndpointGone => Scope::Project,

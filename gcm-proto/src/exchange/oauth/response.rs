@@ -71,7 +71,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> MintResponse<'_, I> {
             return Err(unreadable(self.head, JSON));
         };
         let Some(token) = said.access_token else {
-            // Recorded against the live endpoint: a scope it does not know is answered with an id_token alone.
+            // Recorded against the live endpoint: for a scope it does not know it gives an id_token alone.
             let (excerpt, hint) = if said.has_id_token {
                 (
                     "an id_token and no access_token",

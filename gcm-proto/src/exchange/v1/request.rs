@@ -1,4 +1,4 @@
-//! What a v1 request is decided here: encoded once a message, the target and the expiration spliced in.
+//! The requests of the v1 wire: encoded once a message, the target and the expiration spliced in.
 
 use super::body::EncodedBody;
 use super::response;
@@ -42,7 +42,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// iOS gets a part of its own only where something is said of it: a notification, `content_available`, `mutable_content`, or an
 /// [`Apns`](crate::Apns) with headers or a payload. The headers in this table go there with a part, and never without an `aps`: APNs
-/// headers alone are reported to be answered with a 400 about the token (firebase/firebase-ios-sdk#4605). Where nothing is
+/// headers alone are reported to get a 400 about the token (firebase/firebase-ios-sdk#4605). Where nothing is
 /// shown, that `aps` wakes the app, as `content_available` does.
 ///
 /// `data` and `analytics_label` are for all, and a dry run is `validate_only`. `delay_while_idle`, which the services ignore

@@ -40,7 +40,7 @@ pub(super) struct RequestContext<'a> {
 ///
 /// # Errors
 ///
-/// [`Refusal`], when the service refused, or somebody else answered.
+/// [`Refusal`], when the service refused, or somebody else responded.
 pub(super) fn read<'a>(
     context: RequestContext<'a>,
     head: &Parts,
@@ -75,7 +75,7 @@ pub(super) fn read<'a>(
         (Ok(_), true) if is_html(head) => {
             Err(response.unreadable(&Unclear::of("a response of the service, but a web page")))
         }
-        // A device group is answered with nothing (Firebase's "Send messages to device groups").
+        // A device group gets nothing in response (Firebase's "Send messages to device groups").
         (Ok(ResponseBody::Empty | ResponseBody::Message(None)), true) => Ok(accepted(head, None)),
         (Ok(ResponseBody::Message(Some(name))), true) => match id(&name, context.route.project()) {
             Some(id) => Ok(accepted(head, Some(id))),
@@ -128,7 +128,7 @@ struct SingleResponse<'a> {
 
 impl SingleResponse<'_> {
     /// A refusal without an error in its place. Where FCM's own words stand all the same (quoted, behind a prefix, in another
-    /// response), FCM has answered, and what it said of the token was not read: the status alone would blame others.
+    /// response), FCM has responded, and what it said of the token was not read: the status alone would blame others.
     fn wordless_refusal(self) -> Refusal {
         if self.body.windows(OF_FCM.len()).any(|part| part == OF_FCM) {
             return self.unreadable(&Unclear::of("a response with its error in its place"));

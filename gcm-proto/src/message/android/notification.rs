@@ -157,7 +157,7 @@ impl AndroidNotification {
 /// let light = LightSettings::new("#336699".parse()?, Duration::from_millis(100), Duration::from_millis(50));
 /// # Ok::<(), gcm_proto::MessageError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct LightSettings {
     color: Color,

@@ -44,7 +44,7 @@ impl<'de> Visitor<'de> for Items<'_> {
                 return Ok(Some((outcomes, length)));
             };
             if outcomes.is_empty() {
-                // What a body can hold decides, not what was asked: a short answer must not cost a long one's memory.
+                // What a body can hold decides, not what was asked: a short response must not cost a long one's memory.
                 outcomes.reserve_exact(self.most.min(16));
             }
             outcomes.push(outcome);

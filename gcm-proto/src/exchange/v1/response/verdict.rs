@@ -1,4 +1,4 @@
-//! Which code of a refusal counts, and whom it concerns.
+//! The code of a refusal that counts, and whom it concerns.
 
 use super::{SingleResponse, apns};
 use crate::exchange::Scope;
@@ -50,7 +50,7 @@ enum Dead {
 }
 
 impl Dead {
-    /// The code for such a target. None for one that has no registration of its own: whoever answered was asked about another.
+    /// The code for such a target. None for one that has no registration of its own: whoever responded was asked about another.
     fn code(self, target: &Target) -> Option<Code> {
         match (self, target) {
             // What APNs knows is one member's device.
@@ -166,7 +166,7 @@ impl SingleResponse<'_> {
         })
     }
 
-    /// What passes by its reason, whatever the status: Google's services answered 403 to who was too fast, before 429 was
+    /// What passes by its reason, whatever the status: Google's services gave a 403 to who was too fast, before 429 was
     /// ("Resolve errors" of its older APIs; `ErrorReason` of google.api).
     fn by_reason(&self) -> Option<(Code, Scope)> {
         let said = self.said.as_ref()?;

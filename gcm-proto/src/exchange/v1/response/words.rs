@@ -1,4 +1,4 @@
-//! What a refusal says to people, and whose limit it is about: both are in words only.
+//! The words of a refusal: its sentence for people, a hint, and whose limit it is about.
 
 use super::body::ErrorBody;
 use super::{SingleResponse, apns};
