@@ -67,11 +67,11 @@ pub enum Minting {
 }
 
 /// No access token could be asked for, and why.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("no access token can be had")]
 pub struct CredentialError {
     #[source]
-    source: Box<dyn Error + Send + Sync>,
+    source: Arc<dyn Error + Send + Sync>,
 }
 
 /// A caller's own source of access tokens: a closure that says which token there is, and for how long.
@@ -155,7 +155,9 @@ impl fmt::Debug for Minting {
 impl CredentialError {
     /// For this reason, whose text must hold no secret: it is shown.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { source: source.into() }
+        Self {
+            source: source.into().into(),
+        }
     }
 }
 

@@ -53,7 +53,10 @@ pub use names::{
     ProjectId, Token, Topic,
 };
 pub use now::Now;
-pub use outcome::{Accepted, Advice, Code, Failure, MulticastId, Outcome, Position, Reach, Report, Sent, Settled};
+pub use outcome::{
+    Accepted, Advice, Code, Failure, MulticastId, Outcome, Position, Reach, Report, ReportIntoIter, ReportIter, Sent,
+    Settled,
+};
 pub use policy::{Duplicates, Jitter, Pace, RetryBudget, RetryPolicy};
 pub use secret::Secret;
 pub use target::Target;

@@ -53,9 +53,3 @@ impl Limits {
         ..Self::LEGACY
     };
 }
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self::LEGACY
-    }
-}

@@ -18,7 +18,7 @@ pub use code::Code;
 pub use details::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
 pub use failure::Failure;
 pub use multicast_id::MulticastId;
-pub use report::{Position, Report, Settled};
+pub use report::{Position, Report, ReportIntoIter, ReportIter, Settled};
 
 use crate::message::reading::object_form;
 use serde::de::{Deserializer, Error};

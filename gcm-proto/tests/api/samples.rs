@@ -359,6 +359,7 @@ fn names() -> Vec<Shown> {
 }
 
 fn values() -> Vec<Shown> {
+    let kept = report();
     let over = message().payload_room(0).unwrap_err();
     vec![
         shown!("limits.rs" Limits, Limits, [Limits::LEGACY, Limits::GCM_2012, Limits::V1]),
@@ -386,6 +387,8 @@ fn values() -> Vec<Shown> {
         shown!("outcome/report.rs" Position, Position, [Position::new(7)]),
         shown!("outcome/report.rs" Settled, Settled, settled()),
         shown!("outcome/report.rs" Report, Report, [report()]),
+        shown!("outcome/report.rs" ReportIter, ReportIter<'_>, [kept.iter()]),
+        shown!("outcome/report.rs" ReportIntoIter, ReportIntoIter, [report().into_iter()]),
     ]
 }
 
