@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// The message was not accepted for this recipient, or nobody knows.
 ///
-/// It holds no token: with [`Outcome`] it travels beside its target.
+/// It holds no token: with [`Outcome`](crate::Outcome) it travels beside its target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(transparent)]
 pub struct Failure(
