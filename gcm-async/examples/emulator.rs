@@ -16,7 +16,7 @@ mod certificate;
 
 use certificate::Certificate;
 use gcm_async::emulator::EmulatorServer;
-use gcm_proto::emulator::{Emulator, Entry, Script, Wire};
+use gcm_proto::emulator::{Emulator, Entry, RequestKind, Script};
 use http::Request;
 use serde_json::json;
 use std::env;
@@ -197,11 +197,11 @@ fn append(file: &mut File, request: &Request<Vec<u8>>) -> io::Result<()> {
 }
 
 fn line(entry: &Entry) -> String {
-    let wire = match entry.wire() {
-        Some(Wire::Json) => "JSON",
-        Some(Wire::Plaintext) => "plaintext",
-        Some(Wire::V1) => "v1",
-        Some(Wire::Token) => "token",
+    let wire = match entry.kind() {
+        Some(RequestKind::Json) => "JSON",
+        Some(RequestKind::Plaintext) => "plaintext",
+        Some(RequestKind::V1) => "v1",
+        Some(RequestKind::Token) => "token",
         _ => "unread",
     };
     let count = entry.tokens().len();

@@ -1,4 +1,4 @@
-//! What an access token is, and how one is asked for, is decided here; when to ask is the gateway's affair.
+//! Sources of access tokens: key files, logins, the metadata server, closures. When to ask one is the gateway's affair.
 
 mod assertion;
 mod authorized_user;
@@ -15,13 +15,14 @@ pub use metadata_server::MetadataServer;
 pub use service_account::ServiceAccount;
 pub use signer::{SignError, Signer};
 
+pub(crate) use crate::exchange::TokenResponse;
+pub(crate) use crate::names::AccessToken;
+
 use crate::exchange::Exchange;
-use crate::names::{NameError, NameRule, visible_ascii};
-use http::HeaderValue;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// A source of access tokens.
 ///
@@ -66,11 +67,11 @@ pub enum Minting {
 }
 
 /// No access token could be asked for, and why.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("no access token can be had")]
 pub struct CredentialError {
     #[source]
-    source: Box<dyn Error + Send + Sync>,
+    source: Arc<dyn Error + Send + Sync>,
 }
 
 /// A caller's own source of access tokens: a closure that says which token there is, and for how long.
@@ -154,75 +155,9 @@ impl fmt::Debug for Minting {
 impl CredentialError {
     /// For this reason, whose text must hold no secret: it is shown.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { source: source.into() }
-    }
-}
-
-/// A token and how long it lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TokenResponse {
-    /// The token.
-    pub token: AccessToken,
-    /// Its life, from the moment it was asked for. `None` where the source does not say: it is used until refused.
-    pub lifetime: Option<Duration>,
-}
-
-impl TokenResponse {
-    /// A token and its life.
-    pub fn new(token: AccessToken, lifetime: Option<Duration>) -> Self {
-        Self { token, lifetime }
-    }
-}
-
-/// An OAuth access token: opaque visible ASCII. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct AccessToken {
-    /// `Bearer …`, marked sensitive: made once, cloned for each request. Behind a pointer, since one moves with each.
-    authorization: Arc<HeaderValue>,
-}
-
-/// How a request names it (RFC 6750 section 2.1).
-const SCHEME: &str = "Bearer ";
-
-impl AccessToken {
-    pub(crate) fn authorization(&self) -> &HeaderValue {
-        &self.authorization
-    }
-
-    /// The token itself, for those who look for it in texts.
-    pub(crate) fn expose(&self) -> &str {
-        let header = self.authorization.to_str().unwrap_or_default();
-        header.strip_prefix(SCHEME).unwrap_or_default()
-    }
-}
-
-impl TryFrom<&str> for AccessToken {
-    type Error = NameError;
-
-    fn try_from(text: &str) -> Result<Self, NameError> {
-        const WHAT: &str = "an access token";
-        visible_ascii(WHAT, text)?;
-        let mut authorization = HeaderValue::try_from(format!("{SCHEME}{text}"))
-            .map_err(|_| NameError::new(WHAT, NameRule::Character { index: 0 }))?;
-        authorization.set_sensitive(true);
-        Ok(Self {
-            authorization: Arc::new(authorization),
-        })
-    }
-}
-
-impl TryFrom<String> for AccessToken {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        Self::try_from(text.as_str())
-    }
-}
-
-impl fmt::Debug for AccessToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AccessToken(…)")
+        Self {
+            source: source.into().into(),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The other side of the wire, for tests: decides what the service answers to a request.
+//! The other side of the wire, for tests: a service that responds as its script says.
 //!
 //! It opens no socket, reads no clock, draws no random number and starts no thread: a request goes in, a response comes out.
 //! Serve it on a loopback port, or call it straight from a test. It shares no code with the encoders of this crate; what it
@@ -25,8 +25,8 @@
 //! let response = emulator.handle(&request);
 //!
 //! assert_eq!(response.status(), 200);
-//! let reply: serde_json::Value = serde_json::from_slice(response.body())?;
-//! assert_eq!(reply["results"][1]["error"], "NotRegistered");
+//! let body: serde_json::Value = serde_json::from_slice(response.body())?;
+//! assert_eq!(body["results"][1]["error"], "NotRegistered");
 //! assert_eq!(emulator.counters().accepted, 1);
 //! assert_eq!(emulator.log()[0].tokens(), ["4", "42"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -47,13 +47,14 @@
 //! let response = emulator.handle(&request);
 //!
 //! assert_eq!(response.status(), 404);
-//! let reply: serde_json::Value = serde_json::from_slice(response.body())?;
-//! assert_eq!(reply["error"]["details"][0]["errorCode"], "UNREGISTERED");
+//! let body: serde_json::Value = serde_json::from_slice(response.body())?;
+//! assert_eq!(body["error"]["details"][0]["errorCode"], "UNREGISTERED");
 //! assert_eq!(emulator.handle(&request).status(), 401);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod access;
+mod access_tokens;
 mod behaviour;
 mod devices;
 mod door;
@@ -63,19 +64,23 @@ mod json;
 mod legacy;
 mod log;
 mod oauth;
-mod reply;
+
 mod script;
+mod scripted_response;
+mod secret;
 mod token;
 mod topic;
+mod unique;
 mod url;
 mod v1;
+mod verdict;
 
 pub use access::{Api, Permission, TokenLife};
 pub use behaviour::{Behaviour, Group};
-pub use log::{Addressee, Counters, Entry, Wire};
-pub use oauth::{Account, KeyError};
-pub use reply::Reply;
+pub use log::{Addressee, Counters, Entry, RequestKind};
+pub use oauth::key::{Account, KeyError};
 pub use script::{Script, ScriptError};
+pub use scripted_response::ScriptedResponse;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -84,7 +89,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::HeaderValue;
 use http::header::{DATE, HOST};
 
-use self::access::Tokens;
+use self::access_tokens::AccessTokens;
 use self::devices::Devices;
 use self::door::{Call, Refusal};
 use self::ids::Ids;
@@ -97,10 +102,10 @@ const LOG_CAPACITY: usize = 256;
 /// The first second that has no place in a `Date` header: the year 10000.
 const END_OF_DATES: u64 = 253_402_300_800;
 
-/// A service that answers as its [`Script`] says and remembers what it was asked.
+/// A service that responds as its [`Script`] says and remembers what it was asked.
 ///
 /// It speaks the two legacy wires: JSON when the `Content-Type` is `application/json`, the plaintext form otherwise, as the
-/// service does (JSON without its type is thus answered `Error=MissingRegistration`). It speaks FCM HTTP v1 on
+/// service does (JSON without its type thus gets `Error=MissingRegistration`). It speaks FCM HTTP v1 on
 /// `/v1/projects/{project}/messages:send`, and issues access tokens for that on `/token`. The [`handle`](Self::handle) method
 /// names the refusals.
 ///
@@ -111,9 +116,9 @@ const END_OF_DATES: u64 = 253_402_300_800;
 /// remembered only when its behaviour depends on the attempt.
 pub struct Emulator {
     script: Script,
-    replies: VecDeque<Reply>,
-    token_replies: VecDeque<Reply>,
-    tokens: Tokens,
+    responses: VecDeque<ScriptedResponse>,
+    token_responses: VecDeque<ScriptedResponse>,
+    tokens: AccessTokens,
     now: Option<SystemTime>,
     devices: Devices,
     ids: Ids,
@@ -126,9 +131,9 @@ impl Emulator {
     /// Starts a service with nothing asked yet.
     pub fn new(script: Script) -> Self {
         Self {
-            replies: script.rules().replies.iter().cloned().collect(),
-            token_replies: script.rules().token_replies.iter().cloned().collect(),
-            tokens: Tokens::new(script.rules()),
+            responses: script.rules().responses.iter().cloned().collect(),
+            token_responses: script.rules().token_responses.iter().cloned().collect(),
+            tokens: AccessTokens::new(script.rules()),
             now: None,
             script,
             devices: Devices::default(),
@@ -149,7 +154,7 @@ impl Emulator {
     }
 
     /// Tells the time, until it is told again. From now on assertions must be timely, access tokens issued from now on expire after
-    /// their `expires_in`, and what is not a prepared reply carries the time as its `Date`.
+    /// their `expires_in`, and what is not a scripted response carries the time as its `Date`.
     pub fn set_time(&mut self, now: SystemTime) {
         self.now = Some(now);
     }
@@ -159,11 +164,11 @@ impl Emulator {
         self.tokens.expire();
     }
 
-    /// Answers one request.
+    /// The response to one request.
     ///
     /// In this order:
     ///
-    /// 1. The script's queue of whole replies, if it has one left for this request.
+    /// 1. The script's queue of whole responses, if it has one left for this request.
     /// 2. What keeps a request out, as an HTML page: an unknown path (404), a method other than POST (405; on today's
     ///    endpoints 404), no `Content-Length` (411, on the legacy wires only) or one that is not the length of the body (400), a
     ///    body too big (413), a wrong key (401). On the v1 wire, as JSON: no access token, an unknown or an expired one (401), one
@@ -186,44 +191,46 @@ impl Emulator {
             body: request.body().as_ref(),
         };
         let rules = self.script.rules();
-        let asked = Asked::new(rules, &self.tokens, self.now, &call);
+        let parsed = ParsedRequest::new(rules, &self.tokens, self.now, &call);
 
-        let own = match asked.wire {
-            Some(Wire::Token) => next_reply(&mut self.token_replies),
+        let own = match parsed.kind {
+            Some(RequestKind::Token) => next_scripted(&mut self.token_responses),
             _ => None,
         };
-        let scripted = own.or_else(|| next_reply(&mut self.replies)).and_then(Reply::response);
+        let scripted = own
+            .or_else(|| next_scripted(&mut self.responses))
+            .and_then(ScriptedResponse::response);
         let is_scripted = scripted.is_some();
-        let mut response = match (scripted, &asked.barred, &asked.order) {
+        let mut response = match (scripted, &parsed.barred, &parsed.request) {
             (Some(response), _, _) => response,
             (None, Some(refusal), _) | (None, None, Err(refusal)) => {
                 self.counters.refused += 1;
                 refusal.response()
             }
-            (None, None, Ok(Order::Legacy(order))) => {
-                legacy::serve(rules, order, &mut self.devices, &mut self.ids, &mut self.counters)
+            (None, None, Ok(ReadRequest::Legacy(request))) => {
+                legacy::serve(rules, request, &mut self.devices, &mut self.ids, &mut self.counters)
             }
-            (None, None, Ok(Order::V1(order))) => {
-                v1::serve(rules, order, &mut self.devices, &mut self.ids, &mut self.counters)
+            (None, None, Ok(ReadRequest::V1(request))) => {
+                v1::serve(rules, request, &mut self.devices, &mut self.ids, &mut self.counters)
             }
-            (None, None, Ok(Order::Token(order))) => {
+            (None, None, Ok(ReadRequest::Token(request))) => {
                 let (tokens, ids) = (&mut self.tokens, &mut self.ids);
-                oauth::serve(rules, order, self.now, tokens, ids, &mut self.counters)
+                oauth::serve(rules, request, self.now, tokens, ids, &mut self.counters)
             }
         };
         if let (false, Some(date)) = (is_scripted, self.now.and_then(date)) {
             response.headers_mut().insert(DATE, date);
         }
-        let was_let_in = asked.barred.is_none() && !is_scripted;
-        if let (Some(Wire::V1), true, Some(token)) = (asked.wire, was_let_in, v1::bearer(&call)) {
+        let was_let_in = parsed.barred.is_none() && !is_scripted;
+        if let (Some(RequestKind::V1), true, Some(token)) = (parsed.kind, was_let_in, v1::bearer(&call)) {
             self.tokens.spend(token);
         }
 
         self.counters.request(response.status(), is_scripted);
-        self.counters.mints += u64::from(asked.wire == Some(Wire::Token));
+        self.counters.mints += u64::from(parsed.kind == Some(RequestKind::Token));
         if self.log.len() < self.capacity {
             self.log
-                .push(Entry::new(&call, asked.heard(is_scripted), response.status()));
+                .push(Entry::new(&call, parsed.heard(is_scripted), response.status()));
         }
         response
     }
@@ -258,7 +265,7 @@ impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
             .field("script", &self.script)
-            .field("replies_left", &(self.replies.len() + self.token_replies.len()))
+            .field("responses_left", &(self.responses.len() + self.token_responses.len()))
             .field("counters", &self.counters)
             .field("log", &self.log)
             .finish_non_exhaustive()
@@ -266,40 +273,40 @@ impl fmt::Debug for Emulator {
 }
 
 /// What a request is, before anything is done about it.
-struct Asked {
-    wire: Option<Wire>,
+struct ParsedRequest {
+    kind: Option<RequestKind>,
     /// Why it is not let in.
     barred: Option<Refusal>,
     /// What it asks for, which is made out even when it is not let in.
-    order: Result<Order, Refusal>,
+    request: Result<ReadRequest, Refusal>,
 }
 
-enum Order {
-    Legacy(legacy::Order),
-    V1(v1::Order),
-    Token(oauth::Order),
+enum ReadRequest {
+    Legacy(legacy::LegacyRequest),
+    V1(v1::V1Request),
+    Token(oauth::Grant),
 }
 
-impl Asked {
-    fn new(rules: &Rules, tokens: &Tokens, now: Option<SystemTime>, call: &Call<'_>) -> Self {
+impl ParsedRequest {
+    fn new(rules: &Rules, tokens: &AccessTokens, now: Option<SystemTime>, call: &Call<'_>) -> Self {
         if call.path == rules.token_path {
             Self {
-                wire: Some(Wire::Token),
+                kind: Some(RequestKind::Token),
                 barred: oauth::admit(rules, call).err(),
-                order: oauth::read(rules, now, call).map(Order::Token),
+                request: oauth::read(rules, now, call).map(ReadRequest::Token),
             }
         } else if let Some(project) = v1::project(call.path) {
             Self {
-                wire: Some(Wire::V1),
+                kind: Some(RequestKind::V1),
                 barred: v1::admit(rules, tokens, now, project, call).err(),
-                order: v1::read(rules, project, call).map(Order::V1),
+                request: v1::read(rules, project, call).map(ReadRequest::V1),
             }
         } else if legacy::serves(rules, call.path) {
-            let form = legacy::form_of(call);
+            let format = legacy::format_of(call);
             Self {
-                wire: Some(form.into()),
+                kind: Some(format.into()),
                 barred: legacy::admit(rules, call).err(),
-                order: legacy::read(rules, form, call.body).map(Order::Legacy),
+                request: legacy::read(rules, format, call.body).map(ReadRequest::Legacy),
             }
         } else {
             let refusal = if v1::is_near(call.path) {
@@ -308,22 +315,22 @@ impl Asked {
                 Refusal::not_found()
             };
             Self {
-                wire: None,
+                kind: None,
                 barred: None,
-                order: Err(refusal),
+                request: Err(refusal),
             }
         }
     }
 
     fn heard(self, scripted: bool) -> Heard {
-        let (to, dry_run, fault) = match self.order {
-            Ok(Order::Legacy(order)) => (Some(order.to), order.dry_run, None),
-            Ok(Order::V1(order)) => (Some(order.to), order.dry_run, None),
-            Ok(Order::Token(_)) => (None, false, None),
+        let (to, dry_run, fault) = match self.request {
+            Ok(ReadRequest::Legacy(request)) => (Some(request.to), request.dry_run, None),
+            Ok(ReadRequest::V1(request)) => (Some(request.to), request.dry_run, None),
+            Ok(ReadRequest::Token(_)) => (None, false, None),
             Err(refusal) => (None, false, Some(refusal)),
         };
         Heard {
-            wire: self.wire,
+            kind: self.kind,
             to,
             dry_run,
             complaint: self.barred.or(fault).map(Refusal::complaint),
@@ -332,12 +339,12 @@ impl Asked {
     }
 }
 
-/// Takes a use off the reply that is next in a queue, if there is one left.
-fn next_reply(replies: &mut VecDeque<Reply>) -> Option<&Reply> {
-    while replies.front_mut().is_some_and(|reply| !reply.use_up()) {
-        replies.pop_front();
+/// Takes a use off the response that is next in a queue, if there is one left.
+fn next_scripted(responses: &mut VecDeque<ScriptedResponse>) -> Option<&ScriptedResponse> {
+    while responses.front_mut().is_some_and(|response| !response.use_up()) {
+        responses.pop_front();
     }
-    replies.front()
+    responses.front()
 }
 
 /// A time as the value of a header, where it can be one.

@@ -11,12 +11,14 @@ mod readable;
 mod receipt;
 mod refusal;
 mod retry_after;
+mod token_response;
 mod undeliverable;
 
 pub use receipt::Receipt;
 pub(crate) use refusal::Quota;
 pub use refusal::{Refusal, Refused, Scope, Unreadable};
 pub use retry_after::RetryAfter;
+pub use token_response::TokenResponse;
 pub use undeliverable::{Undeliverable, Wire};
 
 use http::response::Parts;
@@ -33,7 +35,7 @@ use http::{Request, Response};
 ///
 /// let request = exchange.request();           // hand this to any HTTP client …
 /// assert_eq!(request.body(), b"registration_id=42&data.score=4x8");
-/// let response = http::Response::new("id=1:08\n"); // … and its answer back
+/// let response = http::Response::new("id=1:08\n"); // … and its response back
 /// assert_eq!(exchange.read_response(response)?.accepted.message_id(), Some("1:08"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -13,17 +13,17 @@
 //! | what to do with its token | [`Advice`]; [`Report::removals`], [`Report::replacements`], [`Report::retriable`] |
 //! | tests | `emulator::Emulator`, with the feature `emulator` |
 
-pub mod exchange;
-pub mod names;
-pub mod outcome;
 pub mod transport;
 
 mod credentials;
 mod delivery;
+mod exchange;
 mod gateway;
 mod limits;
 mod message;
+mod names;
 mod now;
+mod outcome;
 mod policy;
 mod secret;
 mod target;
@@ -33,13 +33,13 @@ mod text;
 pub mod emulator;
 
 pub use credentials::{
-    AccessToken, AuthorizedUser, Credential, CredentialError, KeyFileError, MetadataServer, Minting, ServiceAccount,
-    SignError, Signer, TokenResponse, TokenSource,
+    AuthorizedUser, Credential, CredentialError, KeyFileError, MetadataServer, Minting, ServiceAccount, SignError,
+    Signer, TokenSource,
 };
 pub use delivery::{Call, Delivery, Progress, Step, Ticket};
-#[doc(no_inline)]
 pub use exchange::{
-    Exchange, Receipt, Refusal, Refused, RetryAfter, Scope, Undeliverable, Unreadable, Wire, legacy, oauth, v1,
+    Exchange, Receipt, Refusal, Refused, RetryAfter, Scope, TokenResponse, Undeliverable, Unreadable, Wire, legacy,
+    oauth, v1,
 };
 pub use gateway::{Gateway, Prepared, Service};
 pub use limits::Limits;
@@ -48,14 +48,15 @@ pub use message::{
     MessageBuilder, MessageError, Notification, NotificationPriority, NotificationProxy, PayloadTooLarge, Priority,
     RemoteNotification, Sound, TextDirection, Visibility, WebAction, WebNotification, Webpush,
 };
-#[doc(no_inline)]
 pub use names::{
-    ApiKey, Condition, ConditionError, Endpoint, EndpointError, Fid, GroupKey, NameError, NameRule, ProjectId, Token,
-    Topic,
+    AccessToken, ApiKey, Condition, ConditionError, Endpoint, EndpointError, Fid, GroupKey, NameError, NameRule,
+    ProjectId, Token, Topic,
 };
 pub use now::Now;
-#[doc(no_inline)]
-pub use outcome::{Accepted, Advice, Code, Failure, MulticastId, Outcome, Position, Reach, Report, Sent, Settled};
+pub use outcome::{
+    Accepted, Advice, Code, Failure, MulticastId, Outcome, Position, Reach, Report, ReportIntoIter, ReportIter, Sent,
+    Settled,
+};
 pub use policy::{Duplicates, Jitter, Pace, RetryBudget, RetryPolicy};
 pub use secret::Secret;
 pub use target::Target;

@@ -1,4 +1,4 @@
-//! `Limits` decides what a gateway takes: data, since gateways differ.
+//! The limits of a gateway: data, since gateways differ.
 
 /// What one gateway takes. Start from a preset and change what differs.
 ///
@@ -52,10 +52,4 @@ impl Limits {
         ttl_needs_collapse_key: true,
         ..Self::LEGACY
     };
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self::LEGACY
-    }
 }

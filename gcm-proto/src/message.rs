@@ -1,4 +1,4 @@
-//! `Message` decides what can be said to a device, in one vocabulary for every wire.
+//! A message to a device, in one vocabulary for every wire.
 //!
 //! It does not know who receives it, nor which wire it leaves by: a wire that cannot carry a field refuses it by name.
 
@@ -9,32 +9,36 @@ mod check;
 mod color;
 mod duration;
 mod error;
+mod fcm_options;
+mod fields;
 mod notification;
 mod part;
 mod payload;
 pub(crate) mod platforms;
+mod priority;
 pub(crate) mod reading;
+mod share;
 mod timestamp;
 mod webpush;
 
-pub(crate) use android::Urgency;
 pub use android::{
     Android, AndroidNotification, AndroidV2, LightSettings, NotificationPriority, NotificationProxy,
     RemoteNotification, Visibility,
 };
-pub(crate) use apns::{ActivityToken, ApnsOptions, Payload};
+pub(crate) use apns::{ActivityToken, ApnsOptions, EXPIRATION, Payload};
 pub use apns::{Alert, Apns, Aps, ApsAlert, CriticalSound, Sound};
 pub use builder::MessageBuilder;
-pub(crate) use check::is_https;
+pub(crate) use check::header;
 pub use color::Color;
-pub(crate) use duration::{Time, parts as duration_parts};
+pub(crate) use duration::parts as duration_parts;
 pub use error::MessageError;
+pub(crate) use fcm_options::FcmOptions;
+pub(crate) use fields::Fields;
 pub use notification::Notification;
-pub(crate) use part::Flag;
+pub use payload::PayloadTooLarge;
+pub use priority::Priority;
 pub use webpush::{TextDirection, WebAction, WebNotification, Webpush};
 
-use check::Checked;
-use reading::{Names, json_form, or_default};
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,148 +75,16 @@ use std::time::Duration;
 /// `android_v2`, `apns` and `webpush`, have the form and the names of the FCM v1 reference. All names are read in snake case and in
 /// camel case, `null` is as good as absent, and `fcm_options` with an `analytics_label` is that label: so a body that another SDK
 /// stored is read, without its target.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(into = "Fields")]
 pub struct Message {
     fields: Fields,
 }
 
-/// How urgent delivery is: a sleeping device is woken for [`High`](Self::High) only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(clippy::exhaustive_enums)]
-pub enum Priority {
-    /// When it suits the device's battery. APNs priority 5.
-    Normal,
-    /// At once. APNs priority 10.
-    High,
-}
-
-/// A payload larger than its limit, by a count of names and values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the payload is {length} bytes, {} over the limit of {limit}", length.saturating_sub(*limit))]
-#[non_exhaustive]
-pub struct PayloadTooLarge {
-    /// Bytes counted.
-    pub length: usize,
-    /// Bytes allowed.
-    pub limit: usize,
-}
-
-impl PayloadTooLarge {
-    /// The bytes left under a limit.
-    pub(crate) fn check(length: usize, limit: usize) -> Result<usize, Self> {
-        limit.checked_sub(length).ok_or(Self { length, limit })
-    }
-}
-
-/// The fields as they are written; both the message and its builder hold them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, remote = "Self")]
-#[allow(clippy::struct_excessive_bools)] // so are the wires
-pub(crate) struct Fields {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) notification: Option<Notification>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
-    pub(crate) data: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) collapse_key: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) priority: Option<Priority>,
-    #[serde(skip_serializing_if = "Option::is_none", with = "duration::seconds_or_text")]
-    pub(crate) time_to_live: Option<Duration>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) restricted_package_name: Option<String>,
-    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
-    pub(crate) content_available: bool,
-    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
-    pub(crate) mutable_content: bool,
-    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
-    pub(crate) delay_while_idle: bool,
-    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
-    pub(crate) direct_boot_ok: bool,
-    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
-    pub(crate) dry_run: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) analytics_label: Option<String>,
-    /// How a body of FCM HTTP v1 has the label: read, and put in its place.
-    #[serde(skip_serializing)]
-    pub(crate) fcm_options: Option<FcmOptions>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) raw_data: Option<String>,
-    #[serde(skip_serializing_if = "is_false", deserialize_with = "or_default")]
-    pub(crate) allow_reserved_keys: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) android: Option<Box<Android>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) android_v2: Option<Box<AndroidV2>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) apns: Option<Box<Apns>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) webpush: Option<Box<Webpush>>,
-}
-
-json_form!(Fields: Names::Snake, FcmOptions: Names::Snake);
-
-impl Fields {
-    fn check(&self) -> Checked {
-        let allow_reserved = self.allow_reserved_keys;
-        check::time_to_live("time_to_live", self.time_to_live)?;
-        check::data("data", &self.data, allow_reserved)?;
-        check::not_empty("collapse_key", self.collapse_key.as_deref())?;
-        check::not_empty("restricted_package_name", self.restricted_package_name.as_deref())?;
-        check::label("analytics_label", self.analytics_label.as_deref())?;
-        check::base64("raw_data", self.raw_data.as_deref())?;
-        if let Some(notification) = &self.notification {
-            notification.check().map_err(|error| error.within("notification"))?;
-        }
-        if self.android.is_some() && self.android_v2.is_some() {
-            return Err(MessageError::Both {
-                one: "android".to_owned(),
-                other: "android_v2".to_owned(),
-            });
-        }
-        if let Some(part) = &self.android {
-            part.check(allow_reserved).map_err(|error| error.within("android"))?;
-        }
-        if let Some(part) = &self.android_v2 {
-            part.check(allow_reserved).map_err(|error| error.within("android_v2"))?;
-        }
-        if let Some(part) = &self.apns {
-            part.check().map_err(|error| error.within("apns"))?;
-        }
-        if let Some(part) = &self.webpush {
-            part.check(allow_reserved).map_err(|error| error.within("webpush"))?;
-        }
-        Ok(())
-    }
-}
-
-/// The label that analytics count by, where `fcm_options` hold nothing else.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, remote = "Self")]
-pub(crate) struct FcmOptions {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    analytics_label: Option<String>,
-}
-
-impl FcmOptions {
-    pub(crate) fn label(label: impl Into<String>) -> Self {
-        Self {
-            analytics_label: Some(label.into()),
-        }
-    }
-
-    fn check(options: Option<&Self>) -> Checked {
-        let label = options.and_then(|options| options.analytics_label.as_deref());
-        check::label("fcm_options.analytics_label", label)
-    }
-}
-
 impl Message {
     /// Four weeks: the longest a message is kept, and how long it is kept when nothing is said. Google's reference of the
     /// legacy HTTP protocol and of FCM v1 (`android.ttl`) agree.
-    pub const MAX_TIME_TO_LIVE: Duration = Duration::from_secs(2_419_200);
+    pub const MAX_TIME_TO_LIVE: Duration = duration::MAX_TIME_TO_LIVE;
 
     /// Starts a message.
     pub fn builder() -> MessageBuilder {
@@ -311,11 +183,6 @@ impl From<Message> for Fields {
     fn from(message: Message) -> Self {
         message.fields
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands out a reference
-pub(crate) fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 #[cfg(test)]

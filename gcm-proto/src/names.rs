@@ -1,15 +1,17 @@
-//! What a registration token, a topic, a key or an endpoint may look like is decided here, on entry.
+//! Names that are checked on entry: registration tokens, topics, keys, endpoints.
 //!
 //! A name that was made is valid: nothing further down checks it again. What the service thinks of it is not known here.
 
+mod access_token;
 mod condition;
 mod endpoint;
 mod rule;
 
+pub use access_token::AccessToken;
 pub use condition::{Condition, ConditionError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use rule::{NameError, NameRule};
-pub(crate) use rule::{is_invisible, opaque, topic_name, visible_ascii};
+pub(crate) use rule::{opaque, topic_name, visible_ascii};
 
 use crate::secret::Secret;
 use http::HeaderValue;
@@ -24,7 +26,7 @@ use std::sync::Arc;
 ///
 /// It is opaque: no alphabet is asked for (services have changed theirs). Refused is only what no service hands out and what
 /// copying leaves: white space, quotes, control and invisible characters anywhere, and the word `null` or its like. With one
-/// of these a token that lives would be answered as one that is dead.
+/// of these a token that lives would be taken for one that is dead.
 ///
 /// A clone shares the text. `Debug` shows a short beginning only; [`as_str`](Self::as_str) is the whole token. There is no `Display`.
 ///
@@ -319,6 +321,12 @@ macro_rules! readable {
             /// The whole text.
             pub fn as_str(&self) -> &str {
                 &self.$field
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.as_str()
             }
         }
     )* };

@@ -18,7 +18,7 @@ pub use code::Code;
 pub use details::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
 pub use failure::Failure;
 pub use multicast_id::MulticastId;
-pub use report::{Position, Report, Settled};
+pub use report::{Position, Report, ReportIntoIter, ReportIter, Settled};
 
 use crate::message::reading::object_form;
 use serde::de::{Deserializer, Error};
@@ -75,7 +75,7 @@ impl Outcome {
 /// By hand: of the two fields one may be `null`, which is as good as absent.
 impl<'de> Deserialize<'de> for Outcome {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Stored { accepted, failed } = Stored::deserialize(deserializer)?;
+        let StoredOutcome { accepted, failed } = StoredOutcome::deserialize(deserializer)?;
         match (accepted, failed) {
             (Some(accepted), None) => Ok(Self::Accepted(accepted)),
             (None, Some(failure)) => Ok(Self::Failed(failure)),
@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for Outcome {
 }
 
 /// An outcome as it is stored.
-struct Stored {
+struct StoredOutcome {
     accepted: Option<Accepted>,
     failed: Option<Failure>,
 }
@@ -124,7 +124,7 @@ impl fmt::Display for Sent {
     }
 }
 
-object_form! { Stored { ; accepted: Option<Accepted>, failed: Option<Failure> } }
+object_form! { StoredOutcome { ; accepted: Option<Accepted>, failed: Option<Failure> } }
 
 #[cfg(test)]
 mod tests;

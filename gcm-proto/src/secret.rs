@@ -1,4 +1,4 @@
-//! `Secret` decides that a credential's text is never shown.
+//! The text of a credential, which is never shown.
 //!
 //! It does not promise to wipe memory: a copy lives in the request's header anyway.
 

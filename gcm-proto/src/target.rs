@@ -1,4 +1,4 @@
-//! `Target` decides whom a message is for; which wire can reach it is not known here.
+//! The target of a message. Which wire can reach it is not known here.
 
 use crate::names::{Condition, Fid, GroupKey, Token, Topic};
 use serde::Serialize;

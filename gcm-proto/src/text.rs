@@ -4,7 +4,6 @@ mod page;
 
 pub(crate) use page::is_page;
 
-use crate::names::is_invisible;
 use page::{PAGE, has_tags, headline};
 use std::fmt::{self, Write};
 
@@ -141,6 +140,16 @@ fn masked<'a>(
         }
     }
     (shown, true)
+}
+
+/// The byte order mark, zero-width characters, fillers, soft hyphens, marks of direction and tags (Unicode's
+/// `Default_Ignorable_Code_Point`), the blank pattern of Braille, and what stands for a character that was lost.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{ffff}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Whether a text is masked wherever it stands, known or not.

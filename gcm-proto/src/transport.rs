@@ -1,5 +1,5 @@
-//! What transports have in common: how far a request got before one failed, which address comes first, what a proxy's URL and
-//! its answer mean. What to do then is decided elsewhere.
+//! The parts that transports have in common: the error that says how far a request got, the order of addresses, a proxy's URL
+//! and its response.
 
 mod addresses;
 mod proxy;
@@ -11,6 +11,7 @@ use crate::outcome::Sent;
 use http::response::Parts;
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A transport that brought no whole response.
@@ -22,13 +23,14 @@ use std::time::Duration;
 /// let error = TransportError::not_sent(refused);
 /// assert_eq!(error.sent(), Sent::NotSent);
 /// ```
+#[derive(Clone)]
 pub struct TransportError {
     sent: Sent,
     head: Option<Box<Parts>>,
     given_back: bool,
     permanent: bool,
     pause: Option<Duration>,
-    source: Box<dyn Error + Send + Sync>,
+    source: Arc<dyn Error + Send + Sync>,
 }
 
 impl TransportError {
@@ -102,7 +104,7 @@ impl TransportError {
             given_back: false,
             permanent: false,
             pause: None,
-            source,
+            source: source.into(),
         }
     }
 }

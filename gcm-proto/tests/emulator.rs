@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use gcm_proto::emulator::{Addressee, Behaviour, Emulator, Entry, Group, Reply, Script, ScriptError, Wire};
+use gcm_proto::emulator::{
+    Addressee, Behaviour, Emulator, Entry, Group, RequestKind, Script, ScriptError, ScriptedResponse,
+};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use proptest::prelude::*;
 use serde_json::{Value, json};

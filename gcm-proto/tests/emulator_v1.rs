@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use gcm_proto::emulator::{
-    Account, Addressee, Api, Behaviour, Emulator, Group, Permission, Reply, Script, TokenLife, Wire,
+    Account, Addressee, Api, Behaviour, Emulator, Group, Permission, RequestKind, Script, ScriptedResponse, TokenLife,
 };
 use http::{HeaderValue, Request, Response, StatusCode};
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ use crate::over_v1::{KEY_FILE, key_file, script, serve, to};
 use crate::support::Peer;
 use crate::support::tls::{Authority, proxy_to};
 use crate::{AT_ONCE, File, fails, quickstart};
-use gcm_proto::emulator::{Account, Api, Behaviour, Permission, Reply, Script};
+use gcm_proto::emulator::{Account, Api, Behaviour, Permission, Script, ScriptedResponse};
 use http::StatusCode;
 use std::collections::BTreeSet;
 use std::fs;
@@ -112,7 +112,7 @@ fn a_clock_that_is_wrong_is_named() {
     let body = r#"{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp values in the JWT claim."}"#;
     answered(
         "clock-wrong",
-        script().token_reply(Reply::new(StatusCode::BAD_REQUEST).body(body)),
+        script().token_response(ScriptedResponse::new(StatusCode::BAD_REQUEST).body(body)),
     );
 }
 

@@ -3,7 +3,7 @@
 use crate::support::tls::Authority;
 use crate::{File, fails, prints, quickstart, rows};
 use gcm_async::emulator::EmulatorServer;
-use gcm_proto::emulator::{Account, Emulator, Script, Wire};
+use gcm_proto::emulator::{Account, Emulator, RequestKind, Script};
 use serde_json::Value;
 use std::process::Command;
 
@@ -59,7 +59,10 @@ fn it_delivers_to_any_server_that_speaks_v1() {
     );
     let emulator = server.emulator();
     assert_eq!((emulator.counters().accepted, emulator.counters().mints), (2, 1));
-    let sent = emulator.log().iter().filter(|entry| entry.wire() == Some(Wire::V1));
+    let sent = emulator
+        .log()
+        .iter()
+        .filter(|entry| entry.kind() == Some(RequestKind::V1));
     for entry in sent {
         assert_eq!(entry.json().unwrap()["message"]["notification"]["title"], "Goal!");
     }

@@ -1,4 +1,4 @@
-//! The assertion by which a service account asks for an access token is decided here (RFC 7523, RFC 7515).
+//! The assertion by which a service account asks for an access token (RFC 7523, RFC 7515).
 
 use super::signer::{SignError, Signer};
 use crate::secret::Secret;

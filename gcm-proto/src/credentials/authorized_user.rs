@@ -1,4 +1,4 @@
-//! A user's own login as a source of access tokens is decided here: the file that `gcloud` leaves.
+//! A user's own login as a source of access tokens: the file that `gcloud` leaves.
 
 use super::key_file::{KeyFile, KeyFileError};
 use super::{Credential, CredentialError, Minting};

@@ -1,4 +1,4 @@
-//! What a credential's file says, what copying does to it that can be undone, and why one cannot be used.
+//! The file of a credential: its fields, the damage by copying that is undone, and the errors of one that cannot be used.
 
 mod repair;
 
@@ -177,7 +177,7 @@ impl KeyFile {
         if !endpoint.is_googles_token_endpoint() {
             return Err(KeyFileError::ForeignTokenUri);
         }
-        // The older addresses answer, too, but want today's as the audience of an assertion.
+        // The older addresses work, too, but want today's as the audience of an assertion.
         Ok(Endpoint::google_token())
     }
 }

@@ -1,4 +1,4 @@
-//! The machine's own account as a source of access tokens is decided here: the metadata server of Google's cloud.
+//! The machine's own account as a source of access tokens: the metadata server of Google's cloud.
 
 use super::{Credential, CredentialError, Minting};
 use crate::exchange::oauth;

@@ -1,4 +1,4 @@
-//! What a private key's text must look like is decided here, and which damage is repaired.
+//! The text of a private key (PEM), and the damage to it that is repaired.
 
 use super::key_file::KeyFileError;
 use base64::Engine;

@@ -1,4 +1,4 @@
-//! A service account's access tokens are decided here: which assertion asks for them, and where.
+//! A service account as a source of access tokens: the assertion that asks for them, and where.
 
 use super::assertion::Assertion;
 #[cfg(feature = "ring")]

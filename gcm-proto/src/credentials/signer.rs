@@ -1,6 +1,7 @@
-//! Who signs an assertion, and with what, is decided here.
+//! The signers of assertions.
 
 use std::error::Error;
+use std::sync::Arc;
 
 /// Signs assertions with the account's private key: RSASSA-PKCS1-v1_5 with SHA-256, which JWTs call RS256.
 ///
@@ -34,17 +35,19 @@ pub trait Signer: Send + Sync {
 }
 
 /// An assertion could not be signed, and why.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the assertion could not be signed")]
 pub struct SignError {
     #[source]
-    source: Box<dyn Error + Send + Sync>,
+    source: Arc<dyn Error + Send + Sync>,
 }
 
 impl SignError {
     /// For this reason, whose text must hold no secret: it is shown.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { source: source.into() }
+        Self {
+            source: source.into().into(),
+        }
     }
 }
 

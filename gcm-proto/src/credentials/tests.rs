@@ -1,4 +1,4 @@
-//! What is signed is tested from outside, against whole requests; here is what those do not reach.
+//! Signatures that the tests from outside, against whole requests, do not reach.
 
 use super::pem::private_key;
 use super::signer::Signer;

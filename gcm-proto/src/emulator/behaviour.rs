@@ -1,4 +1,4 @@
-//! What a device, a topic or a group does when a message reaches it, attempt by attempt.
+//! The behaviour of devices, topics and groups, attempt by attempt.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::log::shortened;
+use super::secret::shortened;
 
 /// What becomes of a message to one device or topic.
 ///
@@ -21,14 +21,14 @@ use super::log::shortened;
 /// | `"unavailable"` | the error `Unavailable`; on the plaintext wire, which has no such code, status 503 |
 /// | `{"unavailable": 2}` | the same twice, then accepted |
 /// | `{"error": "<code>"}` | any other error |
-/// | `"refuses_payload"` | `InvalidRegistration` for whatever says anything, accepted without: as devices that live were seen to be answered for what was wrong with the message (firebase/firebase-ios-sdk#4605; devices only) |
+/// | `"refuses_payload"` | `InvalidRegistration` for whatever says anything, accepted without: as devices that live were seen to be reported for what was wrong with the message (firebase/firebase-ios-sdk#4605; devices only) |
 /// | `{"package": "<name>"}` | accepted, but `InvalidPackageName` if the message is restricted to another package (devices only) |
 ///
 /// On the v1 wire a legacy code stands for the status and FCM code it has there (`NotRegistered` for 404 `UNREGISTERED`,
 /// `Unavailable` for 503 `UNAVAILABLE`, `DeviceMessageRateExceeded` for 429 `QUOTA_EXCEEDED`, …); FCM's own codes may be given too,
 /// as may the reasons of APNs that were seen: `Unregistered`, `InvalidProviderToken` and `BadEnvironmentKeyInToken`. Any other
 /// code comes as it is, with status 500. As this wire has no way to replace a token, `replace` means accepted there. The legacy
-/// wires know nothing of all that: they answer the code as it is.
+/// wires know nothing of all that: they give the code as it is.
 ///
 /// Every object takes `"times": n`: after `n` attempts what comes next in the list applies, or `"accept"` if nothing does.
 #[derive(Clone, PartialEq, Eq)]
@@ -192,19 +192,19 @@ impl<'de> Deserialize<'de> for Plan {
     }
 }
 
-/// What a device group answers.
+/// What a device group does.
 ///
 /// In a script: `{"members": n}` (all reached), `{"members": n, "unreached": ["<token>", …]}` (`n` counts the unreached too),
 /// `"gone"` (the empty 200 of a group that is no more) or `"unavailable"` (503).
 ///
-/// The v1 wire has no counts: it answers an empty object. What it says of a group that is no more is not known; here it says
+/// The v1 wire has no counts: its response is an empty object. What it says of a group that is no more is not known; here it says
 /// 404 `UNREGISTERED`, as for a device.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Group(pub(super) Standing);
+pub struct Group(pub(super) GroupState);
 
 /// How a group stands.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum GroupState {
     Members { reached: u64, unreached: Vec<String> },
     Gone,
     Unavailable,
@@ -213,7 +213,7 @@ pub(super) enum Standing {
 impl Group {
     /// A group of which `reached` members get the message.
     pub fn reached(reached: u64) -> Self {
-        Self(Standing::Members {
+        Self(GroupState::Members {
             reached,
             unreached: Vec::new(),
         })
@@ -221,35 +221,35 @@ impl Group {
 
     /// Adds members that do not get it; a group that is gone or unavailable stays so.
     pub fn unreached<T: Into<String>>(mut self, tokens: impl IntoIterator<Item = T>) -> Self {
-        if let Standing::Members { unreached, .. } = &mut self.0 {
+        if let GroupState::Members { unreached, .. } = &mut self.0 {
             unreached.extend(tokens.into_iter().map(Into::into));
         }
         self
     }
 
-    /// A group that is no more: the legacy service answers 200 with an empty body.
+    /// A group that is no more: the legacy service's response is a 200 with an empty body.
     pub fn gone() -> Self {
-        Self(Standing::Gone)
+        Self(GroupState::Gone)
     }
 
     /// A group of which nobody can be reached at present: status 503.
     pub fn unavailable() -> Self {
-        Self(Standing::Unavailable)
+        Self(GroupState::Unavailable)
     }
 }
 
 impl fmt::Debug for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Standing::Members { reached, unreached } => {
+            GroupState::Members { reached, unreached } => {
                 let unreached: Vec<_> = unreached.iter().map(|token| shortened(token)).collect();
                 f.debug_struct("Group")
                     .field("reached", reached)
                     .field("unreached", &unreached)
                     .finish()
             }
-            Standing::Gone => f.write_str("Group(gone)"),
-            Standing::Unavailable => f.write_str("Group(unavailable)"),
+            GroupState::Gone => f.write_str("Group(gone)"),
+            GroupState::Unavailable => f.write_str("Group(unavailable)"),
         }
     }
 }

@@ -1,20 +1,11 @@
-//! Decides what becomes of each recipient, and remembers at which attempt it is.
+//! The devices and topics, each with the attempts made so far, and the verdict on each recipient.
 
 use std::collections::BTreeMap;
 
 use super::behaviour::{Act, Plan};
 use super::script::Rules;
 use super::token::is_garbage;
-
-/// What the service says of one recipient.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Accepted,
-    /// Accepted, but this token is to be used from now on.
-    Replaced(String),
-    /// Not accepted, for the reason of this code.
-    Failed(String),
-}
+use super::verdict::Verdict;
 
 /// What of a message matters to a device.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! Decides which requests get in at all, and how one that does not is turned away.
+//! A request as it comes in, and the refusals of one that is turned away.
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};

@@ -1,4 +1,4 @@
-//! Reads a form strictly: what is not whole is not a pair.
+//! Forms, read strictly: what is not whole is not a pair.
 
 /// The names and values of a form; `None` for a pair that is not text in UTF-8 with whole escapes.
 pub(super) fn pairs(body: &[u8]) -> Vec<Option<(String, String)>> {

@@ -1,4 +1,4 @@
-//! Reads JSON strictly, and says where it ends as the service did.
+//! JSON, read strictly, with errors in the words of the service.
 //!
 //! The service's parser kept silent about many mistakes; this one refuses whatever RFC 8259 does not allow, a name given
 //! twice as well, and keeps the digits of numbers as they were sent.
@@ -9,7 +9,7 @@ use std::fmt;
 const MAX_DEPTH: u8 = 32;
 
 /// The members of an object, in order.
-pub(super) type Members = Vec<(String, Value)>;
+pub(super) type JsonObject = Vec<(String, Value)>;
 
 /// A JSON value; its `Display` output is JSON again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,15 +20,15 @@ pub(super) enum Value {
     Number(String),
     String(String),
     Array(Vec<Value>),
-    Object(Members),
+    Object(JsonObject),
 }
 
 /// Where and why reading ended.
 ///
-/// The first two have the wording of json-simple 1.1 (its class `ParseException`), which the service's replies show; positions
+/// The first two have the wording of json-simple 1.1 (its class `ParseException`), which the service's responses show; positions
 /// count UTF-16 units from 0. The last is our own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum JsonError {
     #[error("Unexpected character ({0}) at position {1}.")]
     Character(char, usize),
     #[error("Unexpected token {0} at position {1}.")]
@@ -38,9 +38,9 @@ pub(super) enum Fault {
 }
 
 /// Reads a body that has to be an object.
-pub(super) fn object(body: &[u8]) -> Result<Members, Fault> {
+pub(super) fn object(body: &[u8]) -> Result<JsonObject, JsonError> {
     let text = String::from_utf8_lossy(body);
-    let mut reader = Reader { text: &text, at: 0 };
+    let mut reader = JsonReader { text: &text, at: 0 };
     reader.blank();
     if reader.peek() != Some(b'{') {
         return Err(reader.unexpected());
@@ -53,7 +53,7 @@ pub(super) fn object(body: &[u8]) -> Result<Members, Fault> {
     match std::str::from_utf8(body) {
         Ok(_) => Ok(members),
         // The text up to there is the same in both, so the offset is right for it too.
-        Err(error) => Err(Fault::Character(
+        Err(error) => Err(JsonError::Character(
             char::REPLACEMENT_CHARACTER,
             units(&text, error.valid_up_to()),
         )),
@@ -87,14 +87,35 @@ impl fmt::Display for Value {
     }
 }
 
-struct Reader<'a> {
+/// The value of this name.
+pub(super) fn field<'a>(owner: &'a JsonObject, name: &str) -> Option<&'a Value> {
+    owner.iter().find(|(own, _)| own == name).map(|(_, value)| value)
+}
+
+/// The members of the object of this name.
+pub(super) fn members<'a>(owner: &'a JsonObject, name: &str) -> Option<&'a JsonObject> {
+    match field(owner, name) {
+        Some(Value::Object(members)) => Some(members),
+        _ => None,
+    }
+}
+
+/// The text of this name.
+pub(super) fn text<'a>(owner: &'a JsonObject, name: &str) -> Option<&'a str> {
+    match field(owner, name) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+struct JsonReader<'a> {
     text: &'a str,
     /// An offset in bytes, never inside a character.
     at: usize,
 }
 
-impl<'a> Reader<'a> {
-    fn value(&mut self, depth: u8) -> Result<Value, Fault> {
+impl<'a> JsonReader<'a> {
+    fn value(&mut self, depth: u8) -> Result<Value, JsonError> {
         self.blank();
         match self.peek() {
             Some(b'{') if depth < MAX_DEPTH => self.object(depth).map(Value::Object),
@@ -104,9 +125,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn object(&mut self, depth: u8) -> Result<Members, Fault> {
+    fn object(&mut self, depth: u8) -> Result<JsonObject, JsonError> {
         self.at += 1;
-        let mut members = Members::new();
+        let mut members = JsonObject::new();
         self.blank();
         if self.eat(b'}') {
             return Ok(members);
@@ -131,12 +152,12 @@ impl<'a> Reader<'a> {
             }
         }
         match repeated(&members) {
-            Some(name) => Err(Fault::Duplicate(name.to_owned())),
+            Some(name) => Err(JsonError::Duplicate(name.to_owned())),
             None => Ok(members),
         }
     }
 
-    fn array(&mut self, depth: u8) -> Result<Vec<Value>, Fault> {
+    fn array(&mut self, depth: u8) -> Result<Vec<Value>, JsonError> {
         self.at += 1;
         let mut values = Vec::new();
         self.blank();
@@ -155,7 +176,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn scalar(&mut self) -> Result<Value, Fault> {
+    fn scalar(&mut self) -> Result<Value, JsonError> {
         for (literal, value) in [
             ("true", Value::Bool(true)),
             ("false", Value::Bool(false)),
@@ -173,7 +194,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<String, Fault> {
+    fn number(&mut self) -> Result<String, JsonError> {
         let from = self.at;
         self.eat(b'-');
         if !self.eat(b'0') {
@@ -189,7 +210,7 @@ impl<'a> Reader<'a> {
         Ok(self.text.get(from..self.at).unwrap_or_default().to_owned())
     }
 
-    fn digits(&mut self) -> Result<(), Fault> {
+    fn digits(&mut self) -> Result<(), JsonError> {
         if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             return Err(self.character());
         }
@@ -199,7 +220,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn string(&mut self) -> Result<String, Fault> {
+    fn string(&mut self) -> Result<String, JsonError> {
         self.at += 1;
         let mut text = String::new();
         loop {
@@ -222,7 +243,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an escape; a fault is put at its backslash.
-    fn escape(&mut self) -> Result<char, Fault> {
+    fn escape(&mut self) -> Result<char, JsonError> {
         let rest = self.rest();
         let (length, read) = match rest.as_bytes().get(1) {
             None => return Err(self.end()),
@@ -273,7 +294,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What is wrong here, where something else was expected.
-    fn unexpected(&mut self) -> Fault {
+    fn unexpected(&mut self) -> JsonError {
         let position = self.position();
         let name = match self.peek() {
             None => return self.end(),
@@ -289,19 +310,19 @@ impl<'a> Reader<'a> {
                 Err(fault) => return fault,
             },
         };
-        Fault::Token(name, position)
+        JsonError::Token(name, position)
     }
 
     /// The character here belongs to no token.
-    fn character(&self) -> Fault {
+    fn character(&self) -> JsonError {
         match self.rest().chars().next() {
-            Some(character) => Fault::Character(character, self.position()),
+            Some(character) => JsonError::Character(character, self.position()),
             None => self.end(),
         }
     }
 
-    fn end(&self) -> Fault {
-        Fault::Token("END OF FILE".to_owned(), units(self.text, self.text.len()))
+    fn end(&self) -> JsonError {
+        JsonError::Token("END OF FILE".to_owned(), units(self.text, self.text.len()))
     }
 
     fn position(&self) -> usize {
@@ -324,7 +345,7 @@ fn units(text: &str, bytes: usize) -> usize {
     text.get(..bytes).unwrap_or(text).encode_utf16().count()
 }
 
-fn repeated(members: &Members) -> Option<&str> {
+fn repeated(members: &JsonObject) -> Option<&str> {
     let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     names.windows(2).find_map(|pair| match pair {

@@ -1,4 +1,4 @@
-//! The legacy wires of GCM and FCM: who is let in, what a request means, and what it is answered.
+//! The legacy wires of GCM and FCM: who is let in, what a request means, and its response.
 //!
 //! What it refuses in the words of the service, as other projects have quoted them (all with status 400):
 //!
@@ -23,42 +23,43 @@ use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-use super::behaviour::Standing;
-use super::devices::{Devices, Sent, Verdict};
+use super::behaviour::GroupState;
+use super::devices::{Devices, Sent};
 use super::door::{self, Call, Refusal, respond};
 use super::ids::{Ids, REHEARSED, REHEARSED_NUMBER};
-use super::log::{Addressee, Counters, Wire};
+use super::log::{Addressee, Counters, RequestKind};
 use super::script::Rules;
+use super::verdict::Verdict;
 
 /// Seconds a message is kept at most: four weeks (Firebase, "HTTP protocol (legacy)", `time_to_live`).
 const MAX_TIME_TO_LIVE: u64 = 2_419_200;
 
-/// The form a legacy request comes in.
+/// The format of a legacy request's body.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Form {
+pub(super) enum BodyFormat {
     Json,
     Plaintext,
 }
 
-impl From<Form> for Wire {
-    fn from(form: Form) -> Self {
-        match form {
-            Form::Json => Self::Json,
-            Form::Plaintext => Self::Plaintext,
+impl From<BodyFormat> for RequestKind {
+    fn from(format: BodyFormat) -> Self {
+        match format {
+            BodyFormat::Json => Self::Json,
+            BodyFormat::Plaintext => Self::Plaintext,
         }
     }
 }
 
 /// A request that is well formed.
 #[derive(Debug)]
-pub(super) struct Order {
-    form: Form,
+pub(super) struct LegacyRequest {
+    format: BodyFormat,
     pub(super) to: Addressee,
     pub(super) dry_run: bool,
     package: Option<String>,
     /// Bytes of data and notification.
     payload: usize,
-    /// The code that every recipient is answered, whatever the script says of it.
+    /// The code that every recipient gets, whatever the script says of it.
     fault: Option<&'static str>,
 }
 
@@ -70,12 +71,12 @@ pub(super) fn serves(rules: &Rules, path: &str) -> bool {
     }
 }
 
-/// The form of a request: only the JSON type makes it JSON.
-pub(super) fn form_of(call: &Call<'_>) -> Form {
+/// The format of a request: only the JSON type makes it JSON.
+pub(super) fn format_of(call: &Call<'_>) -> BodyFormat {
     if call.content_type().eq_ignore_ascii_case("application/json") {
-        Form::Json
+        BodyFormat::Json
     } else {
-        Form::Plaintext
+        BodyFormat::Plaintext
     }
 }
 
@@ -104,70 +105,26 @@ pub(super) fn admit(rules: &Rules, call: &Call<'_>) -> Result<(), Refusal> {
 }
 
 /// Makes out what a body asks for.
-pub(super) fn read(rules: &Rules, form: Form, body: &[u8]) -> Result<Order, Refusal> {
-    match form {
-        Form::Json => json::read(rules, body),
-        Form::Plaintext => form::read(rules, body),
+pub(super) fn read(rules: &Rules, format: BodyFormat, body: &[u8]) -> Result<LegacyRequest, Refusal> {
+    match format {
+        BodyFormat::Json => json::read(rules, body),
+        BodyFormat::Plaintext => form::read(rules, body),
     }
 }
 
-/// Does what a request asks for, and answers it.
+/// Does what a request asks for.
 pub(super) fn serve(
     rules: &Rules,
-    order: &Order,
+    request: &LegacyRequest,
     devices: &mut Devices,
     ids: &mut Ids,
     counters: &mut Counters,
 ) -> Response<Vec<u8>> {
-    let mut judge = |decide: &mut dyn FnMut() -> Verdict| {
-        let verdict = match order.fault {
-            Some(code) => Verdict::Failed(code.to_owned()),
-            None => decide(),
-        };
-        counters.recipient(&verdict, order.dry_run);
-        verdict
-    };
-    let sent = Sent {
-        package: order.package.as_deref(),
-        payload: order.payload > 0,
-    };
-    let answer = match &order.to {
-        Addressee::Devices(tokens) => Answer::Devices(
-            tokens
-                .iter()
-                .map(|token| judge(&mut || devices.device(rules, token, sent)))
-                .collect(),
-        ),
-        Addressee::Topic(name) => Answer::Topic(judge(&mut || devices.topic(rules, name))),
-        Addressee::Condition { topics, .. } => Answer::Topic(judge(&mut || devices.topics(rules, topics))),
-        Addressee::Group(key) => match rules.groups.get(key).map(|group| &group.0) {
-            _ if order.fault.is_some() => Answer::Devices(vec![judge(&mut || Verdict::Accepted)]),
-            Some(Standing::Members { reached, unreached }) => {
-                if *reached > 0 {
-                    judge(&mut || Verdict::Accepted);
-                } else {
-                    counters.nobody();
-                }
-                Answer::Group {
-                    reached: *reached,
-                    unreached,
-                }
-            }
-            Some(Standing::Unavailable) => {
-                judge(&mut || Verdict::Failed(UNAVAILABLE.to_owned()));
-                Answer::Unavailable
-            }
-            Some(Standing::Gone) | None => {
-                counters.nobody();
-                Answer::Gone
-            }
-        },
-    };
-
-    let later = answer.has_unavailable();
-    let mut response = match order.form {
-        Form::Json => answer.in_json(ids, order.dry_run),
-        Form::Plaintext => answer.in_plaintext(ids, order.dry_run),
+    let verdicts = decide(rules, request, devices, counters);
+    let later = verdicts.has_unavailable();
+    let mut response = match request.format {
+        BodyFormat::Json => verdicts.in_json(ids, request.dry_run),
+        BodyFormat::Plaintext => verdicts.in_plaintext(ids, request.dry_run),
     };
     if let (true, Some(value)) = (later, &rules.retry_after) {
         response.headers_mut().insert(RETRY_AFTER, value.clone());
@@ -175,10 +132,63 @@ pub(super) fn serve(
     response
 }
 
+/// Decides about every recipient, and counts it.
+fn decide<'a>(
+    rules: &'a Rules,
+    request: &LegacyRequest,
+    devices: &mut Devices,
+    counters: &mut Counters,
+) -> Verdicts<'a> {
+    let mut judge = |decide: &mut dyn FnMut() -> Verdict| {
+        let verdict = match request.fault {
+            Some(code) => Verdict::Failed(code.to_owned()),
+            None => decide(),
+        };
+        counters.recipient(&verdict, request.dry_run);
+        verdict
+    };
+    let sent = Sent {
+        package: request.package.as_deref(),
+        payload: request.payload > 0,
+    };
+    match &request.to {
+        Addressee::Devices(tokens) => Verdicts::Devices(
+            tokens
+                .iter()
+                .map(|token| judge(&mut || devices.device(rules, token, sent)))
+                .collect(),
+        ),
+        Addressee::Topic(name) => Verdicts::Topic(judge(&mut || devices.topic(rules, name))),
+        Addressee::Condition { topics, .. } => Verdicts::Topic(judge(&mut || devices.topics(rules, topics))),
+        Addressee::Group(key) => match rules.groups.get(key).map(|group| &group.0) {
+            _ if request.fault.is_some() => Verdicts::Devices(vec![judge(&mut || Verdict::Accepted)]),
+            Some(GroupState::Members { reached, unreached }) => {
+                if *reached > 0 {
+                    judge(&mut || Verdict::Accepted);
+                } else {
+                    counters.nobody();
+                }
+                Verdicts::Group {
+                    reached: *reached,
+                    unreached,
+                }
+            }
+            Some(GroupState::Unavailable) => {
+                judge(&mut || Verdict::Failed(UNAVAILABLE.to_owned()));
+                Verdicts::Unavailable
+            }
+            Some(GroupState::Gone) | None => {
+                counters.nobody();
+                Verdicts::Gone
+            }
+        },
+    }
+}
+
 const UNAVAILABLE: &str = "Unavailable";
 
-/// What is answered, before it takes the form of a wire.
-enum Answer<'a> {
+/// What was decided about the recipients, before it takes the form of a wire.
+enum Verdicts<'a> {
     Devices(Vec<Verdict>),
     Topic(Verdict),
     Group {
@@ -191,7 +201,7 @@ enum Answer<'a> {
     Unavailable,
 }
 
-impl Answer<'_> {
+impl Verdicts<'_> {
     fn has_unavailable(&self) -> bool {
         let unavailable = |verdict: &Verdict| matches!(verdict, Verdict::Failed(code) if code == UNAVAILABLE);
         match self {
@@ -232,7 +242,7 @@ impl Answer<'_> {
         }
     }
 
-    /// A group, for which the plaintext wire has no form of its own, is answered like a device: accepted when anybody was reached.
+    /// A group, for which the plaintext wire has no form of its own, is treated like a device: accepted when anybody was reached.
     fn in_plaintext(self, ids: &mut Ids, dry_run: bool) -> Response<Vec<u8>> {
         let verdict = match self {
             Self::Devices(verdicts) => verdicts.into_iter().next(),
@@ -317,13 +327,9 @@ struct GroupCounts<'a> {
     failed_registration_ids: &'a [String],
 }
 
-fn respond_json(reply: &impl Serialize) -> Response<Vec<u8>> {
+fn respond_json(body: &impl Serialize) -> Response<Vec<u8>> {
     // Structs of texts and numbers always serialise.
-    respond(
-        StatusCode::OK,
-        door::JSON,
-        serde_json::to_vec(reply).unwrap_or_default(),
-    )
+    respond(StatusCode::OK, door::JSON, serde_json::to_vec(body).unwrap_or_default())
 }
 
 /// A fault of the request, as the service words it.

@@ -1,4 +1,4 @@
-//! What the emulator was asked: one entry a request, and counters that go on when the entries end.
+//! The log of requests, one entry each, and counters that go on when the entries end.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,13 +6,14 @@ use std::fmt;
 
 use http::{Method, StatusCode};
 
-use super::devices::Verdict;
 use super::door::Call;
+use super::secret::shortened;
+use super::verdict::Verdict;
 
-/// The form a request came in.
+/// What a request is for and the form it came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Wire {
+pub enum RequestKind {
     /// The legacy JSON request.
     Json,
     /// The legacy form-encoded request, which takes one device.
@@ -60,7 +61,7 @@ impl fmt::Debug for Addressee {
     }
 }
 
-/// One request and what was answered.
+/// One request and the status of its response.
 ///
 /// Its `Debug` output leaves out the body and shortens tokens.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,7 +76,7 @@ pub struct Entry {
 /// What the emulator made of a request.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Heard {
-    pub(super) wire: Option<Wire>,
+    pub(super) kind: Option<RequestKind>,
     pub(super) to: Option<Addressee>,
     pub(super) dry_run: bool,
     pub(super) complaint: Option<String>,
@@ -103,9 +104,9 @@ impl Entry {
         &self.path
     }
 
-    /// The wire it spoke, absent when the path was not the endpoint's.
-    pub fn wire(&self) -> Option<Wire> {
-        self.heard.wire
+    /// What kind it was, absent when the path was not an endpoint's.
+    pub fn kind(&self) -> Option<RequestKind> {
+        self.heard.kind
     }
 
     /// Whom it was for, absent when that could not be made out.
@@ -133,16 +134,16 @@ impl Entry {
 
     /// The body read as JSON, if it came over one of the JSON wires and is JSON.
     pub fn json(&self) -> Option<serde_json::Value> {
-        match self.heard.wire {
-            Some(Wire::Json | Wire::V1) => serde_json::from_slice(&self.body).ok(),
+        match self.heard.kind {
+            Some(RequestKind::Json | RequestKind::V1) => serde_json::from_slice(&self.body).ok(),
             _ => None,
         }
     }
 
     /// The decoded names and values of a plaintext request or one for an access token, in order; none on another wire.
     pub fn pairs(&self) -> Vec<(String, String)> {
-        match self.heard.wire {
-            Some(Wire::Plaintext | Wire::Token) => {
+        match self.heard.kind {
+            Some(RequestKind::Plaintext | RequestKind::Token) => {
                 let own = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned(), value.into_owned());
                 form_urlencoded::parse(&self.body).map(own).collect()
             }
@@ -150,19 +151,19 @@ impl Entry {
         }
     }
 
-    /// What is wrong with the request as a whole, even if a scripted reply kept the sender from hearing it.
+    /// What is wrong with the request as a whole, even if a scripted response kept the sender from hearing it.
     ///
     /// The service echoes what it does not understand, so that this can hold whole tokens.
     pub fn complaint(&self) -> Option<&str> {
         self.heard.complaint.as_deref()
     }
 
-    /// Whether the answer came from the script's queue of whole replies.
+    /// Whether the response came from the script's queue.
     pub fn is_scripted(&self) -> bool {
         self.heard.scripted
     }
 
-    /// The status answered.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -172,7 +173,7 @@ impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
             .field("method", &self.method)
-            .field("wire", &self.heard.wire)
+            .field("kind", &self.heard.kind)
             .field("to", &self.heard.to)
             .field("dry_run", &self.heard.dry_run)
             .field("body_bytes", &self.body.len())
@@ -186,17 +187,17 @@ impl fmt::Debug for Entry {
 /// How often everything happened.
 ///
 /// A recipient is a token in a request (sent to three times, it counts three times), a topic or condition, or a group. The
-/// recipients of requests that were refused or answered from the script are not counted: nothing was decided about them.
+/// recipients of requests that were refused or had a scripted response are not counted: nothing was decided about them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
     /// Requests of any kind.
     pub requests: u64,
-    /// Requests answered from the script's queue of whole replies.
+    /// Requests that had a scripted response.
     pub scripted: u64,
     /// Requests refused as a whole, for a fault of their own.
     pub refused: u64,
-    /// Requests by the status answered.
+    /// Requests by the status of their responses.
     pub statuses: BTreeMap<u16, u64>,
     /// Recipients that were decided about: `accepted` + `rehearsed` + `failed`.
     pub recipients: u64,
@@ -211,14 +212,14 @@ pub struct Counters {
     /// Failed recipients by error code, as the wire has it. A group of which nobody was reached has none, nor has one that is
     /// gone on a legacy wire.
     pub errors: BTreeMap<String, u64>,
-    /// Requests to the token endpoint, whatever they were answered.
+    /// Requests to the token endpoint, whatever came of them.
     pub mints: u64,
     /// Access tokens given out.
     pub tokens_issued: u64,
 }
 
 impl Counters {
-    /// Counts an answered request.
+    /// Counts a request and its response.
     pub(super) fn request(&mut self, status: StatusCode, scripted: bool) {
         self.requests += 1;
         self.scripted += u64::from(scripted);
@@ -251,10 +252,4 @@ impl Counters {
         self.recipients += 1;
         self.failed += 1;
     }
-}
-
-/// At most the first six characters of a secret, at most half of it, and a mark that there is more.
-pub(super) fn shortened(secret: &str) -> String {
-    let shown = (secret.chars().count() / 2).min(6);
-    secret.chars().take(shown).chain(['…']).collect()
 }

@@ -1,26 +1,21 @@
-//! The token endpoint: what it takes for an access token, and what it says when that is not enough.
+//! The token endpoint: the requests that it grants, and the errors that it gives.
 //!
 //! It speaks the service account's flow of RFC 7523 and the refresh flow of RFC 6749, section 6. The order of its checks, their
-//! texts and the answer to a scope it does not know were recorded from Google's endpoint on 2026-09-02. The texts about a refresh
+//! texts and the response to a scope it does not know were recorded from Google's endpoint on 2026-09-02. The texts about a refresh
 //! token's client are not known; the ones here follow RFC 6749.
 
 mod assertion;
-mod base64;
-mod key;
+pub(super) mod client;
+pub(super) mod key;
 #[cfg(feature = "ring")]
 mod rsa;
 
-pub use key::{Account, KeyError};
-
-use std::fmt;
 use std::time::SystemTime;
 
 use http::{Response, StatusCode};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::access::Tokens;
+use super::access_tokens::AccessTokens;
 use super::door::{self, Call, Refusal, respond};
 use super::form;
 use super::ids::Ids;
@@ -50,22 +45,15 @@ const ID_TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJlbXVsYXRvciJ9.bm8tc2lnbm
 
 /// What is asked for, and is granted.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum Grant {
     /// An access token for the FCM API, or for another one.
     Access {
         is_narrow: bool,
-        /// Told again in the reply.
+        /// Told again in the response.
         scope: Option<&'static str>,
     },
     /// An identity token alone: what comes of a scope that is not known.
     Identity,
-}
-
-/// The client that may use a refresh token.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Client {
-    pub(super) id: String,
-    pub(super) secret: String,
 }
 
 /// Lets a request in, or says at the door why not.
@@ -74,13 +62,13 @@ pub(super) fn admit(rules: &Rules, call: &Call<'_>) -> Result<(), Refusal> {
 }
 
 /// Makes out what a request asks for, and whether it gets it.
-pub(super) fn read(rules: &Rules, now: Option<SystemTime>, call: &Call<'_>) -> Result<Order, Refusal> {
+pub(super) fn read(rules: &Rules, now: Option<SystemTime>, call: &Call<'_>) -> Result<Grant, Refusal> {
     let form = Form::read(call).ok_or_else(bad_request)?;
     match form.value("grant_type") {
         Some(JWT_BEARER) => {
             let assertion = form.value("assertion").ok_or_else(bad_request)?;
             let scope = assertion::check(rules, now, call, assertion)?;
-            Ok(grant(&scope))
+            Ok(granted(&scope))
         }
         Some("refresh_token") => refresh(rules, &form),
         other => {
@@ -90,12 +78,12 @@ pub(super) fn read(rules: &Rules, now: Option<SystemTime>, call: &Call<'_>) -> R
     }
 }
 
-/// Does what a request asks for, and answers it.
+/// The response to a request that is granted.
 pub(super) fn serve(
     rules: &Rules,
-    order: &Order,
+    grant: &Grant,
     now: Option<SystemTime>,
-    tokens: &mut Tokens,
+    tokens: &mut AccessTokens,
     ids: &mut Ids,
     counters: &mut Counters,
 ) -> Response<Vec<u8>> {
@@ -111,8 +99,8 @@ pub(super) fn serve(
     struct Identified {
         id_token: &'static str,
     }
-    let body = match *order {
-        Order::Access { is_narrow, scope } => {
+    let body = match *grant {
+        Grant::Access { is_narrow, scope } => {
             counters.tokens_issued += 1;
             door::print(&Granted {
                 access_token: tokens.issue(rules, ids, now, is_narrow),
@@ -121,25 +109,25 @@ pub(super) fn serve(
                 token_type: "Bearer",
             })
         }
-        Order::Identity => door::print(&Identified { id_token: ID_TOKEN }),
+        Grant::Identity => door::print(&Identified { id_token: ID_TOKEN }),
     };
     respond(StatusCode::OK, door::JSON, body)
 }
 
 /// What comes of scopes, of which there is one at least.
-fn grant(scopes: &str) -> Order {
+fn granted(scopes: &str) -> Grant {
     let mut is_narrow = true;
     for scope in scopes.split_ascii_whitespace() {
         if SUFFICIENT.contains(&scope) {
             is_narrow = false;
         } else if !OTHER_SCOPES.contains(&scope) {
-            return Order::Identity;
+            return Grant::Identity;
         }
     }
-    Order::Access { is_narrow, scope: None }
+    Grant::Access { is_narrow, scope: None }
 }
 
-fn refresh(rules: &Rules, form: &Form) -> Result<Order, Refusal> {
+fn refresh(rules: &Rules, form: &Form) -> Result<Grant, Refusal> {
     let token = form.value("refresh_token").ok_or_else(bad_request)?;
     let invalid_client = |text| refuse(StatusCode::UNAUTHORIZED, "invalid_client", text);
     let (Some(id), Some(secret)) = (form.value("client_id"), form.value("client_secret")) else {
@@ -159,40 +147,10 @@ fn refresh(rules: &Rules, form: &Form) -> Result<Order, Refusal> {
         return Err(invalid_client("Unauthorized"));
     }
     let [_, scope] = SUFFICIENT;
-    Ok(Order::Access {
+    Ok(Grant::Access {
         is_narrow: false,
         scope: Some(scope),
     })
-}
-
-impl<'de> Deserialize<'de> for Client {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneClient;
-
-        // A derived implementation would also take a list, field by field.
-        impl<'de> Visitor<'de> for OneClient {
-            type Value = Client;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a client: an object with \"client_id\" and \"client_secret\"")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Client, A::Error> {
-                #[derive(Deserialize)]
-                #[serde(deny_unknown_fields)]
-                struct Object {
-                    client_id: String,
-                    client_secret: String,
-                }
-                let object = Object::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Client {
-                    id: object.client_id,
-                    secret: object.client_secret,
-                })
-            }
-        }
-        deserializer.deserialize_any(OneClient)
-    }
 }
 
 /// The parameters of a request: each is there once, or not at all; an empty one counts as absent (RFC 6749, section 3.2).
@@ -233,3 +191,6 @@ fn refuse(status: StatusCode, error: &'static str, description: &str) -> Refusal
         complaint: format!("{error}: {description}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

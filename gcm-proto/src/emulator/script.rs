@@ -1,11 +1,10 @@
-//! What the service does, as data: its key, its devices, its limits, and replies prepared in advance.
+//! The script of a service: its key, its devices, its limits, and responses prepared in advance.
 
 mod error;
 mod fields;
 mod modern;
 
 pub use error::ScriptError;
-pub(super) use fields::unique;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,8 +16,10 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::access::{Api, Permission, TokenLife};
 use super::behaviour::{Behaviour, Group, Plan};
-use super::oauth::{Account, Client};
-use super::reply::Reply;
+use super::oauth::client::Client;
+use super::oauth::key::Account;
+use super::scripted_response::ScriptedResponse;
+use super::unique::unique;
 
 /// How a service behaves, from a JSON file or put together in code.
 ///
@@ -33,8 +34,8 @@ use super::reply::Reply;
 /// | `devices` | none | token → behaviour, or a list of behaviours: one for each attempt, of which the last repeats |
 /// | `topics` | none | topic → behaviour or list, as for devices; a topic that is not named accepts |
 /// | `groups` | none | notification key → [`Group`]; only what is named here is taken for a group when it comes as a token |
-/// | `replies` | none | a queue of whole [replies](Reply), one for each request of whatever kind, before anything else is looked at |
-/// | `retry_after` | none | the `Retry-After` header of replies that tell a recipient `Unavailable`, or on the v1 wire `QUOTA_EXCEEDED` |
+/// | `replies` | none | a queue of whole [responses](ScriptedResponse), one for each request of whatever kind, before anything else is looked at |
+/// | `retry_after` | none | the `Retry-After` header of responses that tell a recipient `Unavailable`, or on the v1 wire `QUOTA_EXCEEDED` |
 /// | `allow_unknown_fields` | `false` | ignores fields that no documentation names instead of refusing them |
 /// | `max_payload` | 4096 | bytes of data and notification to devices and groups, on the v1 wire to topics too |
 /// | `max_condition_topics` | 5 | topics in one condition |
@@ -44,7 +45,7 @@ use super::reply::Reply;
 ///
 /// | field | default | meaning |
 /// |---|---|---|
-/// | `key` | any | the server key; another one, or none, is answered 401 |
+/// | `key` | any | the server key; another one, or none, gets a 401 |
 /// | `endpoint_path` | any that ends in `/send` | the path of the legacy wires |
 /// | `ttl_needs_collapse_key` | `false` | `MissingCollapseKey` for a time to live without collapse key, as in 2012 |
 /// | `max_ids` | 1000 | tokens in one request |
@@ -54,9 +55,9 @@ use super::reply::Reply;
 ///
 /// | field | default | meaning |
 /// |---|---|---|
-/// | `project` | any | the project; another one is answered 403 `IAM_PERMISSION_DENIED` |
-/// | `api` | `"enabled"` | `"disabled"`: everything is answered 403 `SERVICE_DISABLED` |
-/// | `permission` | `"granted"` | `"missing"`: everything is answered 403 `IAM_PERMISSION_DENIED`; `"refused"`: a 403 without details |
+/// | `project` | any | the project; another one gets a 403 `IAM_PERMISSION_DENIED` |
+/// | `api` | `"enabled"` | `"disabled"`: everything gets a 403 `SERVICE_DISABLED` |
+/// | `permission` | `"granted"` | `"missing"`: everything gets a 403 `IAM_PERMISSION_DENIED`; `"refused"`: a 403 without details |
 /// | `access_tokens` | see below | access token → [`TokenLife`]: `"valid"`, `"expired"` or `{"uses": 3}` |
 /// | `accounts` | none | e-mail address of a service account → [`Account`]: `{"public_key": "-----BEGIN PUBLIC KEY-----…"}`, `{"public_key": {"kty": "RSA", "n": "…", "e": "AQAB"}}`, `"revoked"` or `"deleted"` |
 /// | `refresh_tokens` | none | refresh token → `{"client_id": "…", "client_secret": "…"}` |
@@ -140,13 +141,14 @@ pub(super) struct Rules {
     #[serde(deserialize_with = "fields::key")]
     pub(super) key: Option<String>,
     pub(super) default: Plan,
-    #[serde(deserialize_with = "fields::unique")]
+    #[serde(deserialize_with = "unique")]
     pub(super) devices: BTreeMap<String, Plan>,
     #[serde(deserialize_with = "fields::topics")]
     pub(super) topics: BTreeMap<String, Plan>,
-    #[serde(deserialize_with = "fields::unique")]
+    #[serde(deserialize_with = "unique")]
     pub(super) groups: BTreeMap<String, Group>,
-    pub(super) replies: Vec<Reply>,
+    #[serde(rename = "replies")]
+    pub(super) responses: Vec<ScriptedResponse>,
     #[serde(deserialize_with = "fields::header_value")]
     pub(super) retry_after: Option<HeaderValue>,
     pub(super) endpoint_path: Option<String>,
@@ -160,18 +162,19 @@ pub(super) struct Rules {
     pub(super) project: Option<String>,
     pub(super) api: Api,
     pub(super) permission: Permission,
-    #[serde(deserialize_with = "fields::unique")]
+    #[serde(deserialize_with = "unique")]
     pub(super) access_tokens: BTreeMap<String, TokenLife>,
-    #[serde(deserialize_with = "fields::unique")]
+    #[serde(deserialize_with = "unique")]
     pub(super) accounts: BTreeMap<String, Account>,
-    #[serde(deserialize_with = "fields::unique")]
+    #[serde(deserialize_with = "unique")]
     pub(super) refresh_tokens: BTreeMap<String, Client>,
     pub(super) expire_after: Option<u32>,
     pub(super) token_lifetime: u64,
     #[serde(deserialize_with = "fields::path")]
     pub(super) token_path: String,
     pub(super) audience: Option<String>,
-    pub(super) token_replies: Vec<Reply>,
+    #[serde(rename = "token_replies")]
+    pub(super) token_responses: Vec<ScriptedResponse>,
 }
 
 impl Default for Rules {
@@ -182,7 +185,7 @@ impl Default for Rules {
             devices: BTreeMap::new(),
             topics: BTreeMap::new(),
             groups: BTreeMap::new(),
-            replies: Vec::new(),
+            responses: Vec::new(),
             retry_after: None,
             endpoint_path: None,
             ttl_needs_collapse_key: false,
@@ -205,7 +208,7 @@ impl Default for Rules {
             token_lifetime: 3599,
             token_path: "/token".to_owned(),
             audience: None,
-            token_replies: Vec::new(),
+            token_responses: Vec::new(),
         }
     }
 }
@@ -259,13 +262,13 @@ impl Script {
         self
     }
 
-    /// Adds a whole reply at the end of the queue.
-    pub fn reply(mut self, reply: Reply) -> Self {
-        self.0.replies.push(reply);
+    /// Adds a whole response at the end of the queue.
+    pub fn response(mut self, response: ScriptedResponse) -> Self {
+        self.0.responses.push(response);
         self
     }
 
-    /// Sets the `Retry-After` header of replies that tell a recipient `Unavailable`, or on the v1 wire `QUOTA_EXCEEDED`.
+    /// Sets the `Retry-After` header of responses that tell a recipient `Unavailable`, or on the v1 wire `QUOTA_EXCEEDED`.
     pub fn retry_after(mut self, value: HeaderValue) -> Self {
         self.0.retry_after = Some(value);
         self
@@ -331,7 +334,7 @@ impl fmt::Debug for Script {
             .field("devices", &self.0.devices.len())
             .field("topics", &self.0.topics.len())
             .field("groups", &self.0.groups.len())
-            .field("replies", &self.0.replies.len())
+            .field("replies", &self.0.responses.len())
             .field("project", &self.0.project)
             .field("access_tokens", &self.0.access_tokens.len())
             .field("accounts", &self.0.accounts)

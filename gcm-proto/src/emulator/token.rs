@@ -1,4 +1,4 @@
-//! Decides what no service has handed out as a token, an installation id or a notification key.
+//! Texts that no service has handed out as a token, an installation id or a notification key.
 
 /// Whether this cannot be one: white space, quotes, what is not seen, or the word for nothing. No alphabet is known.
 pub(super) fn is_garbage(token: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Decides what can be the name of a topic, and which topics a condition names.
+//! The names of topics, and the topics that a condition names.
 //!
 //! ```text
 //! expr    := unary { ( "&&" | "||" ) unary }
@@ -11,7 +11,7 @@ const MAX_DEPTH: u8 = 32;
 
 /// The topics a condition names, in order; the rule it breaks otherwise.
 pub(super) fn topics(condition: &str, most: usize) -> Result<Vec<String>, String> {
-    let mut reader = Reader {
+    let mut reader = TopicReader {
         rest: condition,
         topics: Vec::new(),
     };
@@ -36,12 +36,12 @@ pub(super) fn is_topic_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte))
 }
 
-struct Reader<'a> {
+struct TopicReader<'a> {
     rest: &'a str,
     topics: Vec<String>,
 }
 
-impl Reader<'_> {
+impl TopicReader<'_> {
     fn expression(&mut self, depth: u8) -> Option<()> {
         self.unary(depth)?;
         while self.eat("&&").or_else(|| self.eat("||")).is_some() {

@@ -1,4 +1,4 @@
-//! Decides what is the whole URL of a page or a picture, as devices load it.
+//! The whole URLs of pages and pictures, as devices load them.
 
 /// Whether this names a host by one of these schemes, which are written in lower case here.
 pub(super) fn is_url(text: &str, schemes: &[&str]) -> bool {

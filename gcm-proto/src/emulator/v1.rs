@@ -1,17 +1,18 @@
-//! The FCM HTTP v1 wire: who is let in, what a request means, and what it is answered.
+//! The FCM HTTP v1 wire: who is let in, what a request means, and its response.
 //!
 //! A request comes in by these steps, each of which can be its last: POST to the path; its access token; whether the API is
 //! enabled, the project right and the permission there; its JSON; the schema; what FCM itself checks. Then the device, topic or
-//! group answers.
+//! group decides.
 //!
 //! The bodies are those that were captured from the service, with their details in the order they were seen in, for: a missing, a
 //! wrong and an expired access token, a disabled API, a missing permission, no target, an unknown field, a value of the wrong
-//! type, the characters of a topic, a malformed condition, the `TTL` header of a web push, a message too large, and what devices
-//! answer (public conformance recordings of 2026-07-09 and the pages "FCM error codes" and "`ErrorCode`"). For a quota, a
+//! type, the characters of a topic, a malformed condition, the `TTL` header of a web push, a message too large, and what comes
+//! of devices (public conformance recordings of 2026-07-09 and the pages "FCM error codes" and "`ErrorCode`"). For a quota, a
 //! reserved data key, two targets, a scope too small and everything else that the documentation forbids the service's words are
 //! not known in full; the envelope is the service's, the words are ours or those that other Google services use.
 
 mod apple;
+mod check;
 mod fault;
 mod message;
 mod schema;
@@ -24,18 +25,20 @@ use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-use super::access::{Api, Permission, Standing, Tokens};
-use super::behaviour::Standing as GroupStanding;
-use super::devices::{Devices, Sent, Verdict};
+use super::access::{Api, Permission};
+use super::access_tokens::{AccessTokens, TokenStanding};
+use super::behaviour::GroupState;
+use super::devices::{Devices, Sent};
 use super::door::{self, Call, Refusal, respond};
 use super::ids::{Ids, REHEARSED};
 use super::log::{Addressee, Counters};
 use super::script::Rules;
+use super::verdict::Verdict;
 use fault::{Detail, Fault};
 
 /// A request that is well formed.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct V1Request {
     project: String,
     /// The field that names a device, if it is to one.
     field: &'static str,
@@ -71,7 +74,7 @@ pub(super) fn bearer<'a>(call: &Call<'a>) -> Option<&'a str> {
 /// Lets a request in, or says at the door why not.
 pub(super) fn admit(
     rules: &Rules,
-    tokens: &Tokens,
+    tokens: &AccessTokens,
     now: Option<SystemTime>,
     project: &str,
     call: &Call<'_>,
@@ -83,20 +86,20 @@ pub(super) fn admit(
             .into());
     }
     let forbidden = |message: &str| Fault::new(StatusCode::FORBIDDEN, message);
-    let standing = bearer(call).map_or(Standing::Unknown, |token| tokens.standing(rules, token, now));
+    let standing = bearer(call).map_or(TokenStanding::Unknown, |token| tokens.standing(rules, token, now));
     match standing {
-        Standing::Unknown => return Err(Fault::unauthenticated(true).into()),
-        Standing::Expired => {
+        TokenStanding::Unknown => return Err(Fault::unauthenticated(true).into()),
+        TokenStanding::Expired => {
             return Err(Fault::unauthenticated(true)
                 .with(Detail::front_end("ACCESS_TOKEN_EXPIRED"))
                 .into());
         }
-        Standing::Narrow => {
+        TokenStanding::Narrow => {
             return Err(forbidden("Request had insufficient authentication scopes.")
                 .with(Detail::front_end("ACCESS_TOKEN_SCOPE_INSUFFICIENT"))
                 .into());
         }
-        Standing::Good => {}
+        TokenStanding::Good => {}
     }
     let is_own = rules.project.as_ref().is_none_or(|own| own == project);
     match (rules.api, rules.permission) {
@@ -108,30 +111,30 @@ pub(super) fn admit(
 }
 
 /// Makes out what a request asks for.
-pub(super) fn read(rules: &Rules, project: &str, call: &Call<'_>) -> Result<Order, Refusal> {
+pub(super) fn read(rules: &Rules, project: &str, call: &Call<'_>) -> Result<V1Request, Refusal> {
     if !call.content_type().eq_ignore_ascii_case("application/json") {
         return Err(Fault::bare("The Content-Type must be application/json.").into());
     }
     message::read(rules, project, call.body).map_err(Refusal::from)
 }
 
-/// Does what a request asks for, and answers it.
+/// Does what a request asks for.
 pub(super) fn serve(
     rules: &Rules,
-    order: &Order,
+    request: &V1Request,
     devices: &mut Devices,
     ids: &mut Ids,
     counters: &mut Counters,
 ) -> Response<Vec<u8>> {
-    let (verdict, name) = match &order.to {
+    let (verdict, name) = match &request.to {
         Addressee::Devices(tokens) => {
             let token = tokens.first().map(String::as_str).unwrap_or_default();
             let sent = Sent {
-                package: order.package.as_deref(),
-                payload: order.payload,
+                package: request.package.as_deref(),
+                payload: request.payload,
             };
             let verdict = devices.device(rules, token, sent);
-            let name = if order.dry_run {
+            let name = if request.dry_run {
                 REHEARSED.to_owned()
             } else {
                 ids.message()
@@ -145,20 +148,20 @@ pub(super) fn serve(
             (devices.topics(rules, topics), Some(name))
         }
         Addressee::Group(key) => match rules.groups.get(key).map(|group| &group.0) {
-            Some(GroupStanding::Members { reached: 0, .. }) => {
+            Some(GroupState::Members { reached: 0, .. }) => {
                 counters.nobody();
-                return accept(&order.project, None);
+                return accept(&request.project, None);
             }
-            Some(GroupStanding::Members { .. }) => (Verdict::Accepted, None),
-            Some(GroupStanding::Unavailable) => (Verdict::Failed("UNAVAILABLE".to_owned()), None),
-            Some(GroupStanding::Gone) | None => (Verdict::Failed("UNREGISTERED".to_owned()), None),
+            Some(GroupState::Members { .. }) => (Verdict::Accepted, None),
+            Some(GroupState::Unavailable) => (Verdict::Failed("UNAVAILABLE".to_owned()), None),
+            Some(GroupState::Gone) | None => (Verdict::Failed("UNREGISTERED".to_owned()), None),
         },
     };
     match verdict {
         Verdict::Failed(code) => {
-            let (code, fault) = refuse(&code, order);
+            let (code, fault) = refuse(&code, request);
             let is_later = matches!(code, "UNAVAILABLE" | "QUOTA_EXCEEDED");
-            counters.recipient(&Verdict::Failed(code.to_owned()), order.dry_run);
+            counters.recipient(&Verdict::Failed(code.to_owned()), request.dry_run);
             let mut response = fault.response();
             if let (true, Some(value)) = (is_later, &rules.retry_after) {
                 response.headers_mut().insert(RETRY_AFTER, value.clone());
@@ -167,13 +170,13 @@ pub(super) fn serve(
         }
         // This wire has no way to name another token.
         Verdict::Accepted | Verdict::Replaced(_) => {
-            counters.recipient(&Verdict::Accepted, order.dry_run);
-            accept(&order.project, name)
+            counters.recipient(&Verdict::Accepted, request.dry_run);
+            accept(&request.project, name)
         }
     }
 }
 
-/// The reply to a message that was taken; a group's has no name.
+/// The response to a message that was taken; a group's has no name.
 fn accept(project: &str, id: Option<String>) -> Response<Vec<u8>> {
     #[derive(Serialize)]
     struct Accepted {
@@ -184,74 +187,84 @@ fn accept(project: &str, id: Option<String>) -> Response<Vec<u8>> {
     respond(StatusCode::OK, door::JSON, door::print(&Accepted { name }))
 }
 
-/// What a recipient's failure is on this wire: its code, and the reply.
+/// What a recipient's failure is on this wire: its code, and the response.
 ///
 /// A script may give the code of this wire, of the legacy one, or the reason that APNs gave.
-fn refuse<'a>(code: &'a str, order: &Order) -> (&'a str, Fault) {
-    const INVALID: &str = "INVALID_ARGUMENT";
-    let fault = |status, message: &str, code: &'a str| (code, Fault::new(status, message).with(Detail::fcm(code)));
+fn refuse<'a>(code: &'a str, request: &V1Request) -> (&'a str, Fault) {
+    if code == "MessageTooBig" {
+        return (INVALID, message::too_large());
+    }
+    let (status, text, own) = meaning(code);
+    let fault = Fault::new(status, text).with(Detail::fcm(own));
+    match detail(code, text, request) {
+        Some(detail) => (own, fault.with(detail)),
+        None => (own, fault),
+    }
+}
+
+const INVALID: &str = "INVALID_ARGUMENT";
+
+/// The status, the sentence and the code of this wire.
+fn meaning(code: &str) -> (StatusCode, &'static str, &str) {
     match code {
-        "UNREGISTERED" | "NotRegistered" => {
-            fault(StatusCode::NOT_FOUND, "Requested entity was not found.", "UNREGISTERED")
-        }
-        "InvalidRegistration" => {
-            let text = "The registration token is not a valid FCM registration token";
-            let (code, fault) = fault(StatusCode::BAD_REQUEST, text, INVALID);
-            (code, fault.with(Detail::violation(order.field, text)))
-        }
-        "Unregistered" => {
-            let (code, fault) = fault(StatusCode::BAD_REQUEST, "APNs device token is disabled.", INVALID);
-            (code, fault.with(Detail::apns(410, "Unregistered")))
-        }
-        "MessageTooBig" => (INVALID, message::too_large()),
+        "UNREGISTERED" | "NotRegistered" => (StatusCode::NOT_FOUND, "Requested entity was not found.", "UNREGISTERED"),
+        "InvalidRegistration" => (
+            StatusCode::BAD_REQUEST,
+            "The registration token is not a valid FCM registration token",
+            INVALID,
+        ),
+        "Unregistered" => (StatusCode::BAD_REQUEST, "APNs device token is disabled.", INVALID),
         INVALID
         | "InvalidPackageName"
         | "InvalidDataKey"
         | "InvalidTtl"
         | "InvalidParameters"
-        | "MissingRegistration" => fault(
+        | "MissingRegistration" => (
             StatusCode::BAD_REQUEST,
             "Request contains an invalid argument.",
             INVALID,
         ),
-        "SENDER_ID_MISMATCH" | "MismatchSenderId" => {
-            fault(StatusCode::FORBIDDEN, "SenderId mismatch", "SENDER_ID_MISMATCH")
-        }
-        "QUOTA_EXCEEDED" | "DeviceMessageRateExceeded" | "TopicsMessageRateExceeded" => {
-            let subject = match code {
-                "DeviceMessageRateExceeded" => "device".to_owned(),
-                "TopicsMessageRateExceeded" => "topic".to_owned(),
-                _ => format!("project:{}", order.project),
-            };
-            let (code, fault) = fault(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Resource has been exhausted (e.g. check quota).",
-                "QUOTA_EXCEEDED",
-            );
-            (code, fault.with(Detail::quota(subject, "Message rate exceeded.")))
-        }
-        "THIRD_PARTY_AUTH_ERROR" | "InvalidApnsCredential" | "InvalidProviderToken" | "BadEnvironmentKeyInToken" => {
-            let reason = match code {
-                "BadEnvironmentKeyInToken" => code,
-                _ => "InvalidProviderToken",
-            };
-            let (code, fault) = fault(
-                StatusCode::UNAUTHORIZED,
-                "Auth error from APNS or Web Push Service",
-                "THIRD_PARTY_AUTH_ERROR",
-            );
-            (code, fault.with(Detail::apns(403, reason)))
-        }
-        "UNAVAILABLE" | "Unavailable" => fault(
+        "SENDER_ID_MISMATCH" | "MismatchSenderId" => (StatusCode::FORBIDDEN, "SenderId mismatch", "SENDER_ID_MISMATCH"),
+        "QUOTA_EXCEEDED" | "DeviceMessageRateExceeded" | "TopicsMessageRateExceeded" => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Resource has been exhausted (e.g. check quota).",
+            "QUOTA_EXCEEDED",
+        ),
+        "THIRD_PARTY_AUTH_ERROR" | "InvalidApnsCredential" | "InvalidProviderToken" | "BadEnvironmentKeyInToken" => (
+            StatusCode::UNAUTHORIZED,
+            "Auth error from APNS or Web Push Service",
+            "THIRD_PARTY_AUTH_ERROR",
+        ),
+        "UNAVAILABLE" | "Unavailable" => (
             StatusCode::SERVICE_UNAVAILABLE,
             "The service is currently unavailable.",
             "UNAVAILABLE",
         ),
-        "InternalServerError" => fault(
+        other => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "Internal error encountered.",
-            "INTERNAL",
+            if other == "InternalServerError" {
+                "INTERNAL"
+            } else {
+                other
+            },
         ),
-        other => fault(StatusCode::INTERNAL_SERVER_ERROR, "Internal error encountered.", other),
+    }
+}
+
+/// The detail beside the code, for those that have one.
+fn detail(code: &str, text: &str, request: &V1Request) -> Option<Detail> {
+    let quota = |subject| Some(Detail::quota(subject, "Message rate exceeded."));
+    match code {
+        "InvalidRegistration" => Some(Detail::violation(request.field, text)),
+        "Unregistered" => Some(Detail::apns(410, "Unregistered")),
+        "DeviceMessageRateExceeded" => quota("device".to_owned()),
+        "TopicsMessageRateExceeded" => quota("topic".to_owned()),
+        "QUOTA_EXCEEDED" => quota(format!("project:{}", request.project)),
+        "BadEnvironmentKeyInToken" => Some(Detail::apns(403, code)),
+        "THIRD_PARTY_AUTH_ERROR" | "InvalidApnsCredential" | "InvalidProviderToken" => {
+            Some(Detail::apns(403, "InvalidProviderToken"))
+        }
+        _ => None,
     }
 }

@@ -4,8 +4,8 @@
 
 mod response;
 
+use super::token_response::TokenResponse;
 use super::{Exchange, Refusal};
-use crate::credentials::TokenResponse;
 use crate::names::Endpoint;
 use crate::outcome::Code;
 use crate::secret::Secret;
@@ -29,8 +29,8 @@ const METADATA_FLAVOR: (&str, &str) = ("metadata-flavor", "Google");
 /// assert_eq!(mint.request().uri(), "https://oauth2.googleapis.com/token");
 ///
 /// let response = http::Response::new(r#"{"access_token":"ya29.x","expires_in":3599,"token_type":"Bearer"}"#);
-/// let grant = mint.read_response(response)?;
-/// assert_eq!(grant.lifetime, Some(Duration::from_secs(3599)));
+/// let token = mint.read_response(response)?;
+/// assert_eq!(token.lifetime, Some(Duration::from_secs(3599)));
 /// # Ok::<(), gcm_proto::Refusal>(())
 /// ```
 #[derive(Clone)]

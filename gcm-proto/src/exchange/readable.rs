@@ -1,4 +1,4 @@
-//! What can be read of a body for certain: text in UTF-8 that nothing has to be decoded for, and JSON that says each thing once.
+//! The certain reading of a body: text in UTF-8 that nothing has to be decoded for, and JSON that says each thing once.
 //!
 //! What fails here is unreadable whatever its status says. A cut or compressed refusal must neither end a delivery nor
 //! condemn a token.
@@ -136,7 +136,7 @@ struct Once;
 
 /// A key, borrowed where it has no escapes. (`Cow` by itself would always copy.)
 #[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Name<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Once {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,4 +1,4 @@
-//! What a service says of one message that it has taken.
+//! The receipt for one message that the service has taken.
 
 use super::retry_after::RetryAfter;
 use crate::outcome::{Accepted, MulticastId};
@@ -9,7 +9,7 @@ use crate::outcome::{Accepted, MulticastId};
 pub struct Receipt {
     /// What the service accepted.
     pub accepted: Accepted,
-    /// The multicast's id, where the service answered in that form.
+    /// The multicast's id, where the response has that form.
     pub multicast_id: Option<MulticastId>,
     /// A `Retry-After` beside a good response: nothing is to be sent again because of it.
     pub retry_after: Option<RetryAfter>,

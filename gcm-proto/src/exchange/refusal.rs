@@ -1,9 +1,10 @@
-//! Why an exchange brought no good response, and whom that concerns, is decided here: they refused, or it cannot be read.
+//! The two ways in which an exchange fails, and whom each concerns: the service refused, or the response cannot be read.
 
 use super::RetryAfter;
 use super::retry_after::sent_at;
 use crate::outcome::{Advice, Code, Details, Failure, Reach, Sent};
 use http::{HeaderMap, StatusCode};
+use std::fmt;
 use std::time::SystemTime;
 
 /// An exchange without a good response.
@@ -21,8 +22,8 @@ pub enum Refusal {
     Unreadable(Unreadable),
 }
 
-/// Whom a verdict concerns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Whom a verdict concerns, the narrower ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(clippy::exhaustive_enums)]
 pub enum Scope {
     /// This recipient only.
@@ -31,6 +32,16 @@ pub enum Scope {
     Message,
     /// The key, the project or the endpoint: nothing sent with it would do better.
     Project,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Recipient => "recipient",
+            Self::Message => "message",
+            Self::Project => "project",
+        })
+    }
 }
 
 /// The service refused the request.
@@ -281,7 +292,7 @@ impl Refusal {
     fn sent(&self) -> Sent {
         match self {
             Self::Refused(refused) => match refused.status.as_u16() {
-                // RFC 9110 section 15.5.20: it came to a server that answers for another name.
+                // RFC 9110 section 15.5.20: it came to a server that stands for another name.
                 421 => Sent::NotSent,
                 // Whatever stands in between gave up on the request, or holds it back: how much went on, it does not say.
                 408 | 425 | 499 => Sent::MaybeSent,

@@ -14,7 +14,7 @@ pub enum RetryAfter {
     At {
         /// The date.
         date: SystemTime,
-        /// The answer's own `Date`, where it had one: measured against it, a wrong clock here does not matter.
+        /// The response's own `Date`, where it had one: measured against it, a wrong clock here does not matter.
         sent: Option<SystemTime>,
     },
 }
@@ -43,7 +43,7 @@ impl RetryAfter {
         longest
     }
 
-    /// The time to wait, [`MOST`](Self::MOST) at most; a date is measured against the answer's own, else against `wall`. A
+    /// The time to wait, [`MOST`](Self::MOST) at most; a date is measured against the response's own, else against `wall`. A
     /// date that is past is zero.
     pub fn delay(&self, wall: SystemTime) -> Duration {
         let delay = match *self {
@@ -53,7 +53,7 @@ impl RetryAfter {
         delay.min(Self::MOST)
     }
 
-    /// Seconds and a date can only be compared when the answer is dated; else the seconds stand, which need no clock.
+    /// Seconds and a date can only be compared when the response is dated; else the seconds stand, which need no clock.
     pub(super) fn longer(self, other: Self) -> Self {
         match (self, other) {
             (Self::In(_), Self::At { sent: None, .. }) => self,
@@ -64,7 +64,7 @@ impl RetryAfter {
     }
 }
 
-/// The answer's own `Date`.
+/// The response's own `Date`.
 pub(crate) fn sent_at(headers: &HeaderMap) -> Option<SystemTime> {
     date(headers.get(DATE)?.as_bytes())
 }

@@ -5,7 +5,7 @@ use crate::outcome::{Code, Failure, Sent};
 use std::fmt;
 
 /// A wire: a form of the request and of its response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Wire {
     /// GCM's form-encoded wire.

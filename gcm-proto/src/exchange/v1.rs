@@ -1,4 +1,4 @@
-//! The FCM HTTP v1 wire is decided here: one target a request, and which response belongs to it.
+//! The FCM HTTP v1 wire: one target a request, and the response that belongs to it.
 
 mod body;
 mod request;

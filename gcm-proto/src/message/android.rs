@@ -1,14 +1,16 @@
-//! What a message says to Android alone is decided here: `AndroidConfig` and `AndroidConfigV2` of the FCM v1 reference.
+//! The part of a message for Android: `AndroidConfig` and `AndroidConfigV2` of the FCM v1 reference.
 
-mod notification;
+pub(super) mod notification;
 
 pub use notification::{AndroidNotification, LightSettings, NotificationPriority, NotificationProxy, Visibility};
 
 use super::check::{self, Checked};
 use super::duration::Time;
+use super::error::MessageError;
+use super::fcm_options::FcmOptions;
 use super::part::{part, spelled};
+use super::priority::Priority;
 use super::reading::{Names, json_form};
-use super::{FcmOptions, MessageError, Priority};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -212,7 +214,7 @@ impl From<Priority> for Urgency {
 }
 
 /// An object whose presence is all it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub(crate) struct Nothing {}
 

@@ -1,19 +1,21 @@
-//! What a message says to Apple's devices alone is decided here: `ApnsConfig` of the FCM v1 reference, and Apple's `aps`.
+//! The part of a message for Apple's devices: `ApnsConfig` of the FCM v1 reference, and Apple's `aps`.
 
-mod alert;
-mod sound;
+pub(super) mod alert;
+pub(super) mod sound;
 
 pub use alert::{Alert, ApsAlert};
 pub use sound::{CriticalSound, Sound};
 
-use super::check::{self, Checked, Header, is_seconds, refuse};
+use super::check::{self, Checked, Header, is_collapse_id, is_seconds, refuse};
 use super::part::{Flag, part};
-use super::platforms::{EXPIRATION, is_collapse_id};
 use super::reading::{Names, json_form};
 use crate::names::opaque;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
+
+/// When a push to iOS expires, as APNs names it.
+pub(crate) const EXPIRATION: &str = "apns-expiration";
 
 part! {
     /// What iOS gets in place of the message's own fields, or beside them. FCM HTTP v1 only.
@@ -202,7 +204,7 @@ impl Aps {
 }
 
 /// `aps` and what the app adds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, remote = "Self")]
 pub(crate) struct Payload {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -211,7 +213,7 @@ pub(crate) struct Payload {
     pub(crate) custom: Map<String, Value>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]
 pub(crate) struct ApnsOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -223,7 +225,7 @@ pub(crate) struct ApnsOptions {
 json_form!(Payload: Names::Standard(&["aps"]), ApnsOptions: Names::Snake);
 
 /// A token of a device, as secret as that of a target.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct ActivityToken(String);
 

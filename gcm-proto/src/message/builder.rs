@@ -1,6 +1,13 @@
 //! The builder of a message.
 
-use super::{Android, AndroidV2, Apns, Fields, Message, MessageError, Notification, Priority, Webpush};
+use super::Message;
+use super::android::{Android, AndroidV2};
+use super::apns::Apns;
+use super::error::MessageError;
+use super::fields::Fields;
+use super::notification::Notification;
+use super::priority::Priority;
+use super::webpush::Webpush;
 use serde::Serialize;
 use std::time::Duration;
 

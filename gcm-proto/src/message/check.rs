@@ -1,6 +1,7 @@
-//! What the fields of all parts may hold is decided here, once for each kind of field.
+//! The checks of fields, one for each kind that stands in several parts.
 
-use super::{Message, MessageError};
+use super::duration::MAX_TIME_TO_LIVE;
+use super::error::MessageError;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub(super) fn not_empty(field: &str, text: Option<&str>) -> Checked {
 pub(super) fn time_to_live(field: &str, time: Option<Duration>) -> Checked {
     match time {
         // A fraction is rounded down by the service.
-        Some(given) if given.as_secs() > Message::MAX_TIME_TO_LIVE.as_secs() => Err(MessageError::TimeToLive {
+        Some(given) if given.as_secs() > MAX_TIME_TO_LIVE.as_secs() => Err(MessageError::TimeToLive {
             field: field.to_owned(),
             given,
         }),
@@ -164,4 +165,24 @@ fn is_url(url: &str, schemes: &[&str]) -> bool {
         && !rest.is_empty()
         && !rest.starts_with(['/', '?', '#', ':'])
         && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// The value of a header, whose name is alike in any case.
+pub(crate) fn header<'a>(headers: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+    let mut pairs = headers.iter();
+    let (_, value) = pairs.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    Some(value)
+}
+
+/// Apple's "Sending notification requests to APNs": at most 64 bytes, in a header.
+pub(super) fn is_collapse_id(key: &str) -> bool {
+    key.len() <= 64 && key.bytes().all(|c| matches!(c, b' '..=b'~'))
+}
+
+/// RFC 8030 section 5.4: at most 32 characters of the alphabet of base64url.
+pub(super) fn is_web_topic(key: &str) -> bool {
+    (1..=32).contains(&key.len())
+        && key
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
 }

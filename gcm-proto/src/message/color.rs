@@ -1,8 +1,9 @@
-//! What a colour is on the wire is decided here: four numbers from 0 to 1.
+//! A colour: four numbers from 0 to 1.
 
-use super::MessageError;
 use super::check::{Checked, refuse};
+use super::error::MessageError;
 use super::reading::{Names, json_form, or_default};
+use super::share::Share;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::str::FromStr;
 
@@ -16,21 +17,21 @@ use std::str::FromStr;
 /// assert_eq!("#33669966".parse(), Ok(color.alpha(0.4)));
 /// # Ok::<(), gcm_proto::MessageError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]
 pub struct Color {
     #[serde(deserialize_with = "or_default")]
-    red: f32,
+    red: Share,
     #[serde(deserialize_with = "or_default")]
-    green: f32,
+    green: Share,
     #[serde(deserialize_with = "or_default")]
-    blue: f32,
+    blue: Share,
     #[serde(deserialize_with = "or_opaque")]
-    alpha: f32,
+    alpha: Share,
 }
 
-fn or_opaque<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or(1.0))
+fn or_opaque<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(Share::new(1.0)))
 }
 
 json_form!(Color: Names::Snake);
@@ -39,16 +40,19 @@ impl Color {
     /// An opaque colour. Parts outside of 0 to 1 are an error when the message is built.
     pub fn new(red: f32, green: f32, blue: f32) -> Self {
         Self {
-            red,
-            green,
-            blue,
-            alpha: 1.0,
+            red: Share::new(red),
+            green: Share::new(green),
+            blue: Share::new(blue),
+            alpha: Share::new(1.0),
         }
     }
 
     /// With this share of it covering what is below: 1 is opaque.
     pub fn alpha(self, alpha: f32) -> Self {
-        Self { alpha, ..self }
+        Self {
+            alpha: Share::new(alpha),
+            ..self
+        }
     }
 
     pub(super) fn check(self) -> Checked {
@@ -58,7 +62,7 @@ impl Color {
             ("blue", self.blue),
             ("alpha", self.alpha),
         ] {
-            if !(0.0..=1.0).contains(&part) {
+            if !part.is_in_range() {
                 return refuse(field, "from 0 to 1");
             }
         }

@@ -1,12 +1,15 @@
-//! How a length of time is written in JSON is decided here: the `Duration` of protocol buffers' JSON mapping.
+//! Lengths of time in JSON, as the `Duration` of protocol buffers' JSON mapping.
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
 
+/// What [`Message::MAX_TIME_TO_LIVE`](super::Message::MAX_TIME_TO_LIVE) says.
+pub(super) const MAX_TIME_TO_LIVE: Duration = Duration::from_secs(2_419_200);
+
 /// A length of time that is a text in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Time(pub(crate) Duration);
 
 /// `"3s"`, or nine digits after the point.
@@ -74,6 +77,7 @@ impl<'de> Deserialize<'de> for Time {
 
 /// For a field that is a number of whole seconds or such a text.
 pub(crate) mod seconds_or_text {
+    use crate::message::duration::{parse, text};
     use serde::de::{Error, Unexpected, Visitor};
     use serde::{Deserializer, Serializer};
     use std::fmt;
@@ -84,7 +88,7 @@ pub(crate) mod seconds_or_text {
         match time {
             None => serializer.serialize_none(),
             Some(time) if time.subsec_nanos() == 0 => serializer.serialize_u64(time.as_secs()),
-            Some(time) => serializer.serialize_str(&super::text(*time)),
+            Some(time) => serializer.serialize_str(&text(*time)),
         }
     }
 
@@ -106,10 +110,10 @@ pub(crate) mod seconds_or_text {
                 Ok(Some(Duration::from_secs(seconds)))
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                match super::parse(text) {
+            fn visit_str<E: Error>(self, given: &str) -> Result<Self::Value, E> {
+                match parse(given) {
                     Some(time) => Ok(Some(time)),
-                    None => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                    None => Err(E::invalid_value(Unexpected::Str(given), &self)),
                 }
             }
         }

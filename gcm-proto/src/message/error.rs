@@ -1,6 +1,6 @@
-//! Why a message is not one is decided here: fields are named by their path in the message's JSON.
+//! The errors of a message: fields by their path in the message's JSON.
 
-use super::Message;
+use super::duration::MAX_TIME_TO_LIVE;
 use std::time::Duration;
 
 /// Why a message was not built. Fields are named by their path, as in `android.notification.color`.
@@ -8,7 +8,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum MessageError {
     /// A time to live is longer than the services keep a message.
-    #[error("{field} is {} seconds, {} at most are allowed", given.as_secs(), Message::MAX_TIME_TO_LIVE.as_secs())]
+    #[error("{field} is {} seconds, {} at most are allowed", given.as_secs(), MAX_TIME_TO_LIVE.as_secs())]
     TimeToLive {
         /// The field.
         field: String,

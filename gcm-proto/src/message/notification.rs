@@ -1,4 +1,4 @@
-//! What a device shows by itself is decided here.
+//! The notification of a message, which a device shows by itself.
 
 use super::check::{self, Checked};
 use super::reading::{Names, json_form, or_default};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// let notification = Notification::new().title("Goal!").body("3:1").icon("ball").badge(3);
 /// assert_eq!(notification.text_len(), "Goal!3:1ball3".len());
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]
 #[must_use = "a notification does nothing until it is put into a message"]
 pub struct Notification {

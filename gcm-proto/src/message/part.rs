@@ -1,4 +1,4 @@
-//! How a typed part of a message is declared is decided here: its fields by kind, each with the method that sets it.
+//! The declaration of a message's typed parts: fields by kind, each with the method that sets it.
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -20,7 +20,7 @@ macro_rules! part {
             $(free { $(#[$free_doc:meta])* $free:ident, })?
         }
     ) => {
-        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(default, remote = "Self")]
         $(#[$outer])*
         #[must_use = "a part does nothing until it is put into a message"]
@@ -112,7 +112,7 @@ macro_rules! spelled {
         $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }
     ) => {
         $(#[$outer])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         $vis enum $name { $($(#[$doc])* $variant,)+ }
 
         impl serde::Serialize for $name {
@@ -138,7 +138,7 @@ macro_rules! spelled {
 pub(super) use {part, spelled};
 
 /// A yes or no that Apple writes as 1 or 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Flag(pub(crate) bool);
 
 impl Serialize for Flag {

@@ -1,12 +1,30 @@
-//! What of a message counts against a payload limit: the names and the values of what a device gets.
+//! The bytes of a message that count against a payload limit: the names and the values of what a device gets.
 //!
 //! Google's page "FCM error codes" limits the keys and values of a message to 4096 bytes; how it counts more than data is not
 //! published.
 
-use super::Fields;
+use super::fields::Fields;
 use super::platforms::{self, Visible};
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// A payload larger than its limit, by a count of names and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the payload is {length} bytes, {} over the limit of {limit}", length.saturating_sub(*limit))]
+#[non_exhaustive]
+pub struct PayloadTooLarge {
+    /// Bytes counted.
+    pub length: usize,
+    /// Bytes allowed.
+    pub limit: usize,
+}
+
+impl PayloadTooLarge {
+    /// The bytes left under a limit.
+    pub(crate) fn check(length: usize, limit: usize) -> Result<usize, Self> {
+        limit.checked_sub(length).ok_or(Self { length, limit })
+    }
+}
 
 /// Over FCM HTTP v1: the most that one of the platforms gets. Each has its own data and its own notification, or what is for all.
 pub(super) fn modern(fields: &Fields) -> usize {

@@ -1,19 +1,25 @@
-//! What each platform gets of a message, by that platform's names: its own options are given to each, and what a typed part sets
-//! itself wins.
+//! The parts of a message as each platform gets them, by that platform's names: the message's own options are given to each,
+//! and what a typed part sets itself wins.
 //!
 //! Which fields correspond is Google's "Migrate from legacy FCM APIs to HTTP v1"; for the headers of APNs and web push it is
 //! what the fields mean.
 
-use super::{
-    Alert, Android, AndroidNotification, AndroidV2, Apns, Aps, ApsAlert, Fields, Flag, Notification, Priority, Sound,
-    Time, Urgency, WebNotification, Webpush, is_https,
-};
+use super::android::notification::AndroidNotification;
+use super::android::{Android, AndroidV2, Urgency};
+use super::apns::alert::{Alert, ApsAlert};
+use super::apns::sound::Sound;
+use super::apns::{Apns, Aps};
+use super::check::{header, is_collapse_id, is_https, is_web_topic};
+use super::duration::Time;
+use super::fields::Fields;
+use super::notification::Notification;
+use super::part::Flag;
+use super::priority::Priority;
+use super::webpush::Webpush;
+use super::webpush::notification::WebNotification;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-
-/// When a push to iOS expires, as APNs names it.
-pub(crate) const EXPIRATION: &str = "apns-expiration";
 
 const PUSH_TYPE: &str = "apns-push-type";
 
@@ -100,7 +106,7 @@ fn android_notification(part: Option<AndroidNotification>, own: Option<&Notifica
 /// Without the expiration, which depends on the time.
 ///
 /// Where neither a part nor an option nor something to show says anything of iOS there is none. Headers or a payload without `aps`
-/// are reported to be answered with a 400 about the token (firebase/firebase-ios-sdk#4605, kreait/firebase-php#700): so there
+/// are reported to get a 400 about the token (firebase/firebase-ios-sdk#4605, kreait/firebase-php#700): so there
 /// is one wherever there are headers or a payload, as Google's SDKs for Java and .NET have it, too.
 pub(crate) fn apns(fields: &Fields) -> Option<Apns> {
     let given = fields.apns.as_deref();
@@ -180,10 +186,7 @@ pub(crate) fn webpush(fields: &Fields) -> Option<Webpush> {
     let given = fields.webpush.as_deref();
     let mut part = given.cloned().unwrap_or_default();
     let ttl = fields.time_to_live.map(|time| time.as_secs().to_string());
-    let urgency = fields.priority.map(|priority| match priority {
-        Priority::Normal => "normal",
-        Priority::High => "high",
-    });
+    let urgency = fields.priority.map(Priority::as_str);
     let topic = fields.collapse_key.as_deref().filter(|key| is_web_topic(key));
     add(&mut part.headers, "TTL", ttl.as_deref());
     add(&mut part.headers, "Urgency", urgency);
@@ -211,13 +214,6 @@ fn add(headers: &mut BTreeMap<String, String>, name: &str, value: Option<&str>) 
     }
 }
 
-/// The value of a header, whose name is alike in any case.
-pub(crate) fn header<'a>(headers: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
-    let mut pairs = headers.iter();
-    let (_, value) = pairs.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-    Some(value)
-}
-
 fn set(flag: bool) -> Option<bool> {
     flag.then_some(true)
 }
@@ -225,17 +221,4 @@ fn set(flag: bool) -> Option<bool> {
 /// What was given stays, though it says nothing.
 fn unless_empty<T: Default + PartialEq>(part: T, given: bool) -> Option<T> {
     (given || part != T::default()).then_some(part)
-}
-
-/// Apple's "Sending notification requests to APNs": at most 64 bytes, in a header.
-pub(super) fn is_collapse_id(key: &str) -> bool {
-    key.len() <= 64 && key.bytes().all(|c| matches!(c, b' '..=b'~'))
-}
-
-/// RFC 8030 section 5.4: at most 32 characters of the alphabet of base64url.
-pub(super) fn is_web_topic(key: &str) -> bool {
-    (1..=32).contains(&key.len())
-        && key
-            .bytes()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
 }

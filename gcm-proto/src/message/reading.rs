@@ -1,5 +1,5 @@
-//! How the JSON form of a message is read is decided here, for every object of it: names in snake case or in camel case, `null`
-//! as good as absent, no field twice, and never an array in its place.
+//! The JSON form of a message as it is read, the same for every object of it: names in snake case or in camel case, `null` as
+//! good as absent, no field twice, and never an array in its place.
 //!
 //! A derived implementation knows one spelling, takes an array by position, and `null` only where it is allowed for. Here it reads
 //! through [`Object`], which is in between.

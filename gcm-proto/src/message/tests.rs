@@ -2,9 +2,11 @@
 
 mod parts;
 
-use super::{Message, MessageBuilder, MessageError, Notification, Priority};
+use super::{
+    Android, AndroidNotification, Color, LightSettings, Message, MessageBuilder, MessageError, Notification, Priority,
+};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 fn refused(builder: MessageBuilder) -> MessageError {
@@ -460,4 +462,26 @@ fn trial_v12_names_and_values_count_wherever_they_stand() {
     ] {
         assert_eq!(message.clone().build().unwrap().payload_len(), expected, "{message:?}");
     }
+}
+
+#[test]
+fn equal_messages_are_one_key_of_a_map() {
+    let light = |red: f32| {
+        let light = LightSettings::new(Color::new(red, 0.5, 1.0), Duration::from_secs(1), Duration::ZERO);
+        let shown = AndroidNotification::new().light_settings(light);
+        Message::builder()
+            .android(Android::new().notification(shown))
+            .build()
+            .unwrap()
+    };
+    // A zero has no sign here: the two are equal, so they have to hash alike.
+    let messages = HashSet::from([light(0.0), light(-0.0), light(0.5), light(0.5)]);
+    assert_eq!(messages.len(), 2);
+}
+
+#[test]
+fn a_priority_has_an_order_and_its_name_on_the_wires() {
+    assert!(Priority::Normal < Priority::High);
+    assert_eq!(Priority::High.to_string(), "high");
+    assert_eq!(Priority::Normal.to_string(), "normal");
 }

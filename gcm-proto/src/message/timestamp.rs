@@ -1,4 +1,4 @@
-//! How a point in time is written in JSON is decided here: RFC 3339, as protocol buffers' JSON mapping has it.
+//! Points in time in JSON: RFC 3339, as protocol buffers' JSON mapping has it.
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A point in time, to the nanosecond on every system: a `SystemTime` has fewer digits on some.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Timestamp {
     /// From 1970, negative before.
     seconds: i64,

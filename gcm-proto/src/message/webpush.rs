@@ -1,13 +1,12 @@
-//! What a message says to browsers alone is decided here: `WebpushConfig` of the FCM v1 reference.
+//! The part of a message for browsers: `WebpushConfig` of the FCM v1 reference.
 
-mod notification;
+pub(super) mod notification;
 
 pub use notification::{TextDirection, WebAction, WebNotification};
 
-use super::Message;
-use super::check::{self, Checked, Header, is_seconds};
+use super::check::{self, Checked, Header, is_seconds, is_web_topic};
+use super::duration::MAX_TIME_TO_LIVE;
 use super::part::part;
-use super::platforms::is_web_topic;
 use super::reading::{Names, json_form};
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +48,7 @@ const HEADERS: [Header; 3] = [
     Header {
         name: "TTL",
         expected: "a whole number of seconds from 0 to 2419200",
-        is_value: |value| is_seconds(value, Message::MAX_TIME_TO_LIVE.as_secs()),
+        is_value: |value| is_seconds(value, MAX_TIME_TO_LIVE.as_secs()),
     },
     Header {
         name: "Urgency",
@@ -90,7 +89,7 @@ impl Webpush {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]
 pub(crate) struct WebpushOptions {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! The grammar of a topic condition is decided here, and the form it is sent in.
+//! The grammar of a topic condition, and the form it is sent in.
 //!
 //! ```text
 //! expr    := unary { ( "&&" | "||" ) unary }            evaluated left to right
@@ -74,17 +74,17 @@ impl Condition {
     ///
     /// Where the grammar breaks, a topic's name is none, or there are more topics than `limit`.
     pub fn with_topic_limit(text: &str, limit: usize) -> Result<Self, ConditionError> {
-        let mut reader = Reader {
+        let mut parser = ConditionParser {
             text,
             index: 0,
             out: String::with_capacity(text.len() + 8),
         };
-        let topics = reader.expression()?;
+        let topics = parser.expression()?;
         if topics > limit {
             return Err(ConditionError::TooManyTopics { given: topics, limit });
         }
         Ok(Self {
-            text: reader.out.into(),
+            text: parser.out.into(),
             topics,
         })
     }
@@ -97,6 +97,12 @@ impl Condition {
     /// How many topics it names, repeated ones counted each time.
     pub fn topics(&self) -> usize {
         self.topics
+    }
+}
+
+impl AsRef<str> for Condition {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 
@@ -137,13 +143,13 @@ impl From<Condition> for String {
 }
 
 /// Reads left to right and writes the canonical form. Parentheses are counted, not recursed into: depth costs nothing.
-struct Reader<'a> {
+struct ConditionParser<'a> {
     text: &'a str,
     index: usize,
     out: String,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ConditionParser<'a> {
     fn expression(&mut self) -> Result<usize, ConditionError> {
         let mut topics = 0;
         let mut depth = 0_usize;

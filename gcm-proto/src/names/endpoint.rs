@@ -1,6 +1,7 @@
-//! Where a credential may be sent is decided here: over https, or to this machine.
+//! The addresses that a credential may be sent to: over https, or on this machine.
 
 use http::Uri;
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -17,7 +18,10 @@ use std::str::FromStr;
 /// assert!("http://127.0.0.1:8080/gcm/send".parse::<Endpoint>().is_ok());
 /// assert!("http://127.0.0.1.evil.example/gcm/send".parse::<Endpoint>().is_err());
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+///
+/// As JSON it is the whole URL as a text. One that was made by [`insecure`](Self::insecure) is refused when it is read.
+#[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Endpoint(Uri);
 
 /// Why a URL is no endpoint. It does not repeat the URL.
@@ -42,12 +46,12 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// The first GCM endpoint (2012 to 2019). Closed: it answers that it is deprecated, or nothing useful.
+    /// The first GCM endpoint (2012 to 2019). Closed: it responds that it is deprecated, or with nothing useful.
     pub fn gcm() -> Self {
         Self(Uri::from_static("https://android.googleapis.com/gcm/send"))
     }
 
-    /// The legacy FCM endpoint (2016 to 2024). Closed: it answers 404.
+    /// The legacy FCM endpoint (2016 to 2024). Closed: it responds 404.
     pub fn fcm_legacy() -> Self {
         Self(Uri::from_static("https://fcm.googleapis.com/fcm/send"))
     }
@@ -151,6 +155,12 @@ impl fmt::Display for Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Endpoint({self})")
+    }
+}
+
+impl Serialize for Endpoint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 

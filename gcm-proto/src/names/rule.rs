@@ -1,5 +1,7 @@
 //! The rules about names, and how one that is broken is told.
 
+use crate::text::is_invisible;
+
 /// Why a name was refused. It never repeats the name: that may be a key or a device token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {rule}")]
@@ -126,16 +128,6 @@ fn is_quote(c: char) -> bool {
         '"' | '\'' | '`' | '\u{ab}' | '\u{b4}' | '\u{bb}' | '\u{2018}'..='\u{201f}' | '\u{2032}'..='\u{2037}'
         | '\u{2039}' | '\u{203a}' | '\u{275b}'..='\u{275e}' | '\u{300c}'..='\u{300f}' | '\u{301d}'..='\u{301f}'
         | '\u{ff02}' | '\u{ff07}' | '\u{ff40}' | '\u{ff62}' | '\u{ff63}')
-}
-
-/// The byte order mark, zero-width characters, fillers, soft hyphens, marks of direction and tags (Unicode's
-/// `Default_Ignorable_Code_Point`), the blank pattern of Braille, and what stands for a character that was lost.
-pub(crate) fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{ffff}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Visible ASCII, for what goes into a header: `HeaderValue` itself lets spaces and bytes above 0x7f pass.

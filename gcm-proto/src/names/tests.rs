@@ -1,6 +1,6 @@
-//! What names are, by table.
+//! Names, by table.
 
-use super::{ApiKey, Condition, ConditionError, Fid, GroupKey, NameError, NameRule, ProjectId, Token, Topic};
+use super::{ApiKey, Condition, ConditionError, Endpoint, Fid, GroupKey, NameError, NameRule, ProjectId, Token, Topic};
 
 fn rule<T>(made: Result<T, NameError>) -> Option<NameRule> {
     made.err().map(|error| error.rule())
@@ -393,4 +393,23 @@ fn depth_costs_a_condition_nothing() {
     assert!(format!("{open}'A' in topics").parse::<Condition>().is_err());
     assert!(open.parse::<Condition>().is_err());
     assert!(format!("'A' in topics{close}").parse::<Condition>().is_err());
+}
+
+#[test]
+fn an_endpoint_is_stored_as_its_whole_url_and_checked_again() {
+    let stored = "\"https://push.example.org/gcm/send?alt=json\"";
+    let endpoint: Endpoint = serde_json::from_str(stored).unwrap();
+    assert_eq!(serde_json::to_string(&endpoint).unwrap(), stored);
+    assert!(serde_json::from_str::<Endpoint>("\"http://push.example.org/\"").is_err());
+}
+
+#[test]
+fn names_are_texts_for_whoever_takes_any() {
+    fn whole(text: impl AsRef<str>) -> String {
+        text.as_ref().to_owned()
+    }
+    assert_eq!(whole(Token::try_from("42").unwrap()), "42");
+    assert_eq!(whole(Topic::try_from("/topics/news").unwrap()), "news");
+    assert_eq!(whole(ProjectId::try_from("my-project").unwrap()), "my-project");
+    assert_eq!(whole("'a' in topics".parse::<Condition>().unwrap()), "'a' in topics");
 }

@@ -1,4 +1,4 @@
-//! What to do with a recipient in one's own database.
+//! The advice what to do with a recipient in one's own database.
 
 use super::delay;
 use crate::names::Token;
@@ -10,7 +10,7 @@ use std::time::Duration;
 ///
 /// `Display` says it in a word or two and shortens tokens. As JSON the token is whole: `{"replace": "…"}`, `"remove"`,
 /// `{"retry": {"secs": 120, "nanos": 0}}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Advice {

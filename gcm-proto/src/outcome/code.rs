@@ -1,4 +1,4 @@
-//! The vocabulary of failures, and what each means for the recipient, is decided here.
+//! The vocabulary of failures, and the meaning of each for the recipient.
 
 use super::Advice;
 use crate::message::reading::object_form;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Why a message was not accepted.
 ///
 /// The codes of the legacy wires by their wire names, those of v1 and XMPP folded into the same names, a name for each
-/// answer that comes without a code, and [`Other`](Self::Other) for whatever the service invents.
+/// response that comes without a code, and [`Other`](Self::Other) for whatever the service invents.
 /// `Display` and `FromStr` use the name. So does the JSON form, where an unknown code is `{"other": "DOH!"}`: one that calls
 /// itself by a name of ours stays unknown.
 ///
@@ -26,7 +26,7 @@ use std::time::Duration;
 /// # Ok::<(), std::convert::Infallible>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[serde(from = "StoredCode", into = "StoredCode")]
 #[non_exhaustive]
 pub enum Code {
     /// There was no recipient in the request (also: JSON sent without its content type).
@@ -69,7 +69,7 @@ pub enum Code {
     Forbidden,
     /// This protocol is retired (`DeprecatedApi`, `DeprecatedEndpoint`, "Deprecated endpoint, see …").
     DeprecatedApi,
-    /// Nothing answers this protocol at this URL any more: 404, 410, any redirect, 501, 505, 511.
+    /// Nothing speaks this protocol at this URL any more: 404, 410, any redirect, 501, 505, 511.
     EndpointGone,
     /// The clock here is wrong: the token endpoint found the times of an assertion too far from its own.
     ClockSkew,
@@ -87,9 +87,9 @@ pub enum Code {
     ///
     /// [`Failure::reach`]: super::Failure::reach
     GroupUnreached,
-    /// The answer could not be read for certain, so what happened is not known.
+    /// The response could not be read for certain, so what happened is not known.
     Unreadable,
-    /// The connection failed, or no answer came in time.
+    /// The connection failed, or no response came in time.
     Connection,
     /// No connection can be made the way things are set up: a certificate is not trusted, a proxy wants a password.
     Unreachable,
@@ -202,7 +202,7 @@ const WIRE: &[(Code, &str)] = &[
     (Code::DeprecatedApi, "DeprecatedApi"),
 ];
 
-/// Names of our own, for answers that come without a code: written and read in stored outcomes, never read off a wire.
+/// Names of our own, for responses that come without a code: written and read in stored outcomes, never read off a wire.
 const OWN: &[(Code, &str)] = &[
     (Code::Forbidden, "Forbidden"),
     (Code::EndpointGone, "EndpointGone"),
@@ -280,7 +280,7 @@ impl From<&str> for Code {
 /// A code as it is stored.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Stored {
+enum StoredCode {
     Known(String),
     Unknown(Unknown),
 }
@@ -292,16 +292,16 @@ struct Unknown {
 
 object_form! { Unknown { other: Box<str>; } }
 
-impl From<Stored> for Code {
-    fn from(stored: Stored) -> Self {
+impl From<StoredCode> for Code {
+    fn from(stored: StoredCode) -> Self {
         match stored {
-            Stored::Known(name) => Self::from(name.as_str()),
-            Stored::Unknown(Unknown { other }) => Self::Other(other),
+            StoredCode::Known(name) => Self::from(name.as_str()),
+            StoredCode::Unknown(Unknown { other }) => Self::Other(other),
         }
     }
 }
 
-impl From<Code> for Stored {
+impl From<Code> for StoredCode {
     fn from(code: Code) -> Self {
         match code {
             Code::Other(other) => Self::Unknown(Unknown { other }),

@@ -1,4 +1,4 @@
-//! What an FCM v1 response says beside its verdict is kept here, in the shape that failures carry and store.
+//! The details of an FCM v1 response, in the shape that failures carry and store.
 //!
 //! It draws no conclusion: the reader of the response does.
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// What the service said beside its verdict, as it said it.
 ///
 /// Bounded in number and size, on one line each, with keys and tokens masked. `Display` is the short list of codes to
-/// search for: FCM's own, APNs' answer, the reason.
+/// search for: FCM's own, APNs' response, the reason.
 ///
 /// As JSON: the fields below by their names, those that are empty left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -25,7 +25,7 @@ pub struct Details {
     /// The status in the body, a name that all Google services share: `INVALID_ARGUMENT`, `NOT_FOUND`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Box<str>>,
-    /// What Apple's service answered, when the message failed there.
+    /// What Apple's service responded, when the message failed there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apns: Option<ApnsError>,
     /// The fields of the request that were wrong.
@@ -45,7 +45,7 @@ pub struct Details {
     pub other: Vec<Box<str>>,
 }
 
-/// An answer of Apple's push service (`ApnsError`).
+/// A response of Apple's push service (`ApnsError`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ApnsError {

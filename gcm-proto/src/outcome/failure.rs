@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// The message was not accepted for this recipient, or nobody knows.
 ///
-/// It holds no token: with [`Outcome`] it travels beside its target.
+/// It holds no token: with [`Outcome`](crate::Outcome) it travels beside its target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(transparent)]
 pub struct Failure(
@@ -71,7 +71,7 @@ impl Failure {
         }))
     }
 
-    /// With the HTTP status of the answer.
+    /// With the HTTP status of the response.
     #[must_use]
     pub fn with_status(mut self, status: http::StatusCode) -> Self {
         self.0.status = Some(status.as_u16());
@@ -166,7 +166,7 @@ impl Failure {
         self.0.cause.as_ref()
     }
 
-    /// How far the riskiest of its tries got: that one may have been sent outweighs an answer to another, and both outweigh
+    /// How far the riskiest of its tries got: that one may have been sent outweighs a response to another, and both outweigh
     /// that one was not sent.
     pub fn sent(&self) -> Sent {
         self.0.sent
@@ -188,7 +188,7 @@ impl Failure {
         self.0.contradicted
     }
 
-    /// The HTTP status of the last answer.
+    /// The HTTP status of the last response.
     pub fn status(&self) -> Option<http::StatusCode> {
         self.0.status.and_then(|status| http::StatusCode::from_u16(status).ok())
     }
@@ -204,7 +204,7 @@ impl Failure {
         self.0.message.as_deref()
     }
 
-    /// What an FCM v1 response said beside its verdict: the wrong fields, the exceeded quotas, the reason, APNs' answer.
+    /// What an FCM v1 response said beside its verdict: the wrong fields, the exceeded quotas, the reason, APNs' response.
     pub fn details(&self) -> Option<&Details> {
         self.0.details.as_deref()
     }

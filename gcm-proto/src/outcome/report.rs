@@ -1,13 +1,14 @@
-//! `Settled` decides what belongs to one recipient's outcome, and `Report` keeps many in the order of input.
+//! One recipient with its outcome, and a report of many in the order of input.
 
 use super::{Accepted, Failure, Outcome};
 use crate::message::reading::object_form;
 use crate::names::Token;
 use crate::outcome::MulticastId;
 use crate::target::Target;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fmt;
+use std::iter::FusedIterator;
 
 /// A recipient's place in the input of a delivery, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,7 +47,7 @@ pub struct Settled {
     pub outcome: Outcome,
     /// Attempts made for it; 0 when it was never tried.
     pub attempts: u32,
-    /// The multicast's id of its last answered attempt, where the wire has one.
+    /// The multicast's id of its last attempt with a response, where the wire has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub multicast_id: Option<MulticastId>,
 }
@@ -82,6 +83,8 @@ impl Settled {
 /// assert_eq!(places, [0, 1]);
 /// # Ok::<(), gcm_proto::NameError>(())
 /// ```
+///
+/// As JSON it is a list of what [`Settled`] is, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// By position, then by arrival: whoever gathers two deliveries in one report loses nothing.
@@ -118,8 +121,8 @@ impl Report {
     }
 
     /// All, in the order of input.
-    pub fn iter(&self) -> btree_map::Values<'_, (Position, usize), Settled> {
-        self.settled.values()
+    pub fn iter(&self) -> ReportIter<'_> {
+        ReportIter(self.settled.values())
     }
 
     /// The accepted ones, with a canonical id or without.
@@ -160,7 +163,7 @@ impl Report {
 
 impl<'a> IntoIterator for &'a Report {
     type Item = &'a Settled;
-    type IntoIter = btree_map::Values<'a, (Position, usize), Settled>;
+    type IntoIter = ReportIter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -169,10 +172,66 @@ impl<'a> IntoIterator for &'a Report {
 
 impl IntoIterator for Report {
     type Item = Settled;
-    type IntoIter = btree_map::IntoValues<(Position, usize), Settled>;
+    type IntoIter = ReportIntoIter;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.settled.into_values()
+        ReportIntoIter(self.settled.into_values())
+    }
+}
+
+/// The recipients of a [`Report`] in the order of input, by reference.
+#[derive(Clone, Debug)]
+pub struct ReportIter<'a>(btree_map::Values<'a, (Position, usize), Settled>);
+
+/// The recipients of a [`Report`] in the order of input.
+#[derive(Debug)]
+pub struct ReportIntoIter(btree_map::IntoValues<(Position, usize), Settled>);
+
+macro_rules! iterator {
+    ($($name:ident $(<$life:lifetime>)? of $item:ty),+) => { $(
+        impl $(<$life>)? Iterator for $name $(<$life>)? {
+            type Item = $item;
+
+            fn next(&mut self) -> Option<Self::Item> {
+                self.0.next()
+            }
+
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                self.0.size_hint()
+            }
+        }
+
+        impl $(<$life>)? DoubleEndedIterator for $name $(<$life>)? {
+            fn next_back(&mut self) -> Option<Self::Item> {
+                self.0.next_back()
+            }
+        }
+
+        impl $(<$life>)? ExactSizeIterator for $name $(<$life>)? {}
+
+        impl $(<$life>)? FusedIterator for $name $(<$life>)? {}
+    )+ };
+}
+
+iterator!(ReportIter<'a> of &'a Settled, ReportIntoIter of Settled);
+
+impl FromIterator<Settled> for Report {
+    fn from_iter<T: IntoIterator<Item = Settled>>(settled: T) -> Self {
+        let mut report = Self::new();
+        report.extend(settled);
+        report
+    }
+}
+
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Report {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Vec::<Settled>::deserialize(deserializer)?.into_iter().collect())
     }
 }
 

@@ -1,4 +1,4 @@
-//! `ShortText` decides where a message id is kept: in place, where it fits.
+//! Short texts such as message ids, kept in place where they fit.
 //!
 //! Ids have about 35 bytes. An allocation for each would be a fifth of what a recipient costs.
 

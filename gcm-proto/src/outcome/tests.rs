@@ -1,6 +1,6 @@
 use super::{
     Accepted, Advice, ApnsError, Code, Details, ErrorInfo, Failure, FieldViolation, Outcome, QuotaViolation, Reach,
-    Settled,
+    Report, Settled,
 };
 use crate::{Sent, Token};
 use serde::de::DeserializeOwned;
@@ -193,4 +193,19 @@ fn what_is_stored_is_read_as_it_was() {
         let stored = serde_json::to_string(&outcome).unwrap();
         assert_eq!(serde_json::from_str::<Outcome>(&stored).unwrap(), outcome, "{stored}");
     }
+}
+
+#[test]
+fn a_report_is_stored_as_the_list_of_its_recipients() {
+    let stored = json!([
+        {"position": 0, "target": {"token": "4"}, "outcome": {"accepted": {}}, "attempts": 1},
+        {"position": 1, "target": {"topic": "news"}, "outcome": {"accepted": {}}, "attempts": 2, "multicast_id": "108"},
+    ]);
+    let report: Report = read(&stored).unwrap();
+    assert_eq!(report.len(), 2);
+    assert_eq!(report.multicast_ids().len(), 1);
+    let again: Report = read(&serde_json::to_value(&report).unwrap()).unwrap();
+    assert_eq!(again, report);
+    refused::<Report>(&json!({}));
+    refused::<Report>(&json!([{"position": 0}]));
 }

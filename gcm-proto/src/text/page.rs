@@ -1,4 +1,4 @@
-//! What a web page says in one line, for people who cannot look at it.
+//! A web page in one line, for people who cannot look at it.
 
 use super::KEPT;
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! What a proxy's URL and the environment's variables mean, and how a proxy is asked for a tunnel.
+//! A proxy: its URL, the environment's variables, and the request for a tunnel.
 
 mod except;
 
@@ -10,7 +10,7 @@ use http::uri::Authority;
 use std::fmt;
 use std::str::FromStr;
 
-/// Bytes that the head of a proxy's answer may have.
+/// Bytes that the head of a proxy's response may have.
 const HEAD: usize = 8192;
 
 /// An HTTP proxy, by which `https` endpoints are reached in a tunnel (`CONNECT`, RFC 9110 section 9.3.6), and the hosts that
@@ -120,7 +120,7 @@ impl Proxy {
         ask
     }
 
-    /// What its answer to that is read with.
+    /// What its response to that is read with.
     pub fn answer(&self) -> ProxyResponse {
         ProxyResponse { head: Vec::new() }
     }
@@ -197,7 +197,7 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// The answer of a proxy to `CONNECT`, as it comes.
+/// The response of a proxy to `CONNECT`, as it comes.
 #[derive(Clone, Debug)]
 pub struct ProxyResponse {
     head: Vec<u8>,
@@ -213,7 +213,7 @@ pub struct ProxyRefused {
 }
 
 impl ProxyResponse {
-    /// Takes the next byte. Ready with the last one of the answer's head: what comes after it belongs to the tunnel.
+    /// Takes the next byte. Ready with the last one of the response's head: what comes after it belongs to the tunnel.
     ///
     /// # Errors
     ///
@@ -230,7 +230,7 @@ impl ProxyResponse {
         let head = String::from_utf8_lossy(&head);
         let status = status(&head).ok_or_else(|| ProxyRefused::transient("the proxy's answer is no HTTP/1.1"))?;
         match status {
-            // RFC 9110 section 15.2: the answer is yet to come.
+            // RFC 9110 section 15.2: the response is yet to come.
             100..=199 => Ok(false),
             // RFC 9110 section 9.3.6: any of them.
             200..=299 => Ok(true),
@@ -272,7 +272,7 @@ impl ProxyRefused {
         }
     }
 
-    /// The status it answered; `None` for what is no answer.
+    /// The status of its response; `None` for what is none.
     pub fn status(&self) -> Option<u16> {
         self.status
     }

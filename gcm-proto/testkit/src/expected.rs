@@ -1,7 +1,7 @@
 //! What must come of a scenario, and how that is compared with what did, is decided here.
 
 use crate::scenario::Scenario;
-use gcm_proto::emulator::{Addressee, Entry, Wire};
+use gcm_proto::emulator::{Addressee, Entry, RequestKind};
 use gcm_proto::{Accepted, Advice, Code, Failure, Outcome, Report, Sent, Settled, Target, Token};
 use serde::Deserialize;
 use std::fmt::Write;
@@ -32,8 +32,8 @@ pub struct Request {
 impl From<&Entry> for Request {
     /// As the emulator's log has it, which knows no times.
     fn from(entry: &Entry) -> Self {
-        let to = match entry.wire() {
-            Some(Wire::Token) => vec!["mint".to_owned()],
+        let to = match entry.kind() {
+            Some(RequestKind::Token) => vec!["mint".to_owned()],
             _ => names(entry.addressee()),
         };
         Self { to, after: None }

@@ -345,8 +345,8 @@ fn names() -> Vec<Shown> {
         shown!("names/endpoint.rs" Endpoint, Endpoint, [route().endpoint().clone()]),
         shown!("names/endpoint.rs" EndpointError, EndpointError, endpoint_errors()),
         shown!("secret.rs" Secret, Secret, [Secret::new(KEY)]),
-        shown!("credentials.rs" AccessToken, AccessToken, [KEY.parse_token()]),
-        shown!("credentials.rs" TokenResponse, TokenResponse, grants()),
+        shown!("names/access_token.rs" AccessToken, AccessToken, [KEY.parse_token()]),
+        shown!("exchange/token_response.rs" TokenResponse, TokenResponse, grants()),
         shown!("credentials.rs" Minting, Minting, [minting()]),
         shown!("credentials.rs" CredentialError, CredentialError, [CredentialError::new("no token today")]),
         shown!("credentials/service_account.rs" ServiceAccount, ServiceAccount, accounts()),
@@ -359,6 +359,7 @@ fn names() -> Vec<Shown> {
 }
 
 fn values() -> Vec<Shown> {
+    let kept = report();
     let over = message().payload_room(0).unwrap_err();
     vec![
         shown!("limits.rs" Limits, Limits, [Limits::LEGACY, Limits::GCM_2012, Limits::V1]),
@@ -373,8 +374,8 @@ fn values() -> Vec<Shown> {
         shown!("message.rs" Message, Message, [message(), parts::message(LONG), parts::message(MIDDLE)]),
         shown!("message/builder.rs" MessageBuilder, MessageBuilder, [Message::builder().data_json("x", &f64::NAN)]),
         shown!("message/error.rs" MessageError, MessageError, message_errors()),
-        shown!("message.rs" PayloadTooLarge, PayloadTooLarge, [over]),
-        shown!("message.rs" Priority, Priority, [Priority::Normal, Priority::High]),
+        shown!("message/payload.rs" PayloadTooLarge, PayloadTooLarge, [over]),
+        shown!("message/priority.rs" Priority, Priority, [Priority::Normal, Priority::High]),
         shown!("message/notification.rs" Notification, Notification, [Notification::new().title("Goal!")]),
         shown!("outcome/accepted.rs" Accepted, Accepted, accepted()),
         shown!("outcome/advice.rs" Advice, Advice, outcomes().iter().map(Outcome::advice).collect::<Vec<_>>()),
@@ -386,6 +387,8 @@ fn values() -> Vec<Shown> {
         shown!("outcome/report.rs" Position, Position, [Position::new(7)]),
         shown!("outcome/report.rs" Settled, Settled, settled()),
         shown!("outcome/report.rs" Report, Report, [report()]),
+        shown!("outcome/report.rs" ReportIter, ReportIter<'_>, [kept.iter()]),
+        shown!("outcome/report.rs" ReportIntoIter, ReportIntoIter, [report().into_iter()]),
     ]
 }
 

@@ -93,7 +93,7 @@ fn a_form_is_decoded_and_logged() {
     let body = "registration_id=4%3A2&collapse_key=a+b&delay_while_idle=1&dry_run=1&time_to_live=0&priority=high&data.msg=a+b%26c%3D%C3%A9";
     assert_eq!(form(&mut emulator, body).0, 200);
     let entry = &emulator.log()[0];
-    assert_eq!(entry.wire(), Some(Wire::Plaintext));
+    assert_eq!(entry.kind(), Some(RequestKind::Plaintext));
     assert_eq!(entry.tokens(), ["4:2"]);
     assert_eq!(entry.body(), body.as_bytes());
     assert_eq!(

@@ -90,7 +90,7 @@ fn an_entry_tells_what_was_asked() {
     reply(&mut emulator, body);
     let entry = &emulator.log()[0];
     assert_eq!((entry.method(), entry.path()), (&http::Method::POST, "/gcm/send"));
-    assert_eq!(entry.wire(), Some(Wire::Json));
+    assert_eq!(entry.kind(), Some(RequestKind::Json));
     assert_eq!(entry.tokens(), ["4", "8", "4"]);
     assert_eq!(
         entry.json(),
@@ -103,9 +103,9 @@ fn an_entry_tells_what_was_asked() {
 #[test]
 fn a_reply_put_together_in_code_is_given_once() {
     let script = Script::new()
-        .reply(Reply::new(StatusCode::BAD_GATEWAY))
-        .reply(Reply::serve())
-        .reply(Reply::new(StatusCode::GONE));
+        .response(ScriptedResponse::new(StatusCode::BAD_GATEWAY))
+        .response(ScriptedResponse::serve())
+        .response(ScriptedResponse::new(StatusCode::GONE));
     let mut emulator = Emulator::new(script);
     let raw = json_post(r#"{"to":"4"}"#);
     let statuses = [(); 4].map(|()| send(&mut emulator, &raw).status().as_u16());

@@ -140,7 +140,7 @@ fn gcm_e11_another_path_is_answered_with_a_page() {
     let response = send(&mut emulator, &raw);
     assert_eq!(response.status(), 404);
     assert!(text(&response).starts_with("<HTML>\n<HEAD>\n<TITLE>Not Found</TITLE>\n</HEAD>"));
-    assert_eq!(emulator.log()[0].wire(), None);
+    assert_eq!(emulator.log()[0].kind(), None);
 }
 
 #[test]

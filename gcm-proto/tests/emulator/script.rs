@@ -110,7 +110,7 @@ fn a_script_in_code_equals_the_one_in_json() {
         "retry_after": "5", "endpoint_path": "/p", "ttl_needs_collapse_key": true, "allow_unknown_fields": true,
         "max_ids": 1, "max_payload": 2, "max_topic_payload": 3, "max_condition_topics": 4, "max_body": 5
     }"#;
-    let reply = Reply::new(StatusCode::SERVICE_UNAVAILABLE)
+    let reply = ScriptedResponse::new(StatusCode::SERVICE_UNAVAILABLE)
         .header(HeaderName::from_static("retry-after"), HeaderValue::from_static("1"))
         .body("b")
         .times(2);
@@ -125,8 +125,8 @@ fn a_script_in_code_equals_the_one_in_json() {
         .group("g", Group::reached(2).unreached(["a"]))
         .group("h", Group::gone())
         .group("i", Group::unavailable())
-        .reply(reply)
-        .reply(Reply::serve())
+        .response(reply)
+        .response(ScriptedResponse::serve())
         .retry_after(HeaderValue::from_static("5"))
         .endpoint_path("/p")
         .ttl_needs_collapse_key(true)
@@ -146,8 +146,8 @@ fn nothing_shows_the_key_or_a_whole_token() {
         .key("AAAA-secret-key")
         .device(token, [Behaviour::replace(token)])
         .group("fcm-group-key", Group::reached(1).unreached([token]))
-        .reply(Reply::serve())
-        .reply(Reply::new(StatusCode::OK).body(token));
+        .response(ScriptedResponse::serve())
+        .response(ScriptedResponse::new(StatusCode::OK).body(token));
     let mut emulator = Emulator::new(script.clone());
     for body in [
         json!({"registration_ids": [token]}),

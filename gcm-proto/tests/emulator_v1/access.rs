@@ -190,8 +190,16 @@ fn r18_an_unknown_path_or_verb_is_a_page() {
         let page = std::str::from_utf8(response.body()).unwrap();
         assert!(page.contains("<TITLE>Error 404 (Not Found)!!1</TITLE>"), "{page}");
     }
-    let wires: Vec<_> = emulator.log().iter().map(gcm_proto::emulator::Entry::wire).collect();
-    assert_eq!(wires[..4], [Some(Wire::V1), Some(Wire::V1), Some(Wire::Token), None]);
+    let kinds: Vec<_> = emulator.log().iter().map(gcm_proto::emulator::Entry::kind).collect();
+    assert_eq!(
+        kinds[..4],
+        [
+            Some(RequestKind::V1),
+            Some(RequestKind::V1),
+            Some(RequestKind::Token),
+            None
+        ]
+    );
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn a_device_gets_a_message_with_an_id_of_its_own() {
     }
     assert_ne!(first, second);
     let log = emulator.log();
-    assert_eq!(log[0].wire(), Some(Wire::V1));
+    assert_eq!(log[0].kind(), Some(RequestKind::V1));
     assert_eq!(log[0].path(), "/v1/projects/P/messages:send");
     assert_eq!(log[0].json(), Some(to("4")));
     assert_eq!(
@@ -310,8 +310,8 @@ fn r03_a_group_is_answered_an_empty_object() {
 fn whole_replies_come_first() {
     let script = Script::new()
         .project("other")
-        .reply(Reply::new(StatusCode::BAD_GATEWAY).body("<title>Error 502 (Server Error)!!1</title>"))
-        .reply(Reply::serve());
+        .response(ScriptedResponse::new(StatusCode::BAD_GATEWAY).body("<title>Error 502 (Server Error)!!1</title>"))
+        .response(ScriptedResponse::serve());
     let mut emulator = Emulator::new(script);
     let raw = post("a", &to("4").to_string());
     let response = send(&mut emulator, &raw);

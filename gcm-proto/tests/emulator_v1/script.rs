@@ -93,7 +93,7 @@ fn a_script_in_code_equals_the_one_in_json() {
         .token_lifetime(2)
         .token_path("/t")
         .audience("u")
-        .token_reply(Reply::new(StatusCode::INTERNAL_SERVER_ERROR));
+        .token_response(ScriptedResponse::new(StatusCode::INTERNAL_SERVER_ERROR));
     assert_eq!(Script::from_json(json).unwrap(), code);
 }
 

@@ -34,7 +34,7 @@ fn the_grant_type_comes_first() {
     assert_eq!(emulator.counters().mints, 4);
     assert_eq!((emulator.counters().tokens_issued, emulator.counters().refused), (0, 4));
     assert_eq!(emulator.counters().recipients, 0);
-    assert_eq!(emulator.log()[3].wire(), Some(Wire::Token));
+    assert_eq!(emulator.log()[3].kind(), Some(RequestKind::Token));
     assert_eq!(
         emulator.log()[3].pairs(),
         [("grant_type".to_owned(), "password".to_owned())]
@@ -134,9 +134,9 @@ fn o10_whole_replies_are_given_here_too() {
     let body = r#"{"error":"internal_failure","error_description":"Backend Error"}"#;
     let script = Script::new()
         .account("a@b", Account::deleted())
-        .reply(Reply::new(StatusCode::SERVICE_UNAVAILABLE))
-        .token_reply(Reply::new(StatusCode::BAD_REQUEST).body(body).times(2))
-        .token_reply(Reply::serve());
+        .response(ScriptedResponse::new(StatusCode::SERVICE_UNAVAILABLE))
+        .token_response(ScriptedResponse::new(StatusCode::BAD_REQUEST).body(body).times(2))
+        .token_response(ScriptedResponse::serve());
     let mut emulator = Emulator::new(script);
     for _ in 0..2 {
         let response = send(&mut emulator, &ask(&jwt_bearer(ASSERTION)));

@@ -498,7 +498,7 @@ fn trial_v20_a_refusal_is_one_plain_line_that_names_what_was_asked() {
             403,
             ("content-type", "text/html"),
             "<html><head><title>403 Forbidden</title></head>".to_owned(),
-            "403 Forbidden; a page and no reply of the service: the address or region of this machine may be barred",
+            "403 Forbidden; a page and no response of the service: the address or region of this machine may be barred",
         ),
         (
             403,

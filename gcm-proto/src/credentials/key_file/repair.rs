@@ -1,5 +1,5 @@
-//! What copying does to a whole key file, and how far that is undone: variables, secret stores, shells and editors each have
-//! their way with it.
+//! The damage by copying to a whole key file, and its repair: variables, secret stores, shells and editors each have their way
+//! with it.
 
 use super::KeyFileError;
 use base64::Engine;

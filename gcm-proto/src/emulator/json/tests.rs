@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Fault, object};
+use super::{JsonError, object};
 
 fn fault(body: &str) -> String {
     object(body.as_bytes()).unwrap_err().to_string()
@@ -41,7 +41,7 @@ fn the_end_comes_after_the_last_utf16_unit() {
 #[test]
 fn a_byte_that_is_not_utf8_is_a_stray_character() {
     let fault = object(b"{\"to\": \"\xff\"}").unwrap_err();
-    assert_eq!(fault, Fault::Character('\u{fffd}', 8));
+    assert_eq!(fault, JsonError::Character('\u{fffd}', 8));
 }
 
 #[test]
@@ -75,7 +75,7 @@ proptest! {
         let ours = object(text.as_bytes());
         let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text);
         match (&ours, &theirs) {
-            (Ok(_) | Err(Fault::Duplicate(_)), Ok(_)) | (Err(_), Err(_)) => {}
+            (Ok(_) | Err(JsonError::Duplicate(_)), Ok(_)) | (Err(_), Err(_)) => {}
             _ => prop_assert!(false, "{text}: {ours:?}, {theirs:?}"),
         }
     }

@@ -1,4 +1,4 @@
-//! Reads the legacy plaintext request: a form that names one device.
+//! The legacy plaintext request: a form that names one device.
 
 use http::StatusCode;
 
@@ -7,10 +7,10 @@ use crate::emulator::form;
 use crate::emulator::log::Addressee;
 use crate::emulator::script::Rules;
 
-use super::{Form, MAX_TIME_TO_LIVE, Order, is_reserved};
+use super::{BodyFormat, LegacyRequest, MAX_TIME_TO_LIVE, is_reserved};
 
 /// Reads a request.
-pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
+pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<LegacyRequest, Refusal> {
     let pairs = form::pairs(body);
     // First of all, because a body of another kind lacks it: the service's hint that JSON came without its type.
     let target = match pairs.iter().flatten().find(|(name, _)| name == "registration_id") {
@@ -27,8 +27,8 @@ pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
         return Err(invalid_parameters());
     }
 
-    let mut order = Order {
-        form: Form::Plaintext,
+    let mut request = LegacyRequest {
+        format: BodyFormat::Plaintext,
         to: if rules.groups.contains_key(&target) {
             Addressee::Group(target)
         } else {
@@ -39,13 +39,25 @@ pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
         payload: 0,
         fault: None,
     };
+    let (has_collapse_key, has_time_to_live) = take(rules, &mut request, pairs)?;
+    if request.payload > rules.max_payload {
+        request.fault = request.fault.or(Some("MessageTooBig"));
+    }
+    if rules.ttl_needs_collapse_key && has_time_to_live && !has_collapse_key {
+        request.fault = request.fault.or(Some("MissingCollapseKey"));
+    }
+    Ok(request)
+}
+
+/// Checks the pairs and keeps what matters of them; returns whether there is a collapse key, and whether a time to live.
+fn take(rules: &Rules, request: &mut LegacyRequest, pairs: Vec<(String, String)>) -> Result<(bool, bool), Refusal> {
     let (mut has_collapse_key, mut has_time_to_live) = (false, false);
     for (name, value) in pairs {
         if let Some(key) = name.strip_prefix("data.") {
             if is_reserved(key) {
-                order.fault = order.fault.or(Some("InvalidDataKey"));
+                request.fault = request.fault.or(Some("InvalidDataKey"));
             }
-            order.payload = order.payload.saturating_add(key.len()).saturating_add(value.len());
+            request.payload = request.payload.saturating_add(key.len()).saturating_add(value.len());
             continue;
         }
         match name.as_str() {
@@ -57,25 +69,19 @@ pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
             "time_to_live" => {
                 has_time_to_live = true;
                 if !is_time_to_live(&value) {
-                    order.fault = order.fault.or(Some("InvalidTtl"));
+                    request.fault = request.fault.or(Some("InvalidTtl"));
                 }
             }
-            "restricted_package_name" => order.package = Some(value),
+            "restricted_package_name" => request.package = Some(value),
             // Nothing but `true` counts: `1` was delivered for real (google/gcm#21).
-            "dry_run" => order.dry_run = value == "true",
+            "dry_run" => request.dry_run = value == "true",
             "priority" if matches!(value.as_str(), "normal" | "high") => {}
             "priority" => return Err(invalid_parameters()),
             _ if rules.allow_unknown_fields => {}
             _ => return Err(invalid_parameters()),
         }
     }
-    if order.payload > rules.max_payload {
-        order.fault = order.fault.or(Some("MessageTooBig"));
-    }
-    if rules.ttl_needs_collapse_key && has_time_to_live && !has_collapse_key {
-        order.fault = order.fault.or(Some("MissingCollapseKey"));
-    }
-    Ok(order)
+    Ok((has_collapse_key, has_time_to_live))
 }
 
 fn is_time_to_live(text: &str) -> bool {

@@ -1,28 +1,28 @@
-//! Reads the legacy JSON request, and refuses one in the words of the service.
+//! The legacy JSON request, and its refusals in the words of the service.
 
 use crate::emulator::door::Refusal;
-use crate::emulator::json::{self, Members, Value};
+use crate::emulator::json::{self, JsonObject, Value};
 use crate::emulator::log::Addressee;
 use crate::emulator::script::Rules;
 use crate::emulator::token::is_garbage;
 use crate::emulator::topic::{self, is_topic_name};
 use crate::emulator::url::is_picture;
 
-use super::{Form, MAX_TIME_TO_LIVE, Order, is_reserved, sentence};
+use super::{BodyFormat, LegacyRequest, MAX_TIME_TO_LIVE, is_reserved, sentence};
 
 /// Reads a request.
-pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<Order, Refusal> {
+pub(super) fn read(rules: &Rules, body: &[u8]) -> Result<LegacyRequest, Refusal> {
     let members = json::object(body).map_err(|fault| sentence(format!("JSON_PARSING_ERROR: {fault}")))?;
-    let mut request = Request::default();
+    let mut fields = JsonFields::default();
     for (name, value) in members {
-        request.take(rules, &name, value)?;
+        fields.take(rules, &name, value)?;
     }
-    request.order(rules)
+    fields.request(rules)
 }
 
-/// The fields that matter to the answer.
+/// The fields that matter to the response.
 #[derive(Default)]
-struct Request {
+struct JsonFields {
     registration_ids: Option<Vec<String>>,
     to: Option<String>,
     condition: Option<String>,
@@ -35,7 +35,7 @@ struct Request {
     payload: usize,
 }
 
-impl Request {
+impl JsonFields {
     /// Checks one field and keeps what matters of it.
     fn take(&mut self, rules: &Rules, name: &str, value: Value) -> Result<(), Refusal> {
         match name {
@@ -79,7 +79,7 @@ impl Request {
     }
 
     /// Checks what the fields mean together.
-    fn order(self, rules: &Rules) -> Result<Order, Refusal> {
+    fn request(self, rules: &Rules) -> Result<LegacyRequest, Refusal> {
         let given = [
             ("registration_ids", self.registration_ids.is_some()),
             ("to", self.to.is_some()),
@@ -116,8 +116,8 @@ impl Request {
         } else {
             None
         };
-        Ok(Order {
-            form: Form::Json,
+        Ok(LegacyRequest {
+            format: BodyFormat::Json,
             to,
             dry_run: self.dry_run,
             package: self.package,
@@ -185,7 +185,7 @@ fn filled(name: &str, value: Value) -> Result<String, Refusal> {
 }
 
 /// The label of FCM's later years (REST reference of `projects.messages`, `FcmOptions`).
-fn options(rules: &Rules, members: Members) -> Result<(), Refusal> {
+fn options(rules: &Rules, members: JsonObject) -> Result<(), Refusal> {
     for (name, value) in members {
         if name != "analytics_label" {
             if rules.allow_unknown_fields {
@@ -212,7 +212,7 @@ fn boolean(name: &str, value: &Value) -> Result<bool, Refusal> {
 }
 
 /// An object; the service calls it an array when it is missed.
-fn members(name: &str, value: Value) -> Result<Members, Refusal> {
+fn members(name: &str, value: Value) -> Result<JsonObject, Refusal> {
     match value {
         Value::Object(members) => Ok(members),
         other => Err(mistyped(name, "array", &other)),
@@ -235,7 +235,7 @@ fn time_to_live(name: &str, value: &Value) -> Result<(), Refusal> {
 
 /// Checks the data and measures it. Anything but a text is turned into one by the service, a list or an object into its JSON
 /// (google/gcm#127, ToothlessGear/node-gcm#289); what it does with `null` is not known.
-fn data(members: Members) -> Result<usize, Refusal> {
+fn data(members: JsonObject) -> Result<usize, Refusal> {
     let mut size = 0_usize;
     for (key, value) in members {
         if is_reserved(&key) {
@@ -252,7 +252,7 @@ fn data(members: Members) -> Result<usize, Refusal> {
 }
 
 /// Checks the notification and measures it.
-fn notification(rules: &Rules, members: Members) -> Result<usize, Refusal> {
+fn notification(rules: &Rules, members: JsonObject) -> Result<usize, Refusal> {
     let filled = |name: &str| members.iter().any(|(key, value)| key == name && is_filled(value));
     let lone = ["body", "title"]
         .map(|kind| (format!("{kind}_loc_args"), format!("{kind}_loc_key")))

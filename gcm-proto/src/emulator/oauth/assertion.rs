@@ -1,14 +1,16 @@
-//! Decides whether an assertion (RFC 7523) speaks for an account, by the checks of Google's endpoint and in their order.
+//! The check of assertions (RFC 7523), by those of Google's endpoint and in their order.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 
 use crate::emulator::door::{Call, Refusal};
-use crate::emulator::json::{self, Members, Value};
+use crate::emulator::json::{self, JsonObject, Value, field, text};
 use crate::emulator::script::Rules;
 
-use super::base64::{self, Alphabet};
+use super::key::Account;
 use super::{bad_request, refuse};
 
 /// What `aud` must be, whatever the address of the endpoint (Google's libraries send nothing else).
@@ -42,7 +44,7 @@ pub(super) fn check(
     if text(&jwt.header, "alg") != Some("RS256") || !is_signed {
         return Err(invalid_grant("Invalid JWT Signature."));
     }
-    if account.is_none_or(super::Account::is_deleted) {
+    if account.is_none_or(Account::is_deleted) {
         return Err(invalid_grant("Invalid grant: account not found"));
     }
 
@@ -84,8 +86,8 @@ pub(super) fn check(
 
 /// An assertion taken apart.
 struct Jwt {
-    header: Members,
-    claims: Members,
+    header: JsonObject,
+    claims: JsonObject,
     /// What the signature is about.
     signed: String,
     signature: Vec<u8>,
@@ -95,12 +97,12 @@ impl Jwt {
     fn read(assertion: &str) -> Option<Self> {
         let (signed, signature) = assertion.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
-        let part = |text| json::object(&base64::decode(text, Alphabet::Url)?).ok();
+        let part = |text| json::object(&URL_SAFE_NO_PAD.decode(text).ok()?).ok();
         Some(Self {
             header: part(header)?,
             claims: part(claims)?,
             signed: signed.to_owned(),
-            signature: base64::decode(signature, Alphabet::Url)?,
+            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
         })
     }
 }
@@ -119,17 +121,10 @@ fn is_here(rules: &Rules, call: &Call<'_>, audience: &str) -> bool {
     audience == AUDIENCE || call.authority.is_some_and(is_url)
 }
 
-fn text<'a>(members: &'a Members, name: &str) -> Option<&'a str> {
-    match members.iter().find(|(own, _)| own == name) {
-        Some((_, Value::String(text))) => Some(text),
-        _ => None,
-    }
-}
-
 /// A time in whole seconds, as a number or as the digits of one.
-fn seconds(claims: &Members, name: &str) -> Option<i64> {
-    match claims.iter().find(|(own, _)| own == name) {
-        Some((_, Value::Number(digits) | Value::String(digits))) => digits.parse().ok(),
+fn seconds(claims: &JsonObject, name: &str) -> Option<i64> {
+    match field(claims, name) {
+        Some(Value::Number(digits) | Value::String(digits)) => digits.parse().ok(),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Decides what the token endpoint knows of an account: the public key, by which it is heard, or that it is no more.
+//! The accounts that the token endpoint knows: each by its public key, or as one that is no more.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 #[cfg(feature = "ring")]
-use super::rsa::Key;
+use super::rsa::RsaPublicKey;
 
 /// A service account, as the token endpoint sees it.
 ///
 /// In a script: `{"public_key": …}` with the key in PEM (`-----BEGIN PUBLIC KEY-----`) or as a JWK (an object with `n` and `e`),
 /// `"revoked"` for an account whose key no longer counts, or `"deleted"`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Account(State);
+pub struct Account(AccountState);
 
 #[derive(Clone, PartialEq, Eq)]
-enum State {
+enum AccountState {
     #[cfg(feature = "ring")]
-    Live(Key),
+    Live(RsaPublicKey),
     Revoked,
     Deleted,
 }
@@ -39,7 +39,9 @@ impl Account {
     pub fn public_key(key: &str) -> Result<Self, KeyError> {
         #[cfg(feature = "ring")]
         {
-            Key::read(key).map(|key| Self(State::Live(key))).map_err(KeyError)
+            RsaPublicKey::read(key)
+                .map(|key| Self(AccountState::Live(key)))
+                .map_err(KeyError)
         }
         #[cfg(not(feature = "ring"))]
         {
@@ -52,16 +54,16 @@ impl Account {
 
     /// An account whose key was revoked: `Invalid JWT Signature.`
     pub fn revoked() -> Self {
-        Self(State::Revoked)
+        Self(AccountState::Revoked)
     }
 
     /// An account that is no more: `Invalid grant: account not found`
     pub fn deleted() -> Self {
-        Self(State::Deleted)
+        Self(AccountState::Deleted)
     }
 
     pub(super) fn is_deleted(&self) -> bool {
-        self.0 == State::Deleted
+        self.0 == AccountState::Deleted
     }
 
     /// Whether this account made a signature.
@@ -69,8 +71,8 @@ impl Account {
     pub(super) fn signed(&self, message: &str, signature: &[u8]) -> bool {
         match &self.0 {
             #[cfg(feature = "ring")]
-            State::Live(key) => key.verifies(message.as_bytes(), signature),
-            State::Revoked | State::Deleted => false,
+            AccountState::Live(key) => key.verifies(message.as_bytes(), signature),
+            AccountState::Revoked | AccountState::Deleted => false,
         }
     }
 }
@@ -79,9 +81,9 @@ impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             #[cfg(feature = "ring")]
-            State::Live(_) => "Account(public key)",
-            State::Revoked => "Account(revoked)",
-            State::Deleted => "Account(deleted)",
+            AccountState::Live(_) => "Account(public key)",
+            AccountState::Revoked => "Account(revoked)",
+            AccountState::Deleted => "Account(deleted)",
         })
     }
 }

@@ -1,20 +1,20 @@
-//! Reads an RSA public key, and decides with ring whether a signature is its owner's.
+//! RSA public keys, and the check of signatures with ring.
 
 use std::ops::RangeInclusive;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde::Deserialize;
 
-use super::base64::{self, Alphabet};
-
 /// The two numbers of an RSA key, from the most significant byte on, without leading zeros.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Key {
+pub(super) struct RsaPublicKey {
     modulus: Vec<u8>,
     exponent: Vec<u8>,
 }
 
-impl Key {
+impl RsaPublicKey {
     /// Bytes of a modulus, from 2048 to 8192 bits.
     const MODULUS: RangeInclusive<usize> = 256..=1024;
 
@@ -43,7 +43,7 @@ impl Key {
             e: String,
         }
         let jwk: Jwk = serde_json::from_str(text).ok()?;
-        let number = |text: &str| base64::decode(text, Alphabet::Url).map(|bytes| significant(&bytes).to_vec());
+        let number = |text: &str| Some(significant(&URL_SAFE_NO_PAD.decode(text).ok()?).to_vec());
         (jwk.kty == "RSA").then_some(())?;
         Some(Self {
             modulus: number(&jwk.n)?,
@@ -59,7 +59,7 @@ impl Key {
             .strip_prefix("-----BEGIN PUBLIC KEY-----")?
             .strip_suffix("-----END PUBLIC KEY-----")?;
         let digits: String = inside.split_ascii_whitespace().collect();
-        let der = base64::decode(&digits, Alphabet::Standard)?;
+        let der = STANDARD.decode(digits).ok()?;
 
         let (info, rest) = der_value(&der, 0x30)?;
         let (algorithm, info) = der_value(info, 0x30)?;

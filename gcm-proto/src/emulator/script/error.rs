@@ -1,6 +1,6 @@
-//! Decides how a bad script is complained about: with the place, and without what could be a secret.
+//! The error of a bad script: with the place, and without what could be a secret.
 
-use crate::emulator::log::shortened;
+use crate::emulator::secret::shortened;
 
 /// What is wrong with a script, and where.
 ///

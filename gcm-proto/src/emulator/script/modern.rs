@@ -1,9 +1,10 @@
-//! The parts of a script that the v1 wire and the token endpoint go by.
+//! The parts of a script for the v1 wire and the token endpoint.
 
 use super::Script;
 use crate::emulator::access::{Api, Permission, TokenLife};
-use crate::emulator::oauth::{Account, Client};
-use crate::emulator::reply::Reply;
+use crate::emulator::oauth::client::Client;
+use crate::emulator::oauth::key::Account;
+use crate::emulator::scripted_response::ScriptedResponse;
 
 impl Script {
     /// Sets the only project that messages may be sent in.
@@ -75,9 +76,9 @@ impl Script {
         self
     }
 
-    /// Adds a whole reply at the end of the token endpoint's own queue.
-    pub fn token_reply(mut self, reply: Reply) -> Self {
-        self.0.token_replies.push(reply);
+    /// Adds a whole response at the end of the token endpoint's own queue.
+    pub fn token_response(mut self, response: ScriptedResponse) -> Self {
+        self.0.token_responses.push(response);
         self
     }
 }

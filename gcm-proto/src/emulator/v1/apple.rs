@@ -1,21 +1,21 @@
-//! Decides what of a message's part for Apple's devices is refused.
+//! The refusals of a message's part for Apple's devices.
 //!
-//! A payload without `aps` is answered with a 400 for all devices, those of Android too. What the service says of the rest is not
+//! A payload without `aps` gets a 400 for all devices, those of Android too. What the service says of the rest is not
 //! known: these are the types and values of Apple's "Generating a remote notification" and "Sending notification requests to
 //! APNs", and the words are ours.
 
-use crate::emulator::json::{Members, Value};
+use crate::emulator::json::{JsonObject, Value, field, members, text};
 use crate::emulator::token::is_garbage;
 
+use super::check::{check_arguments, is_seconds};
 use super::fault::Fault;
-use super::message::{check_arguments, field, is_seconds, members, text};
 
 /// Bytes of a collapse id at most.
 const MAX_COLLAPSE_ID: usize = 64;
 
 const APS: &str = "message.apns.payload.aps";
 
-pub(super) fn check(apns: &Members) -> Result<(), Fault> {
+pub(super) fn check(apns: &JsonObject) -> Result<(), Fault> {
     for (name, value) in members(apns, "headers").into_iter().flatten() {
         if let Value::String(value) = value {
             check_header(name, value)?;
@@ -60,7 +60,7 @@ fn check_header(name: &str, value: &str) -> Result<(), Fault> {
 }
 
 /// `null` is none.
-fn check_aps(aps: &Members) -> Result<(), Fault> {
+fn check_aps(aps: &JsonObject) -> Result<(), Fault> {
     for (name, value) in aps.iter().filter(|(_, value)| *value != Value::Null) {
         let is_good = match name.as_str() {
             "alert" => match value {
@@ -89,7 +89,7 @@ fn check_aps(aps: &Members) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_alert(alert: &Members) -> Result<(), Fault> {
+fn check_alert(alert: &JsonObject) -> Result<(), Fault> {
     let path = format!("{APS}.alert");
     for (name, value) in alert.iter().filter(|(_, value)| *value != Value::Null) {
         let is_good = match name.as_str() {
@@ -116,7 +116,7 @@ fn check_alert(alert: &Members) -> Result<(), Fault> {
 }
 
 /// A critical sound: its name, a volume from 0 to 1, and no more.
-fn is_sound(sound: &Members) -> bool {
+fn is_sound(sound: &JsonObject) -> bool {
     let has_name = text(sound, "name").is_some_and(|name| !name.is_empty());
     has_name
         && sound.iter().all(|(name, value)| match (name.as_str(), value) {

@@ -1,4 +1,4 @@
-//! Puts together what the v1 wire says when it refuses: Google's error envelope and its details, in the order they were seen in.
+//! The errors of the v1 wire: Google's error envelope and its details, in the order they were seen in.
 
 use std::collections::BTreeMap;
 

@@ -1,13 +1,14 @@
-//! Decides what a body that fits the schema asks for, and refuses what FCM itself refuses.
+//! The meaning of a body that fits the schema, and the refusals of FCM itself.
 
-use crate::emulator::json::{self, Members, Value};
+use crate::emulator::json::{self, JsonObject, Value, field, members, text};
 use crate::emulator::log::Addressee;
 use crate::emulator::script::Rules;
 use crate::emulator::topic::{is_topic_name, topics};
 use crate::emulator::url::is_picture;
 
+use super::check::check_arguments;
 use super::fault::{Detail, Fault};
-use super::{Order, apple, schema, time, web};
+use super::{V1Request, apple, schema, time, web};
 
 /// Seconds a message is kept at most: four weeks (REST reference of `projects.messages`, `AndroidConfig.ttl`).
 const MAX_TIME_TO_LIVE: i128 = 2_419_200;
@@ -16,14 +17,14 @@ const MAX_TIME_TO_LIVE: i128 = 2_419_200;
 const MAX_LABEL: usize = 50;
 
 /// Reads a request to a project.
-pub(super) fn read(rules: &Rules, project: &str, body: &[u8]) -> Result<Order, Fault> {
+pub(super) fn read(rules: &Rules, project: &str, body: &[u8]) -> Result<V1Request, Fault> {
     let request = json::object(body).map_err(|fault| {
         // The service's own parser is another one; these are the words of ours.
         Fault::bare(format!("Invalid JSON payload received. {fault}"))
     })?;
     let request = schema::read(request, schema::REQUEST, rules.allow_unknown_fields)?;
     let dry_run = field(&request, "validate_only") == Some(&Value::Bool(true));
-    let nothing = Members::new();
+    let nothing = JsonObject::new();
     let message = members(&request, "message").unwrap_or(&nothing);
 
     let (target, value) = target(message)?;
@@ -32,7 +33,7 @@ pub(super) fn read(rules: &Rules, project: &str, body: &[u8]) -> Result<Order, F
     if is_too_large(message, rules.max_payload) {
         return Err(too_large());
     }
-    Ok(Order {
+    Ok(V1Request {
         project: project.to_owned(),
         field: if target == "fid" {
             "message.fid"
@@ -52,7 +53,7 @@ fn says(name: &str, value: &Value) -> bool {
     !matches!(name, "fid" | "token" | "topic" | "condition" | "name") && !is_empty
 }
 
-/// What a message is answered that is too large. The detail names no field, unlike all others.
+/// The refusal of a message that is too large. The detail names no field, unlike all others.
 pub(super) fn too_large() -> Fault {
     Fault::bare("Message is too large. The maximum is 4K (4096 bytes).")
         .with(Detail::BadRequest {
@@ -62,7 +63,7 @@ pub(super) fn too_large() -> Fault {
 }
 
 /// The one target. A second one is refused even if it is empty (firebase/firebase-tools#8586), an empty one is none.
-fn target(message: &Members) -> Result<(&str, &str), Fault> {
+fn target(message: &JsonObject) -> Result<(&str, &str), Fault> {
     let mut targets = message.iter().filter_map(|(name, value)| match (name.as_str(), value) {
         ("fid" | "token" | "topic" | "condition", Value::String(value)) => Some((name.as_str(), value.as_str())),
         _ => None,
@@ -99,7 +100,7 @@ fn addressee(rules: &Rules, target: &str, value: &str) -> Result<Addressee, Faul
 /// Checks the values, and returns the package that the message is restricted to.
 ///
 /// But for the text about the `TTL` header, and the one about reserved keys, the words are ours: the service's are not known.
-fn check<'a>(message: &'a Members, to: &Addressee) -> Result<Option<&'a str>, Fault> {
+fn check<'a>(message: &'a JsonObject, to: &Addressee) -> Result<Option<&'a str>, Fault> {
     let android = members(message, "android");
     let android_v2 = members(message, "android_v2");
     if android.is_some() && android_v2.is_some() {
@@ -154,7 +155,7 @@ fn check<'a>(message: &'a Members, to: &Addressee) -> Result<Option<&'a str>, Fa
     Ok(android.or(android_v2).and_then(package))
 }
 
-fn check_android(android: &Members, path: &str) -> Result<(), Fault> {
+fn check_android(android: &JsonObject, path: &str) -> Result<(), Fault> {
     check_data(android, path)?;
     check_label(android, path)?;
     // An empty text is as good as none to the service; whoever sends it means something else.
@@ -176,7 +177,7 @@ fn check_android(android: &Members, path: &str) -> Result<(), Fault> {
     }
 }
 
-fn check_picture(owner: &Members, path: &str) -> Result<(), Fault> {
+fn check_picture(owner: &JsonObject, path: &str) -> Result<(), Fault> {
     match text(owner, "image") {
         Some(url) if !is_picture(url) => Err(Fault::argument(
             &format!("{path}.image"),
@@ -186,21 +187,7 @@ fn check_picture(owner: &Members, path: &str) -> Result<(), Fault> {
     }
 }
 
-/// Arguments need a text to be put into.
-pub(super) fn check_arguments(owner: &Members, pairs: &[(&str, &str)], path: &str) -> Result<(), Fault> {
-    for (arguments, key) in pairs {
-        let is_given = matches!(field(owner, arguments), Some(Value::Array(values)) if !values.is_empty());
-        if is_given && text(owner, key).is_none_or(str::is_empty) {
-            return Err(Fault::argument(
-                &format!("{path}.{arguments}"),
-                format!("Arguments need {key}."),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn check_notification(notification: &Members, path: &str) -> Result<(), Fault> {
+fn check_notification(notification: &JsonObject, path: &str) -> Result<(), Fault> {
     let refused = |name: &str, rule: &str| Err(Fault::argument(&format!("{path}.{name}"), rule));
     if text(notification, "color").is_some_and(|color| !is_color(color)) {
         return refused("color", "The color must be in the form #rrggbb.");
@@ -231,7 +218,7 @@ fn check_notification(notification: &Members, path: &str) -> Result<(), Fault> {
 }
 
 /// Refuses a key that the documentation reserves (REST reference, `Message.data`; `gcm` by "FCM error codes").
-fn check_data(owner: &Members, path: &str) -> Result<(), Fault> {
+fn check_data(owner: &JsonObject, path: &str) -> Result<(), Fault> {
     let is_reserved = |key: &str| {
         matches!(key, "from" | "message_type" | "gcm")
             || ["google.", "gcm.notification."]
@@ -248,7 +235,7 @@ fn check_data(owner: &Members, path: &str) -> Result<(), Fault> {
     }
 }
 
-fn check_label(owner: &Members, path: &str) -> Result<(), Fault> {
+fn check_label(owner: &JsonObject, path: &str) -> Result<(), Fault> {
     let label = members(owner, "fcm_options").and_then(|options| text(options, "analytics_label"));
     let is_label = |label: &str| {
         (1..=MAX_LABEL).contains(&label.len())
@@ -268,8 +255,8 @@ fn check_label(owner: &Members, path: &str) -> Result<(), Fault> {
 /// Whether what all platforms get, or what one of them gets in its place, has more bytes than this.
 ///
 /// How the service counts is not published; it was seen to count less strictly. This counts names and values.
-fn is_too_large(message: &Members, most: usize) -> bool {
-    let size = |owner: Option<&Members>, names: &[&str]| {
+fn is_too_large(message: &JsonObject, most: usize) -> bool {
+    let size = |owner: Option<&JsonObject>, names: &[&str]| {
         let sizes = names.iter().filter_map(|name| field(owner?, name)).map(size);
         sizes.fold(0, usize::saturating_add)
     };
@@ -305,7 +292,7 @@ fn is_color(text: &str) -> bool {
 }
 
 /// Whether every part of this colour is from 0 to 1. One that is left out is 0, or opaque.
-fn is_light(color: &Members) -> bool {
+fn is_light(color: &JsonObject) -> bool {
     let is_part = |value: &Value| match value {
         Value::Number(digits) => digits.parse::<f32>().is_ok_and(|part| (0.0..=1.0).contains(&part)),
         _ => false,
@@ -316,27 +303,4 @@ fn is_light(color: &Members) -> bool {
 /// Whether a duration has no sign, and at most so many whole seconds.
 fn is_length(text: &str, most: i128) -> bool {
     !text.starts_with('-') && time::nanoseconds(text).is_ok_and(|length| length / 1_000_000_000 <= most)
-}
-
-/// A whole number of seconds.
-pub(super) fn is_seconds(text: &str, most: u64) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u64>().is_ok_and(|seconds| seconds <= most)
-}
-
-pub(super) fn field<'a>(owner: &'a Members, name: &str) -> Option<&'a Value> {
-    owner.iter().find(|(own, _)| own == name).map(|(_, value)| value)
-}
-
-pub(super) fn members<'a>(owner: &'a Members, name: &str) -> Option<&'a Members> {
-    match field(owner, name) {
-        Some(Value::Object(members)) => Some(members),
-        _ => None,
-    }
-}
-
-pub(super) fn text<'a>(owner: &'a Members, name: &str) -> Option<&'a str> {
-    match field(owner, name) {
-        Some(Value::String(text)) => Some(text),
-        _ => None,
-    }
 }

@@ -1,14 +1,14 @@
-//! Decides whether a body fits the schema of a v1 request, and says where it does not in the words of Google's front end.
+//! The schema of a v1 request, and the errors of a body that does not fit it, in the words of Google's front end.
 //!
 //! The schema is the discovery document's. Names are taken in snake case and in camel case and come out in snake case; `null`
 //! is taken for absent. A number must be a number: the strings that the service also takes for one are refused.
 //!
-//! The texts about an unknown name, a wrong type, a second target and a list in the wrong place were seen in replies; those about
+//! The texts about an unknown name, a wrong type, a second target and a list in the wrong place were seen in responses; those about
 //! durations, timestamps and maps are the ones of protobuf's JSON reader (`protostream_objectwriter.cc`).
 
 mod misfits;
 
-use crate::emulator::json::{Members, Value};
+use crate::emulator::json::{JsonObject, Value};
 
 use super::fault::Fault;
 use super::time;
@@ -256,12 +256,12 @@ const WEBPUSH: &[Field] = &[
 ];
 
 /// Reads an object by a schema; `lenient` passes over names that the schema does not have.
-pub(super) fn read(members: Members, fields: &'static [Field], lenient: bool) -> Result<Members, Fault> {
+pub(super) fn read(members: JsonObject, fields: &'static [Field], lenient: bool) -> Result<JsonObject, Fault> {
     message(members, fields, "", lenient)
 }
 
-fn message(members: Members, fields: &'static [Field], path: &str, lenient: bool) -> Result<Members, Fault> {
-    let mut read = Members::new();
+fn message(members: JsonObject, fields: &'static [Field], path: &str, lenient: bool) -> Result<JsonObject, Fault> {
+    let mut read = JsonObject::new();
     for (given, value) in members {
         let Some((name, kind)) = fields.iter().find(|(name, _)| is_name(name, &given)) else {
             if lenient {

@@ -1,4 +1,4 @@
-//! Reads the two forms of time in protobuf's JSON: a duration in seconds, and a point in time by RFC 3339.
+//! The two forms of time in protobuf's JSON: a duration in seconds, and a point in time by RFC 3339.
 
 /// Seconds of a duration at most, either way: 10,000 years (`google/protobuf/duration.proto`).
 const MAX_SECONDS: i128 = 315_576_000_000;

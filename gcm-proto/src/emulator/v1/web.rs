@@ -1,12 +1,12 @@
-//! Decides what of a message's part for browsers is refused.
+//! The refusals of a message's part for browsers.
 //!
 //! The service was seen to check the `TTL` header. The rest is what RFC 8030 and the Notifications API have; the words are ours.
 
-use crate::emulator::json::{Members, Value};
+use crate::emulator::json::{JsonObject, Value, field, members, text};
 use crate::emulator::url::is_link;
 
+use super::check::is_seconds;
 use super::fault::Fault;
-use super::message::{field, is_seconds, members, text};
 
 /// Four weeks, as long as anything is kept.
 const MAX_TTL: u64 = 2_419_200;
@@ -14,7 +14,7 @@ const MAX_TTL: u64 = 2_419_200;
 /// Characters of a topic at most (RFC 8030, section 5.4).
 const MAX_TOPIC: usize = 32;
 
-pub(super) fn check(webpush: &Members) -> Result<(), Fault> {
+pub(super) fn check(webpush: &JsonObject) -> Result<(), Fault> {
     for (name, value) in members(webpush, "headers").into_iter().flatten() {
         if let Value::String(value) = value {
             check_header(name, value)?;
@@ -57,7 +57,7 @@ fn check_header(name: &str, value: &str) -> Result<(), Fault> {
 }
 
 /// The members that the Notifications API knows have its types; `null` is none.
-fn check_notification(notification: &Members) -> Result<(), Fault> {
+fn check_notification(notification: &JsonObject) -> Result<(), Fault> {
     for (name, value) in notification.iter().filter(|(_, value)| *value != Value::Null) {
         let is_good = match name.as_str() {
             "title" | "body" | "icon" | "badge" | "image" | "lang" | "tag" => matches!(value, Value::String(_)),

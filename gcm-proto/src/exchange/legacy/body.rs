@@ -5,10 +5,10 @@
 mod quick;
 mod results;
 
-use crate::exchange::readable::document;
+use crate::exchange::readable::{Name, document};
 use crate::names::Token;
 use crate::outcome::Outcome;
-use results::{Items, Name, Opaque, opaque};
+use results::{Items, Opaque, opaque};
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -138,7 +138,7 @@ impl<'a> Shape<'a> {
         if !first.is_some_and(|(key, _)| is_name(key)) {
             return Err(misshapen());
         }
-        let [mut id, mut canonical, mut error] = [Once::Absent; 3];
+        let [mut id, mut canonical, mut error] = [LineValue::Absent; 3];
         // Values may hold `=`, and a `%` in an id is no escape: neither is taken apart further.
         for (key, value) in lines.filter_map(|line| line.split_once('=')) {
             match key {
@@ -150,14 +150,14 @@ impl<'a> Shape<'a> {
         }
         match (id, error) {
             // A control character is padding, say: half of it would be stored as an id.
-            (Once::Text(id), Once::Absent) if !id.contains(char::is_control) => Ok(Self::Id {
+            (LineValue::Text(id), LineValue::Absent) if !id.contains(char::is_control) => Ok(Self::Id {
                 id,
                 canonical: match canonical {
-                    Once::Text(token) => Some(token),
-                    Once::Absent | Once::Unclear => None,
+                    LineValue::Text(token) => Some(token),
+                    LineValue::Absent | LineValue::Unclear => None,
                 },
             }),
-            (Once::Absent, Once::Text(code)) => Ok(Self::Error(Cow::Borrowed(code))),
+            (LineValue::Absent, LineValue::Text(code)) => Ok(Self::Error(Cow::Borrowed(code))),
             _ => Err(misshapen()),
         }
     }
@@ -165,13 +165,13 @@ impl<'a> Shape<'a> {
 
 /// A value that counts when all lines with its key agree. An empty one is absent.
 #[derive(Clone, Copy)]
-enum Once<'a> {
+enum LineValue<'a> {
     Absent,
     Text(&'a str),
     Unclear,
 }
 
-impl<'a> Once<'a> {
+impl<'a> LineValue<'a> {
     fn add(&mut self, value: &'a str) {
         *self = match *self {
             _ if value.is_empty() => return,

@@ -1,10 +1,10 @@
-//! The legacy JSON wire of GCM and FCM is decided here: the body of a request, and which response belongs to it.
+//! The legacy JSON wire of GCM and FCM: requests, and the responses that belong to them.
 //!
 //! Google's endpoints for it are closed; compatible gateways and test servers speak it.
 
 mod tail;
 
-use super::response::{Addressee, Answer, Reading};
+use super::response::{Addressee, LegacyResponse, MulticastResponse};
 use super::route::{Route, Template};
 use crate::exchange::encode::string;
 use crate::exchange::{Exchange, Receipt, Refusal, RetryAfter, Undeliverable, Wire};
@@ -33,10 +33,10 @@ use tail::tail;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Encoded(Arc<EncodedOnce>);
+pub struct Encoded(Arc<EncodedJson>);
 
 #[derive(Debug)]
-struct EncodedOnce {
+struct EncodedJson {
     template: Template,
     /// All that follows the target, from `,` or `}` on.
     tail: Vec<u8>,
@@ -77,13 +77,13 @@ pub struct Single {
     target: Target,
 }
 
-/// What a multicast was answered: one outcome a token, by position.
+/// The results of a multicast: one outcome a token, by position.
 ///
 /// All is found from the results; the counters that come beside them are not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Results {
     tokens: Arc<[Token]>,
-    answer: Answer,
+    response: MulticastResponse,
 }
 
 impl Encoded {
@@ -97,7 +97,7 @@ impl Encoded {
         let limits = route.limits();
         let most = limits.payload_to_tokens.max(limits.payload_to_topics);
         PayloadTooLarge::check(message.legacy_payload_len(), most)?;
-        Ok(Self(Arc::new(EncodedOnce {
+        Ok(Self(Arc::new(EncodedJson {
             template: Template {
                 route: route.clone(),
                 headers: route.headers("application/json"),
@@ -213,7 +213,7 @@ impl Exchange for Multicast {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Results, Refusal> {
-        let reading = Reading {
+        let response = LegacyResponse {
             route: self.encoded.route(),
             head,
             body,
@@ -221,7 +221,7 @@ impl Exchange for Multicast {
             secrets: self.tokens.iter().map(Token::as_str),
         };
         Ok(Results {
-            answer: reading.multicast()?,
+            response: response.multicast()?,
             tokens: Arc::clone(&self.tokens),
         })
     }
@@ -282,7 +282,7 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        let reading = Reading {
+        let response = LegacyResponse {
             route: self.encoded.route(),
             head,
             body,
@@ -293,24 +293,24 @@ impl Exchange for Single {
             },
             secrets: self.secret().into_iter(),
         };
-        reading.single()
+        response.single()
     }
 }
 
 impl Results {
     /// Each token with its outcome, in the order they were given.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Token, &Outcome)> {
-        self.tokens.iter().zip(&self.answer.outcomes)
+        self.tokens.iter().zip(&self.response.outcomes)
     }
 
     /// The outcomes alone, by position.
     pub fn outcomes(&self) -> &[Outcome] {
-        &self.answer.outcomes
+        &self.response.outcomes
     }
 
     /// The outcomes moved out, by position.
     pub fn into_outcomes(self) -> Vec<Outcome> {
-        self.answer.outcomes
+        self.response.outcomes
     }
 
     /// Accepted, with a canonical id or without.
@@ -348,19 +348,19 @@ impl Results {
 
     /// The multicast's id, where the service gave a readable one.
     pub fn multicast_id(&self) -> Option<&MulticastId> {
-        self.answer.multicast_id.as_ref()
+        self.response.multicast_id.as_ref()
     }
 
     /// When those of [`retriable`](Self::retriable) may be sent again, if the service said so.
     pub fn retry_after(&self) -> Option<RetryAfter> {
-        self.answer.retry_after
+        self.response.retry_after
     }
 
     /// Whether the response's own `success`, `failure` and `canonical_ids` agree with its results; `None` without them.
     pub fn counters_agree(&self) -> Option<bool> {
-        let claimed = self.answer.counters?;
+        let claimed = self.response.counters?;
         let accepted = self.accepted().count() as u64;
-        let failed = self.answer.outcomes.len() as u64 - accepted;
+        let failed = self.response.outcomes.len() as u64 - accepted;
         Some(claimed == [accepted, failed, self.replacements().count() as u64])
     }
 

@@ -1,11 +1,11 @@
-//! The plaintext (form-encoded) wire of GCM is decided here: one token a request.
+//! The plaintext (form-encoded) wire of GCM: one token a request.
 //!
 //! It has no topics, groups, conditions and notifications. Google's endpoints for it are closed.
 
-use super::response::{Addressee, Reading};
+use super::response::{Addressee, LegacyResponse};
 use super::route::{Route, Template};
 use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire};
-use crate::message::{Message, PayloadTooLarge, Priority};
+use crate::message::{Message, PayloadTooLarge};
 use crate::names::Token;
 use crate::target::Target;
 use form_urlencoded::Serializer;
@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 /// A message encoded for this wire, once for all its recipients.
 #[derive(Clone, Debug)]
-pub struct Encoded(Arc<EncodedOnce>);
+pub struct Encoded(Arc<EncodedForm>);
 
 #[derive(Debug)]
-struct EncodedOnce {
+struct EncodedForm {
     template: Template,
     /// All that follows the token: `&name=value` pairs.
     tail: String,
@@ -56,7 +56,7 @@ impl Encoded {
             }
         }
         PayloadTooLarge::check(message.legacy_payload_len(), route.limits().payload_to_tokens)?;
-        Ok(Self(Arc::new(EncodedOnce {
+        Ok(Self(Arc::new(EncodedForm {
             template: Template {
                 route: route.clone(),
                 headers: route.headers("application/x-www-form-urlencoded;charset=UTF-8"),
@@ -113,14 +113,14 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        let reading = Reading {
+        let response = LegacyResponse {
             route: &self.encoded.0.template.route,
             head,
             body,
             to: Addressee::Token,
             secrets: std::iter::once(self.token.as_str()),
         };
-        reading.single()
+        response.single()
     }
 }
 
@@ -129,11 +129,7 @@ fn tail(message: &Message) -> String {
     let fields = message.fields();
     let mut pairs = Serializer::new(String::new());
     if let Some(priority) = fields.priority {
-        let name = match priority {
-            Priority::Normal => "normal",
-            Priority::High => "high",
-        };
-        pairs.append_pair("priority", name);
+        pairs.append_pair("priority", priority.as_str());
     }
     if fields.delay_while_idle {
         pairs.append_pair("delay_while_idle", "1");

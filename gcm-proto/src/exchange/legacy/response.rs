@@ -1,6 +1,6 @@
 //! The meaning of a legacy wire's response: by its status, then by its body.
 //!
-//! Both legacy exchanges read with it, since either may be answered in the other's form.
+//! Both legacy exchanges read with it, since either may get a response in the other's form.
 
 use super::body::{Misshapen, Shape};
 use super::route::Route;
@@ -14,9 +14,9 @@ use crate::text;
 use http::StatusCode;
 use http::response::Parts;
 
-/// What a multicast was answered, by position.
+/// The response to a multicast, by position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct MulticastResponse {
     pub(super) outcomes: Vec<Outcome>,
     pub(super) multicast_id: Option<MulticastId>,
     pub(super) counters: Option<[u64; 3]>,
@@ -35,7 +35,7 @@ pub(super) enum Addressee {
 }
 
 /// One response under the eye of a reader. `secrets` are the tokens and group keys of the request.
-pub(super) struct Reading<'a, I> {
+pub(super) struct LegacyResponse<'a, I> {
     pub(super) route: &'a Route,
     pub(super) head: &'a Parts,
     pub(super) body: &'a [u8],
@@ -43,18 +43,18 @@ pub(super) struct Reading<'a, I> {
     pub(super) secrets: I,
 }
 
-impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
+impl<'a, I: Iterator<Item = &'a str> + Clone> LegacyResponse<'a, I> {
     /// The response to a multicast.
-    pub(super) fn multicast(&self) -> Result<Answer, Refusal> {
+    pub(super) fn multicast(&self) -> Result<MulticastResponse, Refusal> {
         let recipients = self.recipients();
-        let answer = match self.shape()? {
-            Shape::Results(results) if results.length == recipients => Answer {
+        let response = match self.shape()? {
+            Shape::Results(results) if results.length == recipients => MulticastResponse {
                 outcomes: results.outcomes,
                 multicast_id: results.multicast_id.map(MulticastId::new),
                 counters: results.counters,
                 retry_after: self.retry_after(),
             },
-            Shape::Id { id, canonical } if recipients == 1 => Answer {
+            Shape::Id { id, canonical } if recipients == 1 => MulticastResponse {
                 outcomes: vec![Outcome::Accepted(plain_accepted(id, canonical))],
                 multicast_id: None,
                 counters: None,
@@ -64,7 +64,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
             Shape::Results(_) => return Err(self.unreadable("one result for each registration token", None)),
             _ => return Err(self.unreadable("the results of a multicast", None)),
         };
-        Ok(self.settled(answer))
+        Ok(self.settled(response))
     }
 
     /// The response to a request for one target.
@@ -145,7 +145,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
         }
     }
 
-    /// A whole request answered by one code.
+    /// One code in response to a whole request.
     fn verdict(&self, text: &str) -> Refusal {
         let code = self.scrubbed(Code::from_wire(text));
         let scope = match &code {
@@ -261,9 +261,9 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
     }
 
     /// What is left to do to results: an unknown code may repeat a token, and a canonical id that is the token used is none.
-    fn settled(&self, mut answer: Answer) -> Answer {
+    fn settled(&self, mut response: MulticastResponse) -> MulticastResponse {
         let mut unlike = None;
-        for (outcome, token) in answer.outcomes.iter_mut().zip(self.secrets.clone()) {
+        for (outcome, token) in response.outcomes.iter_mut().zip(self.secrets.clone()) {
             match outcome {
                 Outcome::Accepted(accepted) => self.tidy(accepted, token),
                 Outcome::Failed(failure) if matches!(failure.code(), Code::Other(_)) => {
@@ -281,7 +281,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'a, I> {
                 }
             }
         }
-        answer
+        response
     }
 
     /// A canonical id that is the token used is none, and an id is no place for the key or the token.
@@ -326,7 +326,7 @@ fn plain_accepted(id: &str, canonical: Option<&str>) -> Accepted {
     }
 }
 
-/// Whom a code concerns that answers a request for one target.
+/// Whom a code concerns in the response to a request for one target.
 fn scope(code: &Code) -> Scope {
     match code {
         Code::Unauthorized | Code::Forbidden | Code::DeprecatedApi | Code::EndpointGone => Scope::Project,

@@ -21,7 +21,7 @@ impl Route {
         Self {
             endpoint,
             key: Some(key),
-            limits: Limits::default(),
+            limits: Limits::LEGACY,
         }
     }
 
@@ -32,7 +32,7 @@ impl Route {
         Self {
             endpoint,
             key: None,
-            limits: Limits::default(),
+            limits: Limits::LEGACY,
         }
     }
 

@@ -1,10 +1,11 @@
-//! What the response of a token endpoint means: a token, a mistake to mend, or a failure that passes.
+//! The meaning of a token endpoint's response: a token, a mistake to mend, or a transient failure.
 
 use super::Ask;
-use crate::credentials::{AccessToken, TokenResponse};
 use crate::exchange::readable;
 use crate::exchange::refusal::{Aside, of_status};
+use crate::exchange::token_response::TokenResponse;
 use crate::exchange::{Refusal, Refused, RetryAfter, Scope, Unreadable};
+use crate::names::AccessToken;
 use crate::outcome::Code;
 use crate::text;
 use http::response::Parts;
@@ -22,8 +23,8 @@ const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 /// The longest life a token is believed to have. Google allows twelve hours at most (`serviceAccountShortTermToken`).
 const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
 
-/// Codes that pass, in `error` or in `error_description` (google-auth-library-python, `_RETRYABLE_ERROR_DESCRIPTIONS`).
-const PASSING: [&str; 3] = ["internal_failure", "server_error", "temporarily_unavailable"];
+/// Transient codes, in `error` or in `error_description` (google-auth-library-python, `_RETRYABLE_ERROR_DESCRIPTIONS`).
+const TRANSIENT: [&str; 3] = ["internal_failure", "server_error", "temporarily_unavailable"];
 
 /// Reads the response to a request for a token. `secrets` is what the request held.
 pub(super) fn read<'a>(
@@ -32,22 +33,22 @@ pub(super) fn read<'a>(
     body: &[u8],
     secrets: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<TokenResponse, Refusal> {
-    let reading = Reading {
+    let response = MintResponse {
         ask,
         head,
-        said: Said::read(head, body).map_err(|expected| unreadable(head, expected))?,
+        said: TokenBody::read(head, body).map_err(|expected| unreadable(head, expected))?,
         secrets,
     };
     if head.status.is_success() {
-        reading.grant()
+        response.token()
     } else {
-        Err(reading.refusal())
+        Err(response.refusal())
     }
 }
 
 /// The texts of a response.
 #[derive(Default)]
-struct Said {
+struct TokenBody {
     access_token: Option<String>,
     expires_in: Option<Duration>,
     has_id_token: bool,
@@ -55,22 +56,22 @@ struct Said {
     description: String,
 }
 
-struct Reading<'a, I> {
+struct MintResponse<'a, I> {
     ask: &'a Ask,
     head: &'a Parts,
-    said: Option<Said>,
+    said: Option<TokenBody>,
     secrets: I,
 }
 
-impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
+impl<'a, I: Iterator<Item = &'a str> + Clone> MintResponse<'_, I> {
     /// A good response. It is not shown if it is none: it may hold a token all the same.
-    fn grant(self) -> Result<TokenResponse, Refusal> {
+    fn token(self) -> Result<TokenResponse, Refusal> {
         let status = self.head.status;
         let Some(said) = self.said else {
             return Err(unreadable(self.head, JSON));
         };
         let Some(token) = said.access_token else {
-            // Recorded against the live endpoint: a scope it does not know is answered with an id_token alone.
+            // Recorded against the live endpoint: for a scope it does not know it gives an id_token alone.
             let (excerpt, hint) = if said.has_id_token {
                 (
                     "an id_token and no access_token",
@@ -95,7 +96,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
         let Some((code, hint)) = self.verdict() else {
             return unreadable(self.head, "a response of a token endpoint");
         };
-        // Of a body in any other form nothing is shown: whoever wrote the key file chose who answers.
+        // Of a body in any other form nothing is shown: whoever wrote the key file chose who responds.
         let excerpt = match &self.said {
             Some(said) if !said.error.is_empty() && !said.description.is_empty() => {
                 self.line(&format!("{}: {}", said.error, said.description))
@@ -126,7 +127,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Reading<'_, I> {
             Some(said) => (said.error.as_str(), said.description.as_str()),
             None => ("", ""),
         };
-        if PASSING.iter().any(|code| *code == error || *code == description) {
+        if TRANSIENT.iter().any(|code| *code == error || *code == description) {
             return Some((Code::Unavailable, ""));
         }
         Some(match error {
@@ -214,11 +215,11 @@ impl Ask {
     }
 }
 
-impl Said {
+impl TokenBody {
     /// None for a body that is no JSON.
     fn read(head: &Parts, body: &[u8]) -> Result<Option<Self>, &'static str> {
         #[derive(Deserialize)]
-        struct Reply<'a> {
+        struct Response<'a> {
             #[serde(borrow)]
             access_token: Option<&'a RawValue>,
             #[serde(borrow)]
@@ -237,7 +238,7 @@ impl Said {
         }
         // A derived type would read an array too, by position.
         let is_clear = body.starts_with('{') && readable::document(body).is_ok();
-        let response: Reply<'_> = is_clear
+        let response: Response<'_> = is_clear
             .then(|| serde_json::from_str(body).ok())
             .flatten()
             .ok_or(JSON)?;

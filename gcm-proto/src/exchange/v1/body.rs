@@ -1,8 +1,10 @@
-//! What a message looks like on the v1 wire is decided here: what is for all, and what each platform gets.
+//! A message's body on the v1 wire: what is for all, and what each platform gets.
 
 use crate::exchange::encode::json;
-use crate::message::platforms::{self, EXPIRATION, Visible, header};
-use crate::message::{ActivityToken, Android, AndroidV2, Apns, ApnsOptions, FcmOptions, Fields, Payload, Webpush};
+use crate::message::platforms::{self, Visible};
+use crate::message::{
+    ActivityToken, Android, AndroidV2, Apns, ApnsOptions, EXPIRATION, FcmOptions, Fields, Payload, Webpush, header,
+};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::collections::BTreeMap;
@@ -10,7 +12,7 @@ use std::time::Duration;
 
 /// The body of every request of one message, but for the target before it and the expiration within.
 #[derive(Clone)]
-pub(super) struct Body {
+pub(super) struct EncodedBody {
     /// From behind the target, to the end or to the expiration.
     pub(super) head: Vec<u8>,
     /// How long after a request is made the message expires on iOS, and what follows that date.
@@ -20,7 +22,7 @@ pub(super) struct Body {
 /// How a message ends whose last entry is an empty expiration: the quote that ends it, then headers, `apns` and the message.
 const END: &[u8] = b"\"}}}";
 
-impl Body {
+impl EncodedBody {
     pub(super) fn new(fields: &Fields) -> Self {
         let apns = platforms::apns(fields);
         let expires = fields.time_to_live.filter(|_| apns.as_ref().is_some_and(may_expire));

@@ -1,12 +1,12 @@
-//! What a v1 request is decided here: encoded once a message, the target and the expiration spliced in.
+//! The requests of the v1 wire: encoded once a message, the target and the expiration spliced in.
 
-use super::body::Body;
+use super::body::EncodedBody;
 use super::response;
 use super::route::Route;
-use crate::credentials::AccessToken;
 use crate::exchange::encode::string;
 use crate::exchange::{Exchange, Receipt, Refusal, Undeliverable, Wire};
 use crate::message::{Fields, Message};
+use crate::names::AccessToken;
 use crate::names::ProjectId;
 use crate::target::Target;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -42,7 +42,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// iOS gets a part of its own only where something is said of it: a notification, `content_available`, `mutable_content`, or an
 /// [`Apns`](crate::Apns) with headers or a payload. The headers in this table go there with a part, and never without an `aps`: APNs
-/// headers alone are reported to be answered with a 400 about the token (firebase/firebase-ios-sdk#4605). Where nothing is
+/// headers alone are reported to get a 400 about the token (firebase/firebase-ios-sdk#4605). Where nothing is
 /// shown, that `aps` wakes the app, as `content_available` does.
 ///
 /// `data` and `analytics_label` are for all, and a dry run is `validate_only`. `delay_while_idle`, which the services ignore
@@ -63,21 +63,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Encoded(Arc<EncodedOnce>);
+pub struct Encoded(Arc<EncodedMessage>);
 
-struct EncodedOnce {
+struct EncodedMessage {
     route: Route,
     /// Without an access token and with one. What differs from request to request has its place already: a map that was
     /// cloned grows at a cost.
     headers: [HeaderMap; 2],
-    body: Body,
+    body: EncodedBody,
     /// The token of a Live Activity, which is a device's.
     activity: Option<Box<str>>,
     /// How long the first body was, and the header that says so: tokens have one length as a rule, and so have the bodies.
     length: OnceLock<(usize, HeaderValue)>,
 }
 
-impl EncodedOnce {
+impl EncodedMessage {
     fn content_length(&self, length: usize) -> HeaderValue {
         let (usual, value) = self.length.get_or_init(|| (length, length.into()));
         if *usual == length { value.clone() } else { length.into() }
@@ -125,10 +125,10 @@ impl Encoded {
         if needs_key && fields.time_to_live.is_some() && fields.collapse_key.is_none() {
             return Err(Undeliverable::CollapseKeyMissing);
         }
-        Ok(Self(Arc::new(EncodedOnce {
+        Ok(Self(Arc::new(EncodedMessage {
             route: route.clone(),
             headers: headers(route.quota_project()),
-            body: Body::new(fields),
+            body: EncodedBody::new(fields),
             activity: fields.apns.as_ref().and_then(|apns| apns.activity()).map(Box::from),
             length: OnceLock::new(),
         })))
@@ -181,10 +181,10 @@ impl Encoded {
             dry_run: true,
             ..Fields::default()
         };
-        let once = EncodedOnce {
+        let once = EncodedMessage {
             route: self.0.route.clone(),
             headers: self.0.headers.clone(),
-            body: Body::new(&fields),
+            body: EncodedBody::new(&fields),
             activity: None,
             length: OnceLock::new(),
         };
@@ -248,7 +248,7 @@ impl Single {
         }
     }
 
-    fn secrets(&self) -> response::Secrets<'_> {
+    fn secrets(&self) -> response::secrets::Secrets<'_> {
         let target = match &self.target {
             Target::Token(token) => token.as_str(),
             Target::Group(key) => key.as_str(),
@@ -265,7 +265,7 @@ impl Single {
         const MORE: usize = 64;
         const OPEN: &[u8] = b"{\"message\":{\"";
         let (field, name, plain) = self.field();
-        let Body { head, expiring } = &self.encoded.0.body;
+        let EncodedBody { head, expiring } = &self.encoded.0.body;
         let rest = expiring.as_ref().map_or(0, |(_, rest)| rest.len());
         let mut body = Vec::with_capacity(OPEN.len() + field.len() + name.len() + head.len() + rest + MORE);
         body.extend_from_slice(OPEN);
@@ -314,12 +314,12 @@ impl Exchange for Single {
     }
 
     fn read(&self, head: &Parts, body: &[u8]) -> Result<Receipt, Refusal> {
-        let asked = response::Asked {
+        let context = response::RequestContext {
             route: &self.encoded.0.route,
             target: &self.target,
             activity: self.encoded.0.activity.is_some(),
         };
-        response::read(asked, head, body, || self.secrets())
+        response::read(context, head, body, || self.secrets())
     }
 }
 

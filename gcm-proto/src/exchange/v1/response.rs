@@ -1,7 +1,8 @@
-//! What a response of the v1 wire means: by the FCM code, then by the status in the body, then by HTTP's.
+//! The meaning of a v1 response: by the FCM code, then by the status in the body, then by HTTP's.
 
 mod apns;
 mod body;
+pub(super) mod secrets;
 mod verdict;
 mod words;
 
@@ -13,10 +14,11 @@ use crate::names::ProjectId;
 use crate::outcome::{Accepted, Details};
 use crate::target::Target;
 use crate::text;
-use body::{Body, Said, Unclear, usual_name};
+use body::{ErrorBody, ResponseBody, Unclear, usual_name};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::response::Parts;
+use secrets::Secrets;
 use std::time::Duration;
 
 /// What the front end's page for a 502 asks for: "Please try again in 30 seconds" (seen in 2023, bloomberg/pushiko).
@@ -25,13 +27,9 @@ const BAD_GATEWAY_DELAY: Duration = Duration::from_secs(30);
 /// What the types of FCM's own details hold.
 const OF_FCM: &[u8] = b"google.firebase.fcm";
 
-/// What a request held that no text may show: the target's token or key, a Live Activity's, the access token. Empty ones
-/// are none.
-pub(super) type Secrets<'a> = [&'a str; 3];
-
 /// What the response is read for.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct RequestContext<'a> {
     pub(super) route: &'a Route,
     pub(super) target: &'a Target,
     /// Whether the message went to a Live Activity: then APNs judges the activity's token, not the target's.
@@ -42,22 +40,22 @@ pub(super) struct Asked<'a> {
 ///
 /// # Errors
 ///
-/// [`Refusal`], when the service refused, or somebody else answered.
+/// [`Refusal`], when the service refused, or somebody else responded.
 pub(super) fn read<'a>(
-    asked: Asked<'a>,
+    context: RequestContext<'a>,
     head: &Parts,
     body: &[u8],
     secrets: impl FnOnce() -> Secrets<'a>,
 ) -> Result<Receipt, Refusal> {
     // Most responses are good ones as the service prints them.
     if head.status.is_success() && readable::is_usual(&head.headers) {
-        if let Some(id) = usual_name(body).and_then(|name| id(name, asked.route.project())) {
+        if let Some(id) = usual_name(body).and_then(|name| id(name, context.route.project())) {
             return Ok(accepted(head, Some(id)));
         }
     }
     let secrets = secrets();
-    let mut reading = Reading {
-        asked,
+    let mut response = SingleResponse {
+        context,
         head,
         body,
         secrets,
@@ -65,26 +63,26 @@ pub(super) fn read<'a>(
     };
     let read = readable::text(&head.headers, body).map_err(Unclear::of);
     match (
-        read.and_then(|text| Body::read(text, secrets)),
+        read.and_then(|text| ResponseBody::read(text, secrets)),
         head.status.is_success(),
     ) {
-        (Err(unclear), _) => Err(reading.unreadable(&unclear)),
-        (Ok(Body::Error(said)), _) => {
-            reading.said = Some(*said);
-            Err(reading.refusal())
+        (Err(unclear), _) => Err(response.unreadable(&unclear)),
+        (Ok(ResponseBody::Error(said)), _) => {
+            response.said = Some(*said);
+            Err(response.refusal())
         }
-        (Ok(_), false) => Err(reading.wordless_refusal()),
+        (Ok(_), false) => Err(response.wordless_refusal()),
         (Ok(_), true) if is_html(head) => {
-            Err(reading.unreadable(&Unclear::of("a response of the service, but a web page")))
+            Err(response.unreadable(&Unclear::of("a response of the service, but a web page")))
         }
-        // A device group is answered with nothing (Firebase's "Send messages to device groups").
-        (Ok(Body::Empty | Body::Message(None)), true) => Ok(accepted(head, None)),
-        (Ok(Body::Message(Some(name))), true) => match id(&name, asked.route.project()) {
+        // A device group gets nothing in response (Firebase's "Send messages to device groups").
+        (Ok(ResponseBody::Empty | ResponseBody::Message(None)), true) => Ok(accepted(head, None)),
+        (Ok(ResponseBody::Message(Some(name))), true) => match id(&name, context.route.project()) {
             Some(id) => Ok(accepted(head, Some(id))),
-            None => Err(reading.unreadable(&Unclear::of("the name of a message of this project"))),
+            None => Err(response.unreadable(&Unclear::of("the name of a message of this project"))),
         },
-        (Ok(Body::Text | Body::Json), true) => {
-            Err(reading.unreadable(&Unclear::of("a response of the service, but somebody else's")))
+        (Ok(ResponseBody::Text | ResponseBody::Json), true) => {
+            Err(response.unreadable(&Unclear::of("a response of the service, but somebody else's")))
         }
     }
 }
@@ -120,17 +118,17 @@ fn accepted(head: &Parts, id: Option<&str>) -> Receipt {
 }
 
 /// One response under the eye of its reader.
-struct Reading<'a> {
-    asked: Asked<'a>,
+struct SingleResponse<'a> {
+    context: RequestContext<'a>,
     head: &'a Parts,
     body: &'a [u8],
     secrets: Secrets<'a>,
-    said: Option<Said>,
+    said: Option<ErrorBody>,
 }
 
-impl Reading<'_> {
+impl SingleResponse<'_> {
     /// A refusal without an error in its place. Where FCM's own words stand all the same (quoted, behind a prefix, in another
-    /// response), FCM has answered, and what it said of the token was not read: the status alone would blame others.
+    /// response), FCM has responded, and what it said of the token was not read: the status alone would blame others.
     fn wordless_refusal(self) -> Refusal {
         if self.body.windows(OF_FCM.len()).any(|part| part == OF_FCM) {
             return self.unreadable(&Unclear::of("a response with its error in its place"));

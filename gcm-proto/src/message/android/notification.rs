@@ -1,7 +1,7 @@
-//! What Android shows, and how, is decided here: `AndroidNotification` of the FCM v1 reference.
+//! A notification on Android: `AndroidNotification` of the FCM v1 reference.
 
-use crate::message::Color;
 use crate::message::check::{self, Checked, refuse};
+use crate::message::color::Color;
 use crate::message::duration::Time;
 use crate::message::part::{part, spelled};
 use crate::message::reading::{Names, json_form, or_default};
@@ -157,7 +157,7 @@ impl AndroidNotification {
 /// let light = LightSettings::new("#336699".parse()?, Duration::from_millis(100), Duration::from_millis(50));
 /// # Ok::<(), gcm_proto::MessageError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct LightSettings {
     color: Color,

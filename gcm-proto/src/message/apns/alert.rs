@@ -1,4 +1,4 @@
-//! What Apple's devices show is decided here: one text, or an object of texts.
+//! An alert on Apple's devices: one text, or an object of texts.
 
 use crate::message::check::{self, Checked};
 use crate::message::part::part;
@@ -6,7 +6,7 @@ use crate::message::reading::Names;
 use serde::{Deserialize, Serialize};
 
 /// What is shown: one text, or an object of texts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged, expecting = "an alert must be a text or an object of texts")]
 #[non_exhaustive]
 pub enum Alert {

@@ -1,12 +1,13 @@
-//! What Apple's devices sound like is decided here: a name, or a critical sound with its volume.
+//! A sound of Apple's devices: a name, or a critical sound with its volume.
 
 use crate::message::check::{self, Checked, refuse};
 use crate::message::part::Flag;
 use crate::message::reading::{Names, json_form, or_default};
+use crate::message::share::Share;
 use serde::{Deserialize, Serialize};
 
 /// What is heard: a sound by its name, or one that is heard although the device is silent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(
     untagged,
     expecting = "a sound must be a text, or an object of critical, name and volume"
@@ -44,7 +45,7 @@ impl From<CriticalSound> for Sound {
 ///
 /// let aps = Aps::new().sound(CriticalSound::new("alarm.caf").volume(0.7));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]
 #[must_use = "a sound does nothing until it is put into a message"]
 pub struct CriticalSound {
@@ -53,7 +54,7 @@ pub struct CriticalSound {
     #[serde(deserialize_with = "or_default")]
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    volume: Option<f32>,
+    volume: Option<Share>,
 }
 
 json_form!(CriticalSound: Names::Snake);
@@ -76,14 +77,14 @@ impl CriticalSound {
 
     /// From 0, silent, to 1.
     pub fn volume(mut self, volume: f32) -> Self {
-        self.volume = Some(volume);
+        self.volume = Some(Share::new(volume));
         self
     }
 
     pub(super) fn check(&self) -> Checked {
         check::not_empty("name", Some(&self.name))?;
         match self.volume {
-            Some(volume) if !(0.0..=1.0).contains(&volume) => refuse("volume", "from 0 to 1"),
+            Some(volume) if !volume.is_in_range() => refuse("volume", "from 0 to 1"),
             _ => Ok(()),
         }
     }

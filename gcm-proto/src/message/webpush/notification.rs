@@ -1,4 +1,4 @@
-//! What a browser shows, and how, is decided here: the options of its own Notification API.
+//! A notification in a browser: the options of its own Notification API.
 
 use crate::message::check::{self, Checked};
 use crate::message::part::part;

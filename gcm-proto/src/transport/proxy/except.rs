@@ -1,4 +1,4 @@
-//! Who is reached without the proxy (`NO_PROXY`).
+//! The hosts that are reached without the proxy (`NO_PROXY`).
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What the service calls a value that does not fit the schema.
+//! The service's words for a value that does not fit the schema.
 
 use super::super::fault::Fault;
 use crate::emulator::json::Value;

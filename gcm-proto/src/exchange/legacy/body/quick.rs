@@ -1,4 +1,4 @@
-//! Whether a body is a multicast's response exactly as the service prints it is decided here, in one pass over its bytes.
+//! A multicast's response exactly as the service prints it, read in one pass over its bytes.
 //!
 //! It refuses whatever is unusual (white space, escapes, other fields, another order) and leaves that to the full reader,
 //! which it must agree with: a test and a fuzz target compare the two. It takes a third of the full reader's time, and

@@ -1,5 +1,6 @@
 //! The results of a multicast, each read by itself: whatever is wrong with one is no affair of the others.
 
+use crate::exchange::readable::Name;
 use crate::names::Token;
 use crate::outcome::{Accepted, Code, Failure, Outcome, Sent};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -43,7 +44,7 @@ impl<'de> Visitor<'de> for Items<'_> {
                 return Ok(Some((outcomes, length)));
             };
             if outcomes.is_empty() {
-                // What a body can hold decides, not what was asked: a short answer must not cost a long one's memory.
+                // What a body can hold decides, not what was asked: a short response must not cost a long one's memory.
                 outcomes.reserve_exact(self.most.min(16));
             }
             outcomes.push(outcome);
@@ -156,10 +157,6 @@ fn no_object() -> Outcome {
 fn unreadable(why: &'static str) -> Outcome {
     Outcome::Failed(Failure::new(Code::Unreadable, Sent::MaybeSent).with_message(why))
 }
-
-/// A key, borrowed where it has no escapes. (`Cow` by itself would always copy.)
-#[derive(serde::Deserialize)]
-pub(super) struct Name<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// A value that is opaque text, whatever JSON type it came as.
 #[derive(Default)]

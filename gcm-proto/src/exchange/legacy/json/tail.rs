@@ -1,4 +1,4 @@
-//! What every body of one message has in common: all but the target.
+//! The part that all bodies of one message have in common: all but the target.
 
 use crate::exchange::encode::json;
 use crate::message::{Fields, Notification, Priority};
@@ -33,7 +33,7 @@ struct Tail<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     data: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    notification: Option<Visible<'a>>,
+    notification: Option<LegacyNotification<'a>>,
 }
 
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ struct Label<'a> {
 
 /// The notification as this wire has it: with the badge as text.
 #[derive(Serialize)]
-struct Visible<'a> {
+struct LegacyNotification<'a> {
     #[serde(flatten)]
     as_it_is: &'a Notification,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ pub(super) fn tail(fields: &Fields) -> Vec<u8> {
             .map(|analytics_label| Label { analytics_label }),
         raw_data: fields.raw_data.as_deref(),
         data: &fields.data,
-        notification: notification.as_ref().map(|(notification, badge)| Visible {
+        notification: notification.as_ref().map(|(notification, badge)| LegacyNotification {
             as_it_is: notification,
             badge: badge.clone(),
         }),

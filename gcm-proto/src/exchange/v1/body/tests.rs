@@ -1,7 +1,7 @@
 //! How a message's own options reach each platform, option by option, and what wins over them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use super::Body;
+use super::EncodedBody;
 use crate::message::{
     Android, AndroidNotification, AndroidV2, Apns, Aps, Message, MessageBuilder, Notification, Priority,
     WebNotification, Webpush,
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// The message on the wire, with `"…"` where the expiration is spliced in.
 fn wire(builder: MessageBuilder) -> Value {
     let message = builder.build().unwrap();
-    let Body { head, expiring } = Body::new(message.fields());
+    let EncodedBody { head, expiring } = EncodedBody::new(message.fields());
     let mut text = b"{\"message\":{\"token\":\"T\"".to_vec();
     text.extend(head);
     if let Some((_, rest)) = expiring {
@@ -161,7 +161,7 @@ fn trial_v01_what_says_nothing_of_ios_has_no_part_for_it() {
             wire(builder.clone().notification(Notification::new().tag("t"))).get("apns"),
             None
         );
-        assert!(Body::new(builder.build().unwrap().fields()).expiring.is_none());
+        assert!(EncodedBody::new(builder.build().unwrap().fields()).expiring.is_none());
     }
     // Nor are headers added to a part that has none and no payload.
     let apart = Apns::new().analytics_label("l").live_activity_token("token");
@@ -256,7 +256,7 @@ fn trial_v02_a_payload_has_an_aps() {
     let stored: Message =
         serde_json::from_str(r#"{"apns": {"payload": {}, "headers": {}}, "priority": "high"}"#).unwrap();
     assert_eq!(
-        Body::new(stored.fields()).head,
+        EncodedBody::new(stored.fields()).head,
         br#","android":{"priority":"HIGH"},"webpush":{"headers":{"Urgency":"high"}}}}"#
     );
 }
@@ -525,7 +525,7 @@ fn an_expiration_of_the_callers_own_is_not_spliced() {
         let apns = Apns::new().header(name, "0").header("z", "1");
         let message = Message::builder().time_to_live(Duration::from_secs(60)).apns(apns);
         let message = message.build().unwrap();
-        assert!(Body::new(message.fields()).expiring.is_none());
+        assert!(EncodedBody::new(message.fields()).expiring.is_none());
     }
 }
 
@@ -533,7 +533,7 @@ fn an_expiration_of_the_callers_own_is_not_spliced() {
 fn a_body_that_ends_like_a_splice_is_not_taken_for_one() {
     let apns = Apns::new().header("apns-expiration", "0").header("z", "");
     let message = Message::builder().time_to_live(Duration::from_secs(60)).apns(apns);
-    let body = Body::new(message.build().unwrap().fields());
+    let body = EncodedBody::new(message.build().unwrap().fields());
     assert!(body.expiring.is_none());
     assert!(body.head.ends_with(br#""z":""}}}}"#));
 }

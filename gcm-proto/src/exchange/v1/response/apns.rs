@@ -1,4 +1,4 @@
-//! What APNs' reasons mean, by Apple's table ("Handling notification responses from APNs"). Only `Unregistered`,
+//! The meaning of APNs' reasons, by Apple's table ("Handling notification responses from APNs"). Only `Unregistered`,
 //! `InvalidProviderToken` and `BadEnvironmentKeyInToken` were seen in responses of FCM.
 
 use crate::exchange::Scope;

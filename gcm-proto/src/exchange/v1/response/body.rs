@@ -1,28 +1,27 @@
-//! What the JSON of a v1 response says.
+//! The JSON of a v1 response.
 //!
 //! It decides nothing. Where the body can be read in two ways (it is cut, a field stands there twice, two details of one kind
 //! disagree) it cannot be read; what is merely not known is left out or kept as it is.
 
 mod details;
+mod json;
 
-use super::Secrets;
+use super::secrets::Secrets;
 use crate::exchange::readable::{document, is_json};
 use crate::outcome::Details;
-use details::Collected;
+use details::{Collected, is_not_a_token};
+use json::{each, object, scalar, text};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
 /// What is expected of a body that begins as JSON does.
 const WHOLE: &str = "one whole JSON document that says each thing once";
 
-/// The sentence by which the service says that the token is none (Firebase's "FCM error codes", `INVALID_ARGUMENT`).
-const NOT_A_TOKEN: &str = "The registration token is not a valid FCM registration token";
-
 /// A body that can be read.
 #[derive(Debug)]
-pub(super) enum Body {
+pub(super) enum ResponseBody {
     /// Nothing but white space.
     Empty,
     /// Not JSON: a web page, a sentence.
@@ -30,14 +29,14 @@ pub(super) enum Body {
     /// An accepted message: its name, where the body has one.
     Message(Option<String>),
     /// An error, in the form that all Google services share.
-    Error(Box<Said>),
+    Error(Box<ErrorBody>),
     /// JSON that is neither.
     Json,
 }
 
 /// The error of a response: `{"error": {"code": …, "message": …, "status": …, "details": […]}}`.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct ErrorBody {
     /// The HTTP status as the body repeats it.
     pub(super) code: Option<u16>,
     /// The sentence for developers, as it was sent.
@@ -49,7 +48,7 @@ pub(super) struct Said {
     pub(super) old_reason: Option<String>,
 }
 
-impl Body {
+impl ResponseBody {
     /// Reads a text. What is kept of it does not show the request's secrets.
     ///
     /// # Errors
@@ -83,7 +82,7 @@ impl Body {
         };
         match (top.error, top.name) {
             (Some(error), None) if error.get().starts_with('{') => {
-                Said::read(error, secrets).map(Box::new).map(Self::Error)
+                ErrorBody::read(error, secrets).map(Box::new).map(Self::Error)
             }
             // Other services of Google's have a code there, and this one's proxies.
             (Some(error), None) if error.get().starts_with('"') => Ok(Self::Json),
@@ -163,7 +162,7 @@ pub(super) fn usual_name(body: &[u8]) -> Option<&str> {
     plain.then(|| std::str::from_utf8(name).ok()).flatten()
 }
 
-impl Said {
+impl ErrorBody {
     fn read(error: &RawValue, secrets: Secrets<'_>) -> Result<Self, Unclear> {
         #[derive(Deserialize)]
         struct Error<'a> {
@@ -219,64 +218,6 @@ impl Said {
             old_reason,
         })
     }
-}
-
-/// Whether a sentence says that the token is none, in whatever case and with a full stop or without.
-fn is_not_a_token(sentence: &str) -> bool {
-    let sentence = sentence.trim().trim_end_matches(['.', '!']).trim_end();
-    sentence.eq_ignore_ascii_case(NOT_A_TOKEN)
-}
-
-/// A JSON object; derived types would read an array too, by position.
-fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
-    let json = json.trim_start_matches([' ', '\t', '\r', '\n']);
-    json.starts_with('{').then(|| serde_json::from_str(json).ok()).flatten()
-}
-
-fn text(raw: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str(raw?.get()).ok()
-}
-
-/// A text, or a number or a truth value as a text.
-fn scalar(raw: Option<&RawValue>) -> Option<String> {
-    let raw = raw?;
-    text(Some(raw)).or_else(|| {
-        let plain = raw.get();
-        (!plain.starts_with(['"', '{', '['])).then(|| plain.to_owned())
-    })
-}
-
-/// Hands out the entries of a JSON array one by one, none of them kept; false for what is none. `null` is an empty one.
-fn each<'a>(json: &'a str, entry: impl FnMut(&'a RawValue)) -> bool {
-    struct Entries<F>(F);
-
-    impl<'de, F: FnMut(&'de RawValue)> DeserializeSeed<'de> for Entries<F> {
-        type Value = ();
-
-        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-            deserializer.deserialize_seq(self)
-        }
-    }
-
-    impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for Entries<F> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
-            while let Some(entry) = seq.next_element()? {
-                (self.0)(entry);
-            }
-            Ok(())
-        }
-    }
-
-    json == "null"
-        || Entries(entry)
-            .deserialize(&mut serde_json::Deserializer::from_str(json))
-            .is_ok()
 }
 
 #[cfg(test)]

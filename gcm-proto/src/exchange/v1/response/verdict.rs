@@ -1,6 +1,6 @@
-//! Which code of a refusal counts, and whom it concerns.
+//! The code of a refusal that counts, and whom it concerns.
 
-use super::{Reading, apns};
+use super::{SingleResponse, apns};
 use crate::exchange::Scope;
 use crate::exchange::refusal::of_status;
 use crate::outcome::Code;
@@ -50,7 +50,7 @@ enum Dead {
 }
 
 impl Dead {
-    /// The code for such a target. None for one that has no registration of its own: whoever answered was asked about another.
+    /// The code for such a target. None for one that has no registration of its own: whoever responded was asked about another.
     fn code(self, target: &Target) -> Option<Code> {
         match (self, target) {
             // What APNs knows is one member's device.
@@ -61,7 +61,7 @@ impl Dead {
     }
 }
 
-impl Reading<'_> {
+impl SingleResponse<'_> {
     /// The code that counts and whom it concerns, if the response has any; and a verdict on the registration that is not believed.
     pub(super) fn verdict(&self) -> (Option<(Code, Scope)>, Option<Code>) {
         let status = self.head.status;
@@ -73,7 +73,7 @@ impl Reading<'_> {
         let Some(dead) = self.registration() else {
             return (self.verdict_on_others(is_passing), None);
         };
-        let code = dead.code(self.asked.target);
+        let code = dead.code(self.context.target);
         if is_passing {
             // Whoever says in one breath that it fails and that a token is dead is to say it again.
             let verdict = self.by_passing_status();
@@ -95,7 +95,7 @@ impl Reading<'_> {
         let fcm = self.fcm();
         let apns = self.apns();
         // Of what APNs says, little is about the registration, and nothing when it was asked for a Live Activity.
-        let is_dead_at_apns = apns.is_some_and(apns::is_dead) && !self.asked.activity;
+        let is_dead_at_apns = apns.is_some_and(apns::is_dead) && !self.context.activity;
         if apns.is_some() && !is_dead_at_apns {
             return None;
         }
@@ -166,7 +166,7 @@ impl Reading<'_> {
         })
     }
 
-    /// What passes by its reason, whatever the status: Google's services answered 403 to who was too fast, before 429 was
+    /// What passes by its reason, whatever the status: Google's services gave a 403 to who was too fast, before 429 was
     /// ("Resolve errors" of its older APIs; `ErrorReason` of google.api).
     fn by_reason(&self) -> Option<(Code, Scope)> {
         let said = self.said.as_ref()?;

@@ -1,17 +1,17 @@
-//! What a refusal says to people, and whose limit it is about: both are in words only.
+//! The words of a refusal: its sentence for people, a hint, and whose limit it is about.
 
-use super::body::Said;
-use super::{Reading, apns};
+use super::body::ErrorBody;
+use super::{SingleResponse, apns};
 use crate::exchange::refusal::Quota;
 use crate::names::ProjectId;
 use crate::outcome::Code;
 use crate::target::Target;
 use crate::text;
 
-impl Reading<'_> {
+impl SingleResponse<'_> {
     /// What to do, where the service's own sentence does not say it: with the project and the URL that were asked.
     pub(super) fn hint(&self, code: &Code) -> Box<str> {
-        let project = self.asked.route.project();
+        let project = self.context.route.project();
         let role = |role: &str, project: &ProjectId| -> Box<str> {
             format!("is the project id right? then give this account the role {role} in the project {project}").into()
         };
@@ -27,7 +27,7 @@ impl Reading<'_> {
             }
             (_, Some("CONSUMER_INVALID")) => format!("is the project id {project} right?").into(),
             (_, Some("USER_PROJECT_DENIED")) => {
-                let payer = self.asked.route.quota_project().unwrap_or(project);
+                let payer = self.context.route.quota_project().unwrap_or(project);
                 let role = role("roles/serviceusage.serviceUsageConsumer", payer);
                 format!("{role}, which the header x-goog-user-project names").into()
             }
@@ -35,7 +35,7 @@ impl Reading<'_> {
                 Some(said) if said.message.contains("has not been used in project") => enable(),
                 Some(said) if said.message.starts_with("Permission '") => may_send(),
                 None if text::is_page(self.body) => {
-                    let url = self.asked.route.endpoint();
+                    let url = self.context.route.endpoint();
                     format!(
                         "a page and no response of the service: the address or region of this machine may be barred; {url} was asked"
                     )
@@ -44,7 +44,7 @@ impl Reading<'_> {
                 _ => format!("is the project id {project} right, and may this account send for it?").into(),
             },
             (Code::EndpointGone, _) => {
-                let url = self.asked.route.endpoint();
+                let url = self.context.route.endpoint();
                 format!("are the project id and the endpoint right? {url} was asked").into()
             }
             (Code::MismatchSenderId, _) => {
@@ -58,7 +58,7 @@ impl Reading<'_> {
     }
 
     /// The service's sentence, and in brackets the field or the quota that it is about where it does not say that.
-    pub(super) fn sentence(&self, said: &Said) -> Box<str> {
+    pub(super) fn sentence(&self, said: &ErrorBody) -> Box<str> {
         let sentence = text::excerpt(said.message.as_bytes(), self.secrets.into_iter());
         let fields = said.details.violations.iter().map(|one| (&one.field, &one.description));
         let quotas = said.details.quota.iter().map(|one| (&one.subject, &one.description));
@@ -80,7 +80,7 @@ impl Reading<'_> {
     /// What a limit is counted for. The names are those of the documentation's three limits; what the service really writes
     /// there is not known. The project's own name is not looked at: it may hold any of them.
     pub(super) fn quota(&self) -> Quota {
-        if matches!(self.asked.target, Target::Topic(_) | Target::Condition(_)) {
+        if matches!(self.context.target, Target::Topic(_) | Target::Condition(_)) {
             return Quota::Recipient;
         }
         let Some(said) = &self.said else {
@@ -88,7 +88,7 @@ impl Reading<'_> {
         };
         let of = |text: &str, words: &[&str]| {
             let text = text
-                .replace(self.asked.route.project().as_str(), "")
+                .replace(self.context.route.project().as_str(), "")
                 .to_ascii_lowercase();
             words.iter().any(|word| text.contains(word))
         };

@@ -1,8 +1,8 @@
 //! The details of an error (`google.rpc.Status.details`), those that are known here.
 
-use super::super::Secrets;
-use super::{each, is_not_a_token, object, scalar, text};
-use crate::exchange::RetryAfter;
+use super::json::{each, object, scalar, text};
+use crate::exchange::retry_after::RetryAfter;
+use crate::exchange::v1::response::secrets::Secrets;
 use crate::message::duration_parts;
 use crate::outcome::{ApnsError, Details, ErrorInfo, FieldViolation, QuotaViolation};
 use crate::text;
@@ -18,6 +18,15 @@ const ENTRIES: usize = 16;
 
 /// Bytes of a detail of an unknown kind that are kept.
 const OTHER: usize = 1024;
+
+/// The sentence by which the service says that the token is none (Firebase's "FCM error codes", `INVALID_ARGUMENT`).
+const NOT_A_TOKEN: &str = "The registration token is not a valid FCM registration token";
+
+/// Whether a sentence says that the token is none, in whatever case and with a full stop or without.
+pub(super) fn is_not_a_token(sentence: &str) -> bool {
+    let sentence = sentence.trim().trim_end_matches(['.', '!']).trim_end();
+    sentence.eq_ignore_ascii_case(NOT_A_TOKEN)
+}
 
 /// Whether a violation is of the field that holds the registration.
 fn is_of_token(field: &str) -> bool {
@@ -35,7 +44,7 @@ pub(super) struct Collected<'s> {
 /// The fields of all the kinds of details that are known here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Detail<'a> {
+struct RawDetail<'a> {
     #[serde(borrow, rename = "@type")]
     kind: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -69,7 +78,7 @@ struct Violation<'a> {
 impl Collected<'_> {
     /// Of several details of one kind, the first counts, and lists are joined. A verdict that is given twice must be the same.
     pub(super) fn add(&mut self, raw: &RawValue) {
-        let detail = object::<Detail<'_>>(raw.get());
+        let detail = object::<RawDetail<'_>>(raw.get());
         let kind = detail.as_ref().and_then(|detail| text(detail.kind)).unwrap_or_default();
         let Some(detail) = detail else {
             return self.keep(raw);

@@ -1,5 +1,5 @@
 use super::details::{compact, duration};
-use super::{Body, is_not_a_token, usual_name};
+use super::{ResponseBody, is_not_a_token, usual_name};
 use crate::exchange::RetryAfter;
 
 #[test]
@@ -31,8 +31,8 @@ fn the_usual_reply_is_read_as_any_other_is() {
     ];
     for (json, expected) in others {
         assert_eq!(usual_name(json.as_bytes()), None, "{json}");
-        let name = match Body::read(json, [""; 3]) {
-            Ok(Body::Message(name)) => name,
+        let name = match ResponseBody::read(json, [""; 3]) {
+            Ok(ResponseBody::Message(name)) => name,
             _ => None,
         };
         assert_eq!(name.as_deref(), expected, "{json}");
@@ -95,7 +95,7 @@ fn lists_and_texts_are_bounded() {
         {{"@type":"google.rpc.ErrorInfo","metadata":{{{}}}}},{other}]}}}}"#,
         metadata.join(",")
     );
-    let Ok(Body::Error(said)) = Body::read(&body, [""; 3]) else {
+    let Ok(ResponseBody::Error(said)) = ResponseBody::read(&body, [""; 3]) else {
         panic!("it is an error")
     };
     let details = said.details;
