@@ -6,9 +6,9 @@ pub use builder::ClientBuilder;
 
 use crate::clock::{Clock, Seeds};
 use crate::connections::Connections;
-use crate::desk::Desk;
-use crate::outcomes::Outcomes;
-use crate::run::{NoIntake, Run};
+use crate::send::driver::{NoIntake, Run};
+use crate::send::outcomes::Outcomes;
+use crate::send::shared::Desk;
 use crate::settings::AGES;
 use crate::stop::Stop;
 use crate::transport::Transport;

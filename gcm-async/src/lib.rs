@@ -6,14 +6,13 @@ pub mod emulator;
 mod bundle;
 mod client;
 mod clock;
+mod connect;
 mod connections;
-mod desk;
-mod dial;
-mod outcomes;
+mod net;
 mod pool;
 mod proxy;
 mod roots;
-mod run;
+mod send;
 mod settings;
 mod stop;
 #[cfg(test)]
@@ -22,7 +21,7 @@ mod transport;
 
 pub use client::{Client, ClientBuilder, ExchangeError};
 pub use connections::Connections;
-pub use outcomes::Outcomes;
 pub use proxy::{Proxy, ProxyError};
 pub use roots::{Roots, RootsError};
+pub use send::outcomes::Outcomes;
 pub use stop::Stop;

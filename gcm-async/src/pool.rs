@@ -3,24 +3,25 @@
 //! A request gets a [`Permit`] before it is handed over: a stream of an HTTP/2 connection below the peer's limit, or an
 //! HTTP/1.1 connection of its own. Those who find no room queue here, in order, and have sent nothing.
 
-mod carrier;
-mod line;
+mod checkout;
+mod connection;
+mod host;
+mod jobs;
 mod permit;
-mod site;
+mod slots;
 mod tasks;
-mod waiter;
 
-pub(crate) use carrier::Errand;
-pub(crate) use line::{End, H1Sender, RequestBody};
+pub(crate) use checkout::Waiter;
+pub(crate) use connection::{End, H1Sender, RequestBody};
+pub(crate) use jobs::Errand;
 pub(crate) use permit::{Permit, Place, Seat};
 pub(crate) use tasks::Tasks;
-pub(crate) use waiter::Waiter;
 
+use crate::connect::{Dial, NoConnection, Target};
 use crate::connections::Connections;
-use crate::dial::{Dial, NoConnection, Target};
 use crate::settings::Settings;
+use host::Site;
 use http::Uri;
-use site::Site;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Sites beyond which those that are idle are forgotten.

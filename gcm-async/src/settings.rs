@@ -1,6 +1,6 @@
 //! `Settings` decides what holds for a client's connections unless its builder says otherwise.
 
-use crate::dial::{Net, System};
+use crate::net::{Net, System};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use std::sync::Arc;

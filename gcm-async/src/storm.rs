@@ -10,7 +10,7 @@ mod server;
 mod stories;
 
 use crate::Client;
-use crate::dial::{Doing, Net, Stream};
+use crate::net::{Doing, Net, Stream};
 use gcm_proto::emulator::{Emulator, Script};
 use gcm_proto::{Duplicates, Gateway, Message, Report, RetryPolicy, Token, legacy, v1};
 use server::{Conduct, serve};

@@ -2,23 +2,23 @@
 //!
 //! It knows HTTP, and nothing of what is sent.
 
-mod carriage;
+mod in_flight;
 mod lost;
-mod reply;
+mod response;
 #[cfg(feature = "tower")]
 mod service;
 
 #[cfg(feature = "tower")]
 pub(crate) use service::Service;
 
+use crate::connect::{NoConnection, timed_out};
 use crate::connections::Connections;
-use crate::dial::{NoConnection, timed_out};
 use crate::pool::{Permit, Pool, RequestBody, Taking, Tasks, Waiter};
 use bytes::Bytes;
-use carriage::{Arrived, Carriage};
 use gcm_proto::TransportError;
 use http::header::USER_AGENT as USER_AGENT_HEADER;
 use http::{HeaderValue, Request, Response, Uri};
+use in_flight::{Arrived, Carriage};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -53,7 +53,7 @@ pub(crate) struct Attempt {
 }
 
 #[cfg(feature = "tower")]
-type Sending = Pin<Box<dyn Future<Output = Result<Response<reply::ReplyBody>, TransportError>> + Send>>;
+type Sending = Pin<Box<dyn Future<Output = Result<Response<response::ReplyBody>, TransportError>> + Send>>;
 
 enum Stage {
     Queued(Box<Request<RequestBody>>, Room),
@@ -62,7 +62,7 @@ enum Stage {
     #[cfg(feature = "tower")]
     Sending(Sending),
     #[cfg(feature = "tower")]
-    Reading(http::response::Parts, reply::Reply),
+    Reading(http::response::Parts, response::Reply),
     Failed(TransportError),
     Over,
 }
@@ -275,7 +275,7 @@ impl Future for Attempt {
                         Ok(response) => {
                             let (mut head, body) = response.into_parts();
                             head.extensions.clear();
-                            Stage::Reading(head, reply::Reply::new(body))
+                            Stage::Reading(head, response::Reply::new(body))
                         }
                         Err(error) => Stage::Failed(error),
                     };

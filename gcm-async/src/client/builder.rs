@@ -111,7 +111,7 @@ impl ClientBuilder {
 
     /// Another network than the system's.
     #[cfg(test)]
-    pub(crate) fn net(mut self, net: impl crate::dial::Net + 'static) -> Self {
+    pub(crate) fn net(mut self, net: impl crate::net::Net + 'static) -> Self {
         self.settings.net = Arc::new(net);
         self
     }

@@ -1,9 +1,9 @@
 //! `Permit` decides when room is free again: when it is dropped.
 
 use super::Taking;
-use super::carrier::Carrier;
-use super::line::{End, H1Sender, H2Sender};
-use super::site::Site;
+use super::connection::{End, H1Sender, H2Sender};
+use super::host::Site;
+use super::jobs::Carrier;
 use http::HeaderValue;
 use std::net::SocketAddr;
 use std::sync::Arc;

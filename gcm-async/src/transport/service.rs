@@ -1,7 +1,7 @@
 //! `Service` decides how many requests a service of the caller's has at once, and reads its replies as any other's.
 
 use super::Sending;
-use super::reply::ReplyBody;
+use super::response::ReplyBody;
 use crate::pool::RequestBody;
 use bytes::{Buf, Bytes};
 use gcm_proto::TransportError;

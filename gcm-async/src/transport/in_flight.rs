@@ -1,8 +1,8 @@
 //! `Carriage` decides how far a request gets: it is sent and answered in its connection's task, whoever waits for it.
 
 use super::lost::{self, Failed};
-use super::reply::{Reply, ReplyBody};
-use crate::dial::timed_out;
+use super::response::{Reply, ReplyBody};
+use crate::connect::timed_out;
 use crate::pool::{Errand, H1Sender, Permit, Place, RequestBody, Seat, Taking};
 use bytes::Bytes;
 use gcm_proto::TransportError;

@@ -3,7 +3,8 @@
 
 use super::Site;
 use crate::Client;
-use crate::dial::{Dial, Doing, Net, Stream, Target};
+use crate::connect::{Dial, Target};
+use crate::net::{Doing, Net, Stream};
 use crate::pool::Taking;
 use crate::settings::Settings;
 use bytes::Bytes;

@@ -1,9 +1,9 @@
 //! `Waiter` decides what somebody does who waits for room: he takes what he is given, and looks now and then whether more of it
 //! can be made.
 
+use super::host::Site;
 use super::permit::Permit;
-use super::site::Site;
-use crate::dial::NoConnection;
+use crate::connect::NoConnection;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};

@@ -1,7 +1,8 @@
 //! Which address a dial begins with, over a network that does as it is told, in virtual time.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{Dial, Doing, Net, NoConnection, Stream, Target, timed_out};
+use super::{Dial, NoConnection, Target, timed_out};
+use crate::net::{Doing, Net, Stream};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use crate::settings::Settings;

@@ -1,20 +1,17 @@
 //! `Dial` decides how a connection is made: which address first, through which proxy, with TLS or without. What fails here
 //! was not sent.
 
-mod book;
-mod listened;
+mod address_book;
+mod counted;
 mod meaning;
-mod net;
 mod tunnel;
 
-#[cfg(test)]
-pub(crate) use net::Doing;
-pub(crate) use net::{Net, Stream, System};
-
+use crate::net::{Net, Stream};
 use crate::proxy::Proxy;
 use crate::roots::tls_config;
 use crate::settings::Settings;
-use book::Book;
+use address_book::Book;
+use counted::Listened;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use gcm_proto::TransportError;
@@ -22,7 +19,6 @@ use http::Uri;
 use http::uri::Scheme;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
-use listened::Listened;
 use meaning::{explained, tls_error};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;

@@ -1,19 +1,17 @@
 //! `Site` decides who of those that queue for one host gets the next room, and keeps its connections.
 
-mod state;
-
 use super::Taking;
-use super::carrier::Carrier;
-use super::line::{self, End, H1Sender, H2Sender};
+use super::checkout::{Giving, Seat, Waiter};
+use super::connection::{self, End, H1Sender, H2Sender};
+use super::jobs::Carrier;
 use super::permit::{Sitting, Standing, Use};
+use super::slots::{Idle, Lane, State};
 use super::tasks::Tasks;
-use super::waiter::{Giving, Seat, Waiter};
+use crate::connect::{Dial, NoConnection, Protocol, Target};
 use crate::connections::Connections;
-use crate::dial::{Dial, NoConnection, Protocol, Target};
 use crate::settings::Settings;
 use futures_util::future::{Either, select};
 use http::HeaderValue;
-use state::{Idle, Lane, State};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -364,7 +362,7 @@ impl Site {
                     Either::Right(_) => Err(NoConnection::shut_down()),
                 };
                 match made {
-                    Ok(made) => line::run(made, dialing).await,
+                    Ok(made) => connection::run(made, dialing).await,
                     Err(none) => dialing.fail(&none),
                 }
             };

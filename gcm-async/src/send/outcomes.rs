@@ -1,6 +1,6 @@
 //! `Outcomes` decides nothing: it is a send, seen as a stream.
 
-use crate::run::{Intake, Run};
+use crate::send::driver::{Intake, Run};
 use crate::stop::Ending;
 use futures_core::{FusedStream, Stream};
 use gcm_proto::{Progress, Settled, Target};

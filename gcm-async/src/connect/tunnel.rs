@@ -1,6 +1,7 @@
 //! `Tunnel` decides how a proxy is asked for one, over a connection that was just made.
 
-use super::{NoConnection, Stream, Target};
+use super::{NoConnection, Target};
+use crate::net::Stream;
 use crate::proxy::Proxy;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

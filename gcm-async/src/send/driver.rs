@@ -3,7 +3,7 @@
 //! Nothing of it runs by itself. It knows nothing of what is sent.
 
 use crate::bundle::Bundle;
-use crate::desk::Desk;
+use crate::send::shared::Desk;
 use crate::stop::Watched;
 use crate::transport::{Attempt, Reservation, Transport};
 use bytes::Bytes;

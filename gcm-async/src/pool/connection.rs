@@ -1,9 +1,9 @@
 //! `Line` decides how long a connection lives: one task carries it and what is asked over it, and with the task all of it ends.
 
-use super::carrier::{Aboard, Carrier, Errand};
-use super::site::{Dialing, STREAMS_AT_FIRST, Stay};
+use super::host::{Dialing, STREAMS_AT_FIRST, Stay};
+use super::jobs::{Aboard, Carrier, Errand};
 use crate::bundle::Bundle;
-use crate::dial::{Made, NoConnection, Protocol, Socket};
+use crate::connect::{Made, NoConnection, Protocol, Socket};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::{http1, http2};

@@ -1,12 +1,12 @@
 //! `State` decides which room is free at a host, and whether there is to be more of it.
 
-use super::Site;
-use crate::dial::{NoConnection, Protocol};
-use crate::pool::carrier::Carrier;
-use crate::pool::line::{End, H1Sender, H2Sender};
+use super::host::Site;
+use crate::connect::{NoConnection, Protocol};
+use crate::pool::checkout::{Giving, LOOK, Seat};
+use crate::pool::connection::{End, H1Sender, H2Sender};
+use crate::pool::jobs::Carrier;
 use crate::pool::permit;
 use crate::pool::permit::{Permit, Sitting, Standing, Use};
-use crate::pool::waiter::{Giving, LOOK, Seat};
 use crate::settings::Settings;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
