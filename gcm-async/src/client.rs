@@ -6,9 +6,9 @@ pub use builder::ClientBuilder;
 
 use crate::clock::{Clock, Seeds};
 use crate::connections::Connections;
-use crate::send::driver::{NoIntake, Run};
+use crate::send::driver::{Driver, NoIntake};
 use crate::send::outcomes::Outcomes;
-use crate::send::shared::Desk;
+use crate::send::shared::SharedDelivery;
 use crate::settings::AGES;
 use crate::stop::Stop;
 use crate::transport::Transport;
@@ -347,14 +347,14 @@ impl Client {
         })
     }
 
-    fn run(&self, delivery: Delivery, open: bool) -> Run {
-        let desk = Arc::new(Desk::new(delivery, self.clock));
+    fn run(&self, delivery: Delivery, open: bool) -> Driver {
+        let delivery = Arc::new(SharedDelivery::new(delivery, self.clock));
         let watched = [
-            Some(self.house.watch(&desk)),
-            self.stop.as_ref().map(|stop| stop.watch(&desk)),
+            Some(self.house.watch(&delivery)),
+            self.stop.as_ref().map(|stop| stop.watch(&delivery)),
         ];
-        Run::new(
-            desk,
+        Driver::new(
+            delivery,
             self.transport.clone(),
             self.reply,
             self.gateway.endpoint().uri().clone(),

@@ -1,4 +1,4 @@
-//! `Dial` decides how a connection is made: which address first, through which proxy, with TLS or without. What fails here
+//! `Connector` decides how a connection is made: which address first, through which proxy, with TLS or without. What fails here
 //! was not sent.
 
 mod address_book;
@@ -10,8 +10,8 @@ use crate::net::{Net, Stream};
 use crate::proxy::Proxy;
 use crate::roots::tls_config;
 use crate::settings::Settings;
-use address_book::Book;
-use counted::Listened;
+use address_book::AddressBook;
+use counted::CountedStream;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use gcm_proto::TransportError;
@@ -30,7 +30,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
-use tunnel::{at_proxy, dig};
+use tunnel::{at_proxy, connect_tunnel};
 
 /// RFC 8305 section 5: the delay before the next address is tried beside the one before.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
@@ -54,9 +54,9 @@ pub(crate) enum Protocol {
 }
 
 /// How the connections of a client are made.
-pub(crate) struct Dial {
+pub(crate) struct Connector {
     net: Arc<dyn Net>,
-    book: Book,
+    book: AddressBook,
     limit: Duration,
     prior_knowledge: bool,
     proxy: Option<Proxy>,
@@ -66,7 +66,7 @@ pub(crate) struct Dial {
 
 /// Where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub(crate) struct Origin {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) tls: bool,
@@ -75,7 +75,7 @@ pub(crate) struct Target {
 }
 
 /// A connection that was made.
-pub(crate) struct Made {
+pub(crate) struct Connected {
     pub(crate) socket: Socket,
     pub(crate) protocol: Protocol,
     pub(crate) address: SocketAddr,
@@ -85,14 +85,14 @@ pub(crate) struct Made {
 
 /// No connection was made. Those who waited for it share the cause.
 #[derive(Clone, Debug)]
-pub(crate) struct NoConnection {
+pub(crate) struct ConnectError {
     cause: Arc<io::Error>,
     permanent: bool,
 }
 
 /// An error that others have too: it shows as its cause does.
 #[derive(Debug)]
-struct Shared(Arc<io::Error>);
+struct SharedCause(Arc<io::Error>);
 
 /// A connection to one of several addresses, and those that were not ruled out.
 struct Winner {
@@ -101,13 +101,13 @@ struct Winner {
     left: Vec<SocketAddr>,
 }
 
-impl Dial {
+impl Connector {
     pub(crate) fn new(settings: &Settings) -> Self {
         let roots = settings.roots.as_ref();
         let tls = tls_config(roots, true).ok().zip(tls_config(roots, false).ok());
         Self {
             net: Arc::clone(&settings.net),
-            book: Book::default(),
+            book: AddressBook::default(),
             limit: settings.connect,
             prior_knowledge: settings.http2_prior_knowledge,
             proxy: settings.proxy.clone(),
@@ -121,7 +121,7 @@ impl Dial {
     }
 
     /// A connection. `http1` asks for HTTP/1.1 whatever the server can.
-    pub(crate) async fn connect(&self, to: &Target, http1: bool) -> Result<Made, NoConnection> {
+    pub(crate) async fn connect(&self, to: &Origin, http1: bool) -> Result<Connected, ConnectError> {
         let until = Instant::now() + self.limit;
         let proxy = self.proxy_for(to);
         let at = |error| if proxy.is_some() { at_proxy(error) } else { error };
@@ -130,8 +130,8 @@ impl Dial {
             Ok(addresses) => addresses,
             Err(_) => Err(timed_out("looking up the host")),
         };
-        let mut left = addresses.map_err(|error| NoConnection::transient(at(error)))?;
-        let mut failed: Option<NoConnection> = None;
+        let mut left = addresses.map_err(|error| ConnectError::transient(at(error)))?;
+        let mut failed: Option<ConnectError> = None;
         loop {
             let raced = timeout_at(until, self.race(host, port, &left)).await;
             let raced = raced.unwrap_or_else(|_| {
@@ -143,9 +143,9 @@ impl Dial {
             let winner = match raced {
                 Ok(winner) => winner,
                 Err(error) => {
-                    let error = NoConnection::transient(at(explained(error)));
+                    let error = ConnectError::transient(at(explained(error)));
                     // What failed above TCP says more.
-                    return Err(failed.map_or(error, NoConnection::not_for_good));
+                    return Err(failed.map_or(error, ConnectError::not_for_good));
                 }
             };
             left = winner.left;
@@ -155,12 +155,12 @@ impl Dial {
             let share = now + until.saturating_duration_since(now) / shares;
             let over = match timeout_at(share, self.over(winner.stream, to, proxy, http1)).await {
                 Ok(over) => over,
-                Err(_) => Err(NoConnection::transient(at(timed_out("connecting")))),
+                Err(_) => Err(ConnectError::transient(at(timed_out("connecting")))),
             };
             let error = match over {
                 Ok((socket, protocol, heard)) => {
                     self.book.worked(host, port, winner.address);
-                    return Ok(Made {
+                    return Ok(Connected {
                         socket,
                         protocol,
                         address: winner.address,
@@ -180,12 +180,12 @@ impl Dial {
     }
 
     /// On a connection to this address nothing is heard: the next one begins with another.
-    pub(crate) fn is_silent(&self, to: &Target, address: SocketAddr) {
+    pub(crate) fn is_silent(&self, to: &Origin, address: SocketAddr) {
         let (host, port) = place(to, self.proxy_for(to));
         self.book.failed(host, port, address);
     }
 
-    fn proxy_for(&self, to: &Target) -> Option<&Proxy> {
+    fn proxy_for(&self, to: &Origin) -> Option<&Proxy> {
         let proxy = self.proxy.as_ref().filter(|_| to.tls)?;
         (!proxy.0.goes_direct(&to.host, to.port)).then_some(proxy)
     }
@@ -253,12 +253,12 @@ impl Dial {
     async fn over(
         &self,
         mut stream: Box<dyn Stream>,
-        to: &Target,
+        to: &Origin,
         proxy: Option<&Proxy>,
         http1: bool,
-    ) -> Result<(Socket, Protocol, Arc<AtomicU64>), NoConnection> {
+    ) -> Result<(Socket, Protocol, Arc<AtomicU64>), ConnectError> {
         if let Some(proxy) = proxy {
-            dig(&mut stream, to, proxy).await?;
+            connect_tunnel(&mut stream, to, proxy).await?;
         }
         if !to.tls {
             let protocol = if self.prior_knowledge && !http1 {
@@ -266,7 +266,7 @@ impl Dial {
             } else {
                 Protocol::Http1
             };
-            let (stream, heard) = Listened::new(stream);
+            let (stream, heard) = CountedStream::new(stream);
             return Ok((Box::new(TokioIo::new(stream)), protocol, heard));
         }
         let (both, old) = self
@@ -279,7 +279,7 @@ impl Dial {
         let stream = TlsConnector::from(config)
             .connect(name, stream)
             .await
-            .map_err(|error| NoConnection {
+            .map_err(|error| ConnectError {
                 permanent: tls_is_permanent(&error),
                 cause: Arc::new(explained(error)),
             })?;
@@ -287,20 +287,20 @@ impl Dial {
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,
         };
-        let (stream, heard) = Listened::new(stream);
+        let (stream, heard) = CountedStream::new(stream);
         Ok((Box::new(TokioIo::new(stream)), protocol, heard))
     }
 }
 
 /// Where the connection itself goes.
-fn place<'a>(to: &'a Target, proxy: Option<&'a Proxy>) -> (&'a str, u16) {
+fn place<'a>(to: &'a Origin, proxy: Option<&'a Proxy>) -> (&'a str, u16) {
     match proxy {
         Some(proxy) => (proxy.0.host(), proxy.0.port()),
         None => (&to.host, to.port),
     }
 }
 
-impl Target {
+impl Origin {
     /// Where a request goes; `None` for a URL that is not absolute.
     pub(crate) fn of(url: &Uri) -> Option<Self> {
         let tls = match url.scheme_str()? {
@@ -335,14 +335,14 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };
         write!(f, "{scheme}://{}:{}", self.host, self.port)
     }
 }
 
-impl NoConnection {
+impl ConnectError {
     /// No other attempt can end otherwise.
     fn permanent(cause: io::Error) -> Self {
         Self {
@@ -385,7 +385,7 @@ impl NoConnection {
     }
 
     pub(crate) fn to_error(&self) -> TransportError {
-        let cause = io::Error::new(self.cause.kind(), Shared(Arc::clone(&self.cause)));
+        let cause = io::Error::new(self.cause.kind(), SharedCause(Arc::clone(&self.cause)));
         let error = TransportError::not_sent(cause);
         if self.permanent { error.permanent() } else { error }
     }
@@ -398,8 +398,8 @@ fn tls_is_permanent(error: &io::Error) -> bool {
     tls_error(error).is_some_and(|error| *error != peer_failed)
 }
 
-fn permanent(text: &'static str) -> NoConnection {
-    NoConnection::permanent(io::Error::new(io::ErrorKind::InvalidInput, text))
+fn permanent(text: &'static str) -> ConnectError {
+    ConnectError::permanent(io::Error::new(io::ErrorKind::InvalidInput, text))
 }
 
 pub(crate) fn timed_out(what: &str) -> io::Error {
@@ -412,13 +412,13 @@ fn unbracketed(host: &str) -> &str {
         .unwrap_or(host)
 }
 
-impl fmt::Display for Shared {
+impl fmt::Display for SharedCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl std::error::Error for Shared {
+impl std::error::Error for SharedCause {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         // The error itself shows as its cause does.
         self.0.source()
@@ -431,7 +431,7 @@ mod reaching;
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Target, tls_is_permanent};
+    use super::{Origin, tls_is_permanent};
     use rustls::{AlertDescription, CertificateError, Error};
     use std::io;
 
@@ -451,16 +451,16 @@ mod tests {
     #[test]
     fn a_url_names_its_target() {
         let url = "https://Push.example.org/gcm/send".parse().unwrap();
-        let target = Target::of(&url).unwrap();
-        assert_eq!((target.port, target.tls), (443, true));
+        let origin = Origin::of(&url).unwrap();
+        assert_eq!((origin.port, origin.tls), (443, true));
         for (other, serves) in [
             ("https://push.example.org:443/x", true),
             ("https://push.example.org:8443/x", false),
             ("http://push.example.org:443/x", false),
             ("https://example.org/x", false),
         ] {
-            assert_eq!(target.serves(&other.parse().unwrap()), serves, "{other}");
+            assert_eq!(origin.serves(&other.parse().unwrap()), serves, "{other}");
         }
-        assert_eq!(Target::of(&"/gcm/send".parse().unwrap()), None);
+        assert_eq!(Origin::of(&"/gcm/send".parse().unwrap()), None);
     }
 }

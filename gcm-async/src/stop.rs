@@ -1,6 +1,6 @@
 //! `Stop` decides from outside that sends end, and sees how far they are.
 
-use crate::send::shared::Desk;
+use crate::send::shared::SharedDelivery as Desk;
 use gcm_proto::{Progress, Service};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -207,7 +207,7 @@ mod tests {
 
     use super::Stop;
     use crate::clock::Clock;
-    use crate::send::shared::Desk;
+    use crate::send::shared::SharedDelivery as Desk;
     use gcm_proto::{Gateway, Message, Step, Token, legacy};
     use http::{Response, StatusCode};
     use std::sync::Arc;

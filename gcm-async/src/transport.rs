@@ -11,14 +11,14 @@ mod service;
 #[cfg(feature = "tower")]
 pub(crate) use service::Service;
 
-use crate::connect::{NoConnection, timed_out};
+use crate::connect::{ConnectError, timed_out};
 use crate::connections::Connections;
-use crate::pool::{Permit, Pool, RequestBody, Taking, Tasks, Waiter};
+use crate::pool::{Checkout, Permit, Pool, RequestBody, Tasks, Waiter};
 use bytes::Bytes;
 use gcm_proto::TransportError;
 use http::header::USER_AGENT as USER_AGENT_HEADER;
 use http::{HeaderValue, Request, Response, Uri};
-use in_flight::{Arrived, Carriage};
+use in_flight::{Arrived, InFlight};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -53,16 +53,16 @@ pub(crate) struct Attempt {
 }
 
 #[cfg(feature = "tower")]
-type Sending = Pin<Box<dyn Future<Output = Result<Response<response::ReplyBody>, TransportError>> + Send>>;
+type Sending = Pin<Box<dyn Future<Output = Result<Response<response::ResponseBody>, TransportError>> + Send>>;
 
 enum Stage {
     Queued(Box<Request<RequestBody>>, Room),
     /// In its connection's task.
-    Away(Carriage),
+    Away(InFlight),
     #[cfg(feature = "tower")]
     Sending(Sending),
     #[cfg(feature = "tower")]
-    Reading(http::response::Parts, response::Reply),
+    Reading(http::response::Parts, response::ResponseReader),
     Failed(TransportError),
     Over,
 }
@@ -70,10 +70,10 @@ enum Stage {
 enum Room {
     Waiting(Waiter),
     #[cfg(feature = "tower")]
-    Service(service::Taking),
+    Service(service::Checkout),
     Taken(Permit),
     /// There will be none.
-    Refused(NoConnection),
+    Refused(ConnectError),
     #[cfg(feature = "tower")]
     ServiceTaken(service::Permit),
 }
@@ -96,7 +96,7 @@ impl Transport {
         let request = Box::new(Self::named(request));
         let max_response_size = self.max_response_size();
         let stage = match reservation.0 {
-            Room::Taken(permit) => Stage::Away(Carriage::start(request, permit, max_response_size)),
+            Room::Taken(permit) => Stage::Away(InFlight::start(request, permit, max_response_size)),
             Room::Refused(none) => Stage::Failed(none.to_error()),
             room @ Room::Waiting(_) => Stage::Queued(request, room),
             #[cfg(feature = "tower")]
@@ -168,12 +168,12 @@ impl Reservation {
     }
 }
 
-impl From<Taking> for Room {
-    fn from(taking: Taking) -> Self {
+impl From<Checkout> for Room {
+    fn from(taking: Checkout) -> Self {
         match taking {
-            Taking::Now(permit) => Self::Taken(permit),
-            Taking::Later(waiter) => Self::Waiting(waiter),
-            Taking::Never(none) => Self::Refused(none),
+            Checkout::Now(permit) => Self::Taken(permit),
+            Checkout::Later(waiter) => Self::Waiting(waiter),
+            Checkout::Never(none) => Self::Refused(none),
         }
     }
 }
@@ -214,7 +214,7 @@ impl Attempt {
     /// Gives up, unless something has come of it: then it is ready when it is polled. The error says how far the request got.
     pub(crate) fn expire(&mut self) -> Option<TransportError> {
         let error = match &mut self.stage {
-            Stage::Away(carriage) => carriage.expire()?,
+            Stage::Away(in_flight) => in_flight.expire()?,
             Stage::Failed(_) => return None,
             Stage::Queued(..) | Stage::Over => TransportError::not_sent(timed_out("waiting for a connection")),
             #[cfg(feature = "tower")]
@@ -238,9 +238,9 @@ impl Attempt {
         }
     }
 
-    fn arrived(&mut self, arrived: Arrived, from: &Carriage) -> Option<Result<Response<Bytes>, TransportError>> {
+    fn arrived(&mut self, arrived: Arrived, from: &InFlight) -> Option<Result<Response<Bytes>, TransportError>> {
         match arrived {
-            Arrived::Reply(reply) => Some(Ok(reply)),
+            Arrived::ResponseReader(reply) => Some(Ok(reply)),
             Arrived::Failed(error) => Some(Err(error)),
             Arrived::Unsent(_, error) if self.connections >= CONNECTIONS => Some(Err(error)),
             Arrived::Unsent(request, _) => {
@@ -260,10 +260,10 @@ impl Future for Attempt {
             // A stage is left in its place as long as it lasts: moving it costs more than all else here.
             match &mut self.stage {
                 Stage::Queued(..) => ready!(self.poll_room(cx)),
-                Stage::Away(carriage) => {
-                    let arrived = ready!(carriage.poll(cx));
-                    if let Stage::Away(carriage) = std::mem::replace(&mut self.stage, Stage::Over) {
-                        if let Some(result) = self.arrived(arrived, &carriage) {
+                Stage::Away(in_flight) => {
+                    let arrived = ready!(in_flight.poll(cx));
+                    if let Stage::Away(in_flight) = std::mem::replace(&mut self.stage, Stage::Over) {
+                        if let Some(result) = self.arrived(arrived, &in_flight) {
                             return Poll::Ready(result);
                         }
                     }
@@ -275,7 +275,7 @@ impl Future for Attempt {
                         Ok(response) => {
                             let (mut head, body) = response.into_parts();
                             head.extensions.clear();
-                            Stage::Reading(head, response::Reply::new(body))
+                            Stage::Reading(head, response::ResponseReader::new(body))
                         }
                         Err(error) => Stage::Failed(error),
                     };
@@ -287,7 +287,7 @@ impl Future for Attempt {
             }
             match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Queued(request, Room::Taken(permit)) => {
-                    self.stage = Stage::Away(Carriage::start(request, permit, self.max_response_size));
+                    self.stage = Stage::Away(InFlight::start(request, permit, self.max_response_size));
                 }
                 #[cfg(feature = "tower")]
                 Stage::Queued(request, Room::ServiceTaken(permit)) => {

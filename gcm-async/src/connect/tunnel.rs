@@ -1,6 +1,6 @@
 //! `Tunnel` decides how a proxy is asked for one, over a connection that was just made.
 
-use super::{NoConnection, Target};
+use super::{ConnectError, Origin};
 use crate::net::Stream;
 use crate::proxy::Proxy;
 use std::io;
@@ -12,8 +12,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 struct ProxyFailed(#[source] io::Error);
 
 /// Asks the proxy for a tunnel. The credential it is shown is its own.
-pub(super) async fn dig(stream: &mut Box<dyn Stream>, to: &Target, proxy: &Proxy) -> Result<(), NoConnection> {
-    let lost = |error| NoConnection::transient(at_proxy(error));
+pub(super) async fn connect_tunnel(
+    stream: &mut Box<dyn Stream>,
+    to: &Origin,
+    proxy: &Proxy,
+) -> Result<(), ConnectError> {
+    let lost = |error| ConnectError::transient(at_proxy(error));
     let ask = proxy.0.connect(&to.host, to.port, crate::transport::USER_AGENT);
     stream.write_all(&ask).await.map_err(lost)?;
     let mut answer = proxy.0.answer();
@@ -27,9 +31,9 @@ pub(super) async fn dig(stream: &mut Box<dyn Stream>, to: &Target, proxy: &Proxy
                 let (permanent, status) = (refused.is_permanent(), refused.status());
                 return Err(match status {
                     Some(_) if permanent => {
-                        NoConnection::permanent(io::Error::new(io::ErrorKind::ConnectionRefused, refused))
+                        ConnectError::permanent(io::Error::new(io::ErrorKind::ConnectionRefused, refused))
                     }
-                    Some(_) => NoConnection::transient(io::Error::new(io::ErrorKind::ConnectionRefused, refused)),
+                    Some(_) => ConnectError::transient(io::Error::new(io::ErrorKind::ConnectionRefused, refused)),
                     None => lost(io::Error::new(io::ErrorKind::InvalidData, refused)),
                 });
             }

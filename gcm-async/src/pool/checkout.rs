@@ -1,9 +1,9 @@
 //! `Waiter` decides what somebody does who waits for room: he takes what he is given, and looks now and then whether more of it
 //! can be made.
 
-use super::host::Site;
+use super::host::Host;
 use super::permit::Permit;
-use crate::connect::NoConnection;
+use crate::connect::ConnectError;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -20,7 +20,7 @@ const CROWD: u32 = 16;
 /// ... and each of it no more rarely than this many times `LOOK`.
 const RARELY: u32 = 10;
 
-type Given = Result<Permit, NoConnection>;
+type Given = Result<Permit, ConnectError>;
 
 /// What became of something that was to be given.
 pub(super) enum Giving<T> {
@@ -32,13 +32,13 @@ pub(super) enum Giving<T> {
 
 /// The promise of room.
 pub(crate) struct Waiter {
-    seat: Arc<Seat>,
-    site: Arc<Site>,
+    entry: Arc<QueueEntry>,
+    host: Arc<Host>,
     next_look: Option<Pin<Box<Sleep>>>,
 }
 
 /// A place in the queue.
-pub(super) struct Seat {
+pub(super) struct QueueEntry {
     runtime: Handle,
     state: Mutex<State>,
 }
@@ -52,7 +52,7 @@ struct State {
     left: bool,
 }
 
-impl Seat {
+impl QueueEntry {
     /// Of somebody on this runtime.
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
@@ -105,17 +105,17 @@ impl Seat {
 }
 
 impl Waiter {
-    pub(super) fn new(seat: Arc<Seat>, site: &Arc<Site>) -> Self {
+    pub(super) fn new(entry: Arc<QueueEntry>, host: &Arc<Host>) -> Self {
         Self {
-            seat,
-            site: Arc::clone(site),
+            entry,
+            host: Arc::clone(host),
             next_look: None,
         }
     }
 
     fn take(&self, cx: &mut Context<'_>) -> Poll<Given> {
         let was_absent = {
-            let mut state = self.seat.lock();
+            let mut state = self.entry.lock();
             if let Some((given, _)) = state.given.take() {
                 state.left = true;
                 return Poll::Ready(given);
@@ -127,7 +127,7 @@ impl Waiter {
         };
         if was_absent {
             // He may be given something at once, and is woken then.
-            self.site.look();
+            self.host.look();
         }
         Poll::Pending
     }
@@ -146,9 +146,9 @@ impl Future for Waiter {
                 if next_look.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                waiter.site.look();
+                waiter.host.look();
             }
-            let crowd = u32::try_from(waiter.site.crowd()).unwrap_or(u32::MAX);
+            let crowd = u32::try_from(waiter.host.crowd()).unwrap_or(u32::MAX);
             let pause = LOOK * (crowd / CROWD).clamp(1, RARELY);
             waiter.next_look = Some(Box::pin(sleep(pause)));
         }
@@ -158,7 +158,7 @@ impl Future for Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         let given = {
-            let mut state = self.seat.lock();
+            let mut state = self.entry.lock();
             state.left = true;
             state.given.take()
         };

@@ -1,9 +1,9 @@
 //! `Line` decides how long a connection lives: one task carries it and what is asked over it, and with the task all of it ends.
 
-use super::host::{Dialing, STREAMS_AT_FIRST, Stay};
-use super::jobs::{Aboard, Carrier, Errand};
+use super::host::{Connecting, Membership, STREAMS_AT_FIRST};
+use super::jobs::{Job, Jobs, RunningJobs};
 use crate::bundle::Bundle;
-use crate::connect::{Made, NoConnection, Protocol, Socket};
+use crate::connect::{ConnectError, Connected, Protocol, Socket};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
@@ -32,11 +32,11 @@ const GIVEN_UP_FOR: Duration = Duration::from_secs(30);
 
 /// Takes what hyper would have spawned, so that it runs in the connection's own task.
 #[derive(Clone, Default)]
-struct Errands(Arc<Mutex<Vec<Errand>>>);
+struct LocalExecutor(Arc<Mutex<Vec<Job>>>);
 
 /// How an HTTP/2 connection ends, for those whose requests are on it.
 #[derive(Default)]
-pub(crate) struct End {
+pub(crate) struct H2Status {
     /// How often the peer has said something.
     heard: Arc<AtomicU64>,
     /// Nothing is read or written any more.
@@ -52,27 +52,27 @@ pub(crate) struct End {
 }
 
 /// An HTTP/1.1 connection, and the requests that are sent over it.
-struct H1Line {
+struct H1Task {
     /// Gone when nothing is read or written any more.
     connection: Option<http1::Connection<Socket, RequestBody>>,
-    aboard: Aboard,
-    stay: Stay,
+    jobs: RunningJobs,
+    membership: Membership,
     timer: Pin<Box<Sleep>>,
     idle: Duration,
 }
 
-/// An HTTP/2 connection: hyper's dispatcher, and its errands (one reads and writes, one a stream waits for the reply).
-struct H2Line {
+/// An HTTP/2 connection: hyper's dispatcher, and its jobs (one reads and writes, one a stream waits for the reply).
+struct H2Task {
     /// Gone when no request can be dispatched any more.
-    dispatcher: Option<http2::Connection<Socket, RequestBody, Errands>>,
-    end: Arc<End>,
-    new: Errands,
+    dispatcher: Option<http2::Connection<Socket, RequestBody, LocalExecutor>>,
+    end: Arc<H2Status>,
+    new: LocalExecutor,
     /// Empty; kept for its capacity.
-    taken: Vec<Errand>,
-    running: Bundle<Errand>,
+    taken: Vec<Job>,
+    running: Bundle<Job>,
     /// The requests on it.
-    aboard: Aboard,
-    stay: Stay,
+    jobs: RunningJobs,
+    membership: Membership,
     /// What they said last.
     streams: Option<usize>,
     /// Looks whether it is idle; after the dispatcher, ends the rest.
@@ -81,38 +81,41 @@ struct H2Line {
 }
 
 /// Carries a new connection to its end.
-pub(super) async fn run(made: Made, dialing: Dialing) {
-    match made.protocol {
-        Protocol::Http1 => run_h1(made, dialing).await,
-        Protocol::Http2 => run_h2(made, dialing).await,
+pub(super) async fn run(connected: Connected, connecting: Connecting) {
+    match connected.protocol {
+        Protocol::Http1 => run_h1(connected, connecting).await,
+        Protocol::Http2 => run_h2(connected, connecting).await,
     }
 }
 
-async fn run_h1(made: Made, dialing: Dialing) {
-    let shaken = http1::Builder::new().max_buf_size(HEAD).handshake(made.socket).await;
+async fn run_h1(connected: Connected, connecting: Connecting) {
+    let shaken = http1::Builder::new()
+        .max_buf_size(HEAD)
+        .handshake(connected.socket)
+        .await;
     let Ok((sender, connection)) = shaken else {
-        return dialing.fail(&broken());
+        return connecting.fail(&broken());
     };
-    let Some(site) = dialing.done() else { return };
-    let (idle, lifetime) = (site.settings().idle, site.settings().lifetime);
-    let carrier = Arc::new(Carrier::default());
-    let Some(stay) = site.opened_h1(sender, Arc::clone(&carrier), made.address) else {
+    let Some(host) = connecting.done() else { return };
+    let (idle, lifetime) = (host.settings().idle, host.settings().lifetime);
+    let jobs = Arc::new(Jobs::default());
+    let Some(membership) = host.opened_h1(sender, Arc::clone(&jobs), connected.address) else {
         return;
     };
-    drop(site);
-    H1Line {
+    drop(host);
+    H1Task {
         connection: Some(connection),
-        aboard: Aboard::new(carrier),
-        stay,
+        jobs: RunningJobs::new(jobs),
+        membership,
         timer: Box::pin(sleep(idle.min(lifetime))),
         idle,
     }
     .await;
 }
 
-async fn run_h2(made: Made, dialing: Dialing) {
-    let Some(settings) = dialing.settings() else { return };
-    let new = Errands::default();
+async fn run_h2(connected: Connected, connecting: Connecting) {
+    let Some(settings) = connecting.settings() else { return };
+    let new = LocalExecutor::default();
     let shaken = http2::Builder::new(new.clone())
         .timer(TokioTimer::new())
         .initial_max_send_streams(STREAMS_AT_FIRST)
@@ -120,34 +123,34 @@ async fn run_h2(made: Made, dialing: Dialing) {
         .keep_alive_timeout(settings.silence / 2)
         .max_concurrent_reset_streams(GIVEN_UP)
         .reset_stream_duration(GIVEN_UP_FOR)
-        .handshake(made.socket)
+        .handshake(connected.socket)
         .await;
     let Ok((sender, dispatcher)) = shaken else {
-        return dialing.fail(&broken());
+        return connecting.fail(&broken());
     };
-    let Some(site) = dialing.done() else { return };
-    let end = Arc::new(End {
-        heard: Arc::clone(&made.heard),
-        ..End::default()
+    let Some(host) = connecting.done() else { return };
+    let end = Arc::new(H2Status {
+        heard: Arc::clone(&connected.heard),
+        ..H2Status::default()
     });
-    let carrier = Arc::new(Carrier::default());
-    let Some(stay) = site.opened_h2(sender, Arc::clone(&end), Arc::clone(&carrier), made.address) else {
+    let jobs = Arc::new(Jobs::default());
+    let Some(membership) = host.opened_h2(sender, Arc::clone(&end), Arc::clone(&jobs), connected.address) else {
         return;
     };
-    drop(site);
+    drop(host);
     let mut taken = Vec::new();
     new.swap(&mut taken);
     // What there is before the first request reads and writes.
     let mut running = Bundle::new();
-    taken.drain(..).for_each(|errand| running.push(noted(errand, &end)));
-    H2Line {
+    taken.drain(..).for_each(|job| running.push(noted(job, &end)));
+    H2Task {
         dispatcher: Some(dispatcher),
         running,
         end,
         new,
         taken,
-        aboard: Aboard::new(carrier),
-        stay,
+        jobs: RunningJobs::new(jobs),
+        membership,
         streams: None,
         timer: Box::pin(sleep(settings.idle.min(settings.lifetime))),
         closing: settings.reply,
@@ -155,96 +158,96 @@ async fn run_h2(made: Made, dialing: Dialing) {
     .await;
 }
 
-impl Future for H1Line {
+impl Future for H1Task {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let line = &mut *self;
-        while line.timer.as_mut().poll(cx).is_ready() {
+        let task = &mut *self;
+        while task.timer.as_mut().poll(cx).is_ready() {
             // What is not kept ends by itself; it need not be looked at soon.
-            let next = line.stay.tend();
-            let next = next.unwrap_or_else(|| Instant::now() + line.idle.max(Duration::from_secs(1)));
-            line.timer.as_mut().reset(next);
+            let next = task.membership.tend();
+            let next = next.unwrap_or_else(|| Instant::now() + task.idle.max(Duration::from_secs(1)));
+            task.timer.as_mut().reset(next);
         }
-        line.aboard.poll(cx);
-        let Some(connection) = &mut line.connection else {
+        task.jobs.poll(cx);
+        let Some(connection) = &mut task.connection else {
             return Poll::Ready(());
         };
         let ended = Pin::new(connection).poll(cx).is_ready();
         // What it brought is read, and put down before the connection is.
-        line.aboard.poll(cx);
+        task.jobs.poll(cx);
         if ended {
-            line.connection = None;
+            task.connection = None;
             return Poll::Ready(());
         }
         Poll::Pending
     }
 }
 
-impl Drop for H1Line {
+impl Drop for H1Task {
     fn drop(&mut self) {
-        self.stay.retire();
+        self.membership.retire();
         self.connection = None;
-        self.aboard.end();
+        self.jobs.end();
     }
 }
 
-impl Future for H2Line {
+impl Future for H2Task {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let line = &mut *self;
+        let task = &mut *self;
         loop {
-            line.aboard.poll(cx);
-            line.poll_dispatcher(cx);
-            line.new.swap(&mut line.taken);
-            line.taken.drain(..).for_each(|errand| line.running.push(errand));
-            while line.running.poll_next(cx).is_some() {
-                if line.end.closed.load(Ordering::Relaxed) {
+            task.jobs.poll(cx);
+            task.poll_dispatcher(cx);
+            task.new.swap(&mut task.taken);
+            task.taken.drain(..).for_each(|job| task.running.push(job));
+            while task.running.poll_next(cx).is_some() {
+                if task.end.closed.load(Ordering::Relaxed) {
                     // Why is known before those hear of it whose requests were on it.
-                    line.poll_dispatcher(cx);
+                    task.poll_dispatcher(cx);
                 }
             }
-            line.heed_limit();
-            line.aboard.poll(cx);
-            if line.dispatcher.is_none() && line.running.is_empty() {
+            task.heed_limit();
+            task.jobs.poll(cx);
+            if task.dispatcher.is_none() && task.running.is_empty() {
                 return Poll::Ready(());
             }
-            if line.new.is_empty() {
+            if task.new.is_empty() {
                 break;
             }
         }
-        while line.timer.as_mut().poll(cx).is_ready() {
-            if line.dispatcher.is_none() {
+        while task.timer.as_mut().poll(cx).is_ready() {
+            if task.dispatcher.is_none() {
                 return Poll::Ready(());
             }
             // What is not kept ends by itself, with its last request.
-            let next = line.stay.tend();
-            let next = next.unwrap_or_else(|| Instant::now() + line.closing.max(Duration::from_secs(1)));
-            line.timer.as_mut().reset(next);
+            let next = task.membership.tend();
+            let next = next.unwrap_or_else(|| Instant::now() + task.closing.max(Duration::from_secs(1)));
+            task.timer.as_mut().reset(next);
         }
         Poll::Pending
     }
 }
 
-impl H2Line {
+impl H2Task {
     fn poll_dispatcher(&mut self, cx: &mut Context<'_>) {
         let Some(dispatcher) = &mut self.dispatcher else { return };
         let Poll::Ready(ended) = Pin::new(dispatcher).poll(cx) else {
             return;
         };
-        if ended.is_err_and(|error| asks_for_calm(&error)) {
-            self.end.ask_for_calm();
-            self.stay.calm();
+        if ended.is_err_and(|error| is_overload(&error)) {
+            self.end.set_overloaded();
+            self.membership.calm();
         }
-        self.stay.retire();
+        self.membership.retire();
         // Before the dispatcher is dropped: it may hold a request whose stream was never opened.
         self.end.undispatched.store(true, Ordering::SeqCst);
         self.dispatcher = None;
         self.timer = Box::pin(sleep_until(Instant::now() + self.closing));
     }
 
-    /// The number is read by one of the errands: only now is it fresh.
+    /// The number is read by one of the jobs: only now is it fresh.
     fn heed_limit(&mut self) {
         let Some(dispatcher) = &self.dispatcher else { return };
         // The peer's settings come first.
@@ -254,33 +257,33 @@ impl H2Line {
         let streams = dispatcher.current_max_send_streams();
         if Some(streams) != self.streams {
             self.streams = Some(streams);
-            self.stay.limit(streams);
+            self.membership.limit(streams);
         }
     }
 }
 
-impl Drop for H2Line {
+impl Drop for H2Task {
     fn drop(&mut self) {
-        self.stay.retire();
+        self.membership.retire();
         if !self.running.is_empty() {
             // These were dispatched.
             self.end.undispatched.store(false, Ordering::SeqCst);
         }
-        // Those aboard hear of it.
+        // Those jobs hear of it.
         self.dispatcher = None;
         self.running.clear();
         self.new.swap(&mut self.taken);
         self.taken.clear();
-        self.aboard.end();
+        self.jobs.end();
     }
 }
 
-impl End {
+impl H2Status {
     pub(crate) fn was_undispatched(&self) -> bool {
         self.undispatched.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn asked_for_calm(&self) -> bool {
+    pub(crate) fn is_overloaded(&self) -> bool {
         self.calm.load(Ordering::SeqCst)
     }
 
@@ -308,13 +311,13 @@ impl End {
         cut.then(|| self.taken.load(Ordering::SeqCst).saturating_sub(given_back))
     }
 
-    pub(super) fn ask_for_calm(&self) {
+    pub(super) fn set_overloaded(&self) {
         self.calm.store(true, Ordering::SeqCst);
     }
 }
 
-impl Errands {
-    fn swap(&self, other: &mut Vec<Errand>) {
+impl LocalExecutor {
+    fn swap(&self, other: &mut Vec<Job>) {
         std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), other);
     }
 
@@ -323,32 +326,32 @@ impl Errands {
     }
 }
 
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Errands {
-    fn execute(&self, errand: F) {
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for LocalExecutor {
+    fn execute(&self, job: F) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Box::pin(errand));
+            .push(Box::pin(job));
     }
 }
 
-/// The errand that the connection is closed with.
-fn noted(errand: Errand, end: &Arc<End>) -> Errand {
+/// The job that the connection is closed with.
+fn noted(job: Job, end: &Arc<H2Status>) -> Job {
     let end = Arc::clone(end);
     Box::pin(async move {
-        errand.await;
+        job.await;
         end.closed.store(true, Ordering::Relaxed);
     })
 }
 
 /// RFC 9113 section 7, `ENHANCE_YOUR_CALM`: the peer has more to do than it likes.
-fn asks_for_calm(error: &hyper::Error) -> bool {
+fn is_overload(error: &hyper::Error) -> bool {
     let h2 = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
     h2.is_some_and(|h2| h2.is_go_away() && h2.is_remote() && h2.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
 }
 
-fn broken() -> NoConnection {
-    NoConnection::transient(io::Error::new(
+fn broken() -> ConnectError {
+    ConnectError::transient(io::Error::new(
         io::ErrorKind::ConnectionAborted,
         "the connection broke before a request",
     ))

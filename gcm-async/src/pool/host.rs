@@ -1,13 +1,13 @@
-//! `Site` decides who of those that queue for one host gets the next room, and keeps its connections.
+//! `Host` decides who of those that queue for one host gets the next room, and keeps its connections.
 
-use super::Taking;
-use super::checkout::{Giving, Seat, Waiter};
-use super::connection::{self, End, H1Sender, H2Sender};
-use super::jobs::Carrier;
-use super::permit::{Sitting, Standing, Use};
-use super::slots::{Idle, Lane, State};
+use super::Checkout;
+use super::checkout::{Giving, QueueEntry, Waiter};
+use super::connection::{self, H1Sender, H2Sender, H2Status};
+use super::jobs::Jobs;
+use super::permit::{H1Status, Use, UsedSlot};
+use super::slots::{H2Connection, IdleConnection, State};
 use super::tasks::Tasks;
-use crate::connect::{Dial, NoConnection, Protocol, Target};
+use crate::connect::{ConnectError, Connector, Origin, Protocol};
 use crate::connections::Connections;
 use crate::settings::Settings;
 use futures_util::future::{Either, select};
@@ -30,61 +30,61 @@ const STREAMS: usize = 100;
 pub(super) const STREAMS_AT_FIRST: usize = 1;
 
 /// Where others are open, one that could not be opened is not tried again for so long.
-const NEXT_DIAL: Duration = Duration::from_secs(1);
+const NEXT_CONNECT: Duration = Duration::from_secs(1);
 
 /// One host: its connections, and who waits for them.
-pub(super) struct Site {
-    target: Target,
-    host: Option<HeaderValue>,
+pub(super) struct Host {
+    origin: Origin,
+    host_header: Option<HeaderValue>,
     settings: Arc<Settings>,
-    dial: Arc<Dial>,
+    connector: Arc<Connector>,
     state: Mutex<State>,
-    /// The tasks of its connections: with the site they end.
+    /// The tasks of its connections: with the host they end.
     tasks: Tasks,
     /// No connection is waited for any more.
     closing: watch::Sender<bool>,
 }
 
 /// One connection in the making. Dropped too early, with the runtime that made it, it counts as failed.
-pub(super) struct Dialing {
-    site: Weak<Site>,
+pub(super) struct Connecting {
+    host: Weak<Host>,
     id: u64,
     done: bool,
 }
 
 /// A connection's place in the pool, which its task has: it is given up with the task, however that ends.
-pub(super) struct Stay {
-    site: Weak<Site>,
+pub(super) struct Membership {
+    host: Weak<Host>,
     id: u64,
     born: Instant,
 }
 
-impl Site {
-    pub(super) fn new(target: Target, settings: Arc<Settings>, dial: Arc<Dial>) -> Arc<Self> {
-        let default = if target.tls { 443 } else { 80 };
-        let host = if target.port == default {
-            HeaderValue::try_from(target.host.as_str())
+impl Host {
+    pub(super) fn new(origin: Origin, settings: Arc<Settings>, connector: Arc<Connector>) -> Arc<Self> {
+        let default = if origin.tls { 443 } else { 80 };
+        let host_header = if origin.port == default {
+            HeaderValue::try_from(origin.host.as_str())
         } else {
-            HeaderValue::try_from(format!("{}:{}", target.host, target.port))
+            HeaderValue::try_from(format!("{}:{}", origin.host, origin.port))
         };
         Arc::new(Self {
-            target,
-            host: host.ok(),
+            origin,
+            host_header: host_header.ok(),
             settings,
-            dial,
+            connector,
             state: Mutex::default(),
             tasks: Tasks::default(),
             closing: watch::Sender::new(false),
         })
     }
 
-    pub(super) fn target(&self) -> &Target {
-        &self.target
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The host as HTTP/1.1 names it.
-    pub(super) fn host(&self) -> Option<&HeaderValue> {
-        self.host.as_ref()
+    pub(super) fn host_header(&self) -> Option<&HeaderValue> {
+        self.host_header.as_ref()
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -94,48 +94,48 @@ impl Site {
     /// Whether nobody uses it or waits for it.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.lock();
-        state.lanes.iter().all(|lane| lane.active == 0)
+        state.connections.iter().all(|connection| connection.active == 0)
             && state.busy == 0
-            && state.dialing.is_empty()
+            && state.connecting.is_empty()
             && state.waiting.is_empty()
     }
 
     /// What is to be seen from outside.
     pub(super) fn connections(&self) -> Connections {
         let state = self.lock();
-        let good = state.lanes.iter().filter(|lane| lane.is_good());
-        let streams: usize = state.lanes.iter().map(|lane| lane.active).sum();
+        let good = state.connections.iter().filter(|connection| connection.is_good());
+        let streams: usize = state.connections.iter().map(|connection| connection.active).sum();
         Connections {
-            host: self.target.to_string(),
+            host: self.origin.to_string(),
             open: good.count() + state.busy + state.idle.len(),
             in_use: streams + state.busy,
-            waiting: state.waiting.iter().filter(|seat| !seat.is_left()).count(),
-            connecting: state.dialing.len(),
-            last_failure: state.failure.as_ref().map(NoConnection::to_error),
+            waiting: state.waiting.iter().filter(|entry| !entry.is_left()).count(),
+            connecting: state.connecting.len(),
+            last_failure: state.failure.as_ref().map(ConnectError::to_error),
             next_attempt: state
-                .dial_after
+                .connect_after
                 .map(|after| after.saturating_duration_since(Instant::now()))
                 .filter(|wait| !wait.is_zero()),
         }
     }
 
     /// Room now, or when it is one's turn.
-    pub(super) fn take(self: &Arc<Self>) -> Taking {
+    pub(super) fn take(self: &Arc<Self>) -> Checkout {
         let mut state = self.lock();
         if state.closed {
-            return Taking::Never(NoConnection::shut_down());
+            return Checkout::Never(ConnectError::shut_down());
         }
-        if !state.waiting.iter().any(|seat| seat.is_attended()) {
+        if !state.waiting.iter().any(|entry| entry.is_attended()) {
             if let Some(permit) = state.room(self) {
-                return Taking::Now(permit);
+                return Checkout::Now(permit);
             }
         }
-        let seat = Seat::new();
+        let entry = QueueEntry::new();
         state.forget_who_left();
-        state.waiting.push_back(Arc::clone(&seat));
+        state.waiting.push_back(Arc::clone(&entry));
         drop(state);
-        self.dial_for_those_who_wait(None);
-        Taking::Later(Waiter::new(seat, self))
+        self.connect_for_those_who_wait(None);
+        Checkout::Later(Waiter::new(entry, self))
     }
 
     /// Somebody who waits looks whether there can be more room.
@@ -153,12 +153,12 @@ impl Site {
     pub(super) fn close(&self) -> Tasks {
         let mut state = self.lock();
         state.closed = true;
-        let (lanes, idle) = (std::mem::take(&mut state.lanes), std::mem::take(&mut state.idle));
+        let (connections, idle) = (std::mem::take(&mut state.connections), std::mem::take(&mut state.idle));
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
-        drop((lanes, idle));
+        drop((connections, idle));
         self.closing.send_replace(true);
-        turn_away(waiting, &NoConnection::shut_down());
+        turn_away(waiting, &ConnectError::shut_down());
         self.tasks.take()
     }
 
@@ -166,17 +166,17 @@ impl Site {
     pub(super) fn opened_h2(
         self: &Arc<Self>,
         sender: H2Sender,
-        end: Arc<End>,
-        carrier: Arc<Carrier>,
+        end: Arc<H2Status>,
+        jobs: Arc<Jobs>,
         address: SocketAddr,
-    ) -> Option<Stay> {
+    ) -> Option<Membership> {
         let now = Instant::now();
-        let stay = self.opened(Protocol::Http2, now, |state, id| {
-            state.lanes.push(Lane {
+        let membership = self.opened(Protocol::Http2, now, |state, id| {
+            state.connections.push(H2Connection {
                 id,
                 sender: Some(sender),
                 ending: end,
-                carrier,
+                jobs,
                 address,
                 born: now,
                 end: now + self.settings.lifetime,
@@ -190,22 +190,22 @@ impl Site {
             });
         });
         self.serve(None);
-        stay
+        membership
     }
 
     pub(super) fn opened_h1(
         self: &Arc<Self>,
         sender: H1Sender,
-        carrier: Arc<Carrier>,
+        jobs: Arc<Jobs>,
         address: SocketAddr,
-    ) -> Option<Stay> {
+    ) -> Option<Membership> {
         let now = Instant::now();
-        let stay = self.opened(Protocol::Http1, now, |state, id| {
-            state.idle.push(Idle {
+        let membership = self.opened(Protocol::Http1, now, |state, id| {
+            state.idle.push(IdleConnection {
                 id,
                 sender,
-                carrier,
-                standing: Standing {
+                jobs,
+                status: H1Status {
                     born: now,
                     address,
                     heard: false,
@@ -214,20 +214,25 @@ impl Site {
             });
         });
         self.serve(None);
-        stay
+        membership
     }
 
-    fn opened(self: &Arc<Self>, protocol: Protocol, born: Instant, add: impl FnOnce(&mut State, u64)) -> Option<Stay> {
+    fn opened(
+        self: &Arc<Self>,
+        protocol: Protocol,
+        born: Instant,
+        add: impl FnOnce(&mut State, u64),
+    ) -> Option<Membership> {
         let mut state = self.lock();
         if state.closed {
             return None;
         }
         state.protocol = Some(protocol);
-        (state.failure, state.dial_after) = (None, None);
+        (state.failure, state.connect_after) = (None, None);
         let id = state.next_id();
         add(&mut state, id);
-        Some(Stay {
-            site: Arc::downgrade(self),
+        Some(Membership {
+            host: Arc::downgrade(self),
             id,
             born,
         })
@@ -235,9 +240,9 @@ impl Site {
 
     /// The peer allows so many streams.
     fn limit(self: &Arc<Self>, id: u64, streams: usize) {
-        if let Some(lane) = self.lock().lane(id) {
-            lane.limit = streams.min(STREAMS);
-            lane.known = true;
+        if let Some(connection) = self.lock().connection(id) {
+            connection.limit = streams.min(STREAMS);
+            connection.known = true;
         }
         self.serve(None);
     }
@@ -246,7 +251,10 @@ impl Site {
     pub(super) fn retire(self: &Arc<Self>, id: u64) {
         let (gone, mute) = {
             let mut state = self.lock();
-            let mute = state.lane(id).filter(|lane| lane.is_mute()).map(|lane| lane.address);
+            let mute = state
+                .connection(id)
+                .filter(|connection| connection.is_mute())
+                .map(|connection| connection.address);
             (state.retire(id), mute)
         };
         if let Some(address) = mute {
@@ -254,18 +262,18 @@ impl Site {
         }
         if gone.0.is_some() || gone.1.is_some() {
             drop(gone);
-            self.dial_for_those_who_wait(None);
+            self.connect_for_those_who_wait(None);
         }
     }
 
     /// Nothing was ever heard from there.
     pub(super) fn is_silent(&self, address: SocketAddr) {
-        self.dial.is_silent(&self.target, address);
+        self.connector.is_silent(&self.origin, address);
     }
 
     /// The peer had too much on its way, this connection says.
     pub(super) fn calm(&self, id: u64) {
-        self.lock().calm_down(id);
+        self.lock().slow_down(id);
     }
 
     /// The host wants HTTP/1.1 from now on.
@@ -282,8 +290,8 @@ impl Site {
         let next = {
             let mut state = self.lock();
             let busy = state.busy > 0;
-            if let Some(lane) = state.lane(id) {
-                let quiet = (lane.active == 0).then_some(lane.quiet_since);
+            if let Some(connection) = state.connection(id) {
+                let quiet = (connection.active == 0).then_some(connection.quiet_since);
                 self.next_look(quiet, born, now)
             } else if let Some(idle) = state.idle.iter().find(|idle| idle.id == id) {
                 self.next_look(Some(idle.since), born, now)
@@ -309,10 +317,10 @@ impl Site {
         let mut spare = None;
         loop {
             let mut state = self.lock();
-            while state.waiting.front().is_some_and(|seat| seat.is_left()) {
+            while state.waiting.front().is_some_and(|entry| entry.is_left()) {
                 state.waiting.pop_front();
             }
-            if !state.waiting.iter().any(|seat| seat.is_attended()) {
+            if !state.waiting.iter().any(|entry| entry.is_attended()) {
                 break;
             }
             let Some(permit) = spare.take().or_else(|| state.room(self)) else {
@@ -328,42 +336,42 @@ impl Site {
         }
         // Nobody takes it: this serves nobody, and so does not come back here.
         drop(spare);
-        self.dial_for_those_who_wait(runtime);
+        self.connect_for_those_who_wait(runtime);
     }
 
     /// Connects on this runtime, or on that of whoever waits first.
-    fn dial_for_those_who_wait(self: &Arc<Self>, runtime: Option<&Handle>) {
-        let patience = self.dial.limit() + Duration::from_secs(1);
+    fn connect_for_those_who_wait(self: &Arc<Self>, runtime: Option<&Handle>) {
+        let patience = self.connector.limit() + Duration::from_secs(1);
         loop {
             let mut state = self.lock();
             if !state.wants_another(&self.settings, patience) {
                 return;
             }
-            let first = state.waiting.iter().find(|seat| !seat.is_left());
-            let Some(first) = first.map(|seat| seat.runtime().clone()) else {
+            let first = state.waiting.iter().find(|entry| !entry.is_left());
+            let Some(first) = first.map(|entry| entry.runtime().clone()) else {
                 return;
             };
             let id = state.next_id();
-            state.dialing.retain(|(_, since)| *since + patience > Instant::now());
-            state.dialing.push((id, Instant::now()));
+            state.connecting.retain(|(_, since)| *since + patience > Instant::now());
+            state.connecting.push((id, Instant::now()));
             let http1 = state.http1_required;
             drop(state);
-            let dialing = Dialing {
-                site: Arc::downgrade(self),
+            let connecting = Connecting {
+                host: Arc::downgrade(self),
                 id,
                 done: false,
             };
-            let (dial, target) = (Arc::clone(&self.dial), self.target.clone());
+            let (connector, origin) = (Arc::clone(&self.connector), self.origin.clone());
             let mut closing = self.closing.subscribe();
             let task = async move {
                 let closed = async { drop(closing.wait_for(|closed| *closed).await) };
-                let made = match select(pin!(dial.connect(&target, http1)), pin!(closed)).await {
-                    Either::Left((made, _)) => made,
-                    Either::Right(_) => Err(NoConnection::shut_down()),
+                let connected = match select(pin!(connector.connect(&origin, http1)), pin!(closed)).await {
+                    Either::Left((connected, _)) => connected,
+                    Either::Right(_) => Err(ConnectError::shut_down()),
                 };
-                match made {
-                    Ok(made) => connection::run(made, dialing).await,
-                    Err(none) => dialing.fail(&none),
+                match connected {
+                    Ok(connected) => connection::run(connected, connecting).await,
+                    Err(none) => connecting.fail(&none),
                 }
             };
             self.tasks.spawn_on(runtime.unwrap_or(&first), task);
@@ -371,12 +379,12 @@ impl Site {
     }
 
     /// Without any connection those who wait are told; else they wait for the others, or for the next.
-    fn not_opened(self: &Arc<Self>, id: u64, none: &NoConnection) {
+    fn not_opened(self: &Arc<Self>, id: u64, none: &ConnectError) {
         let mut state = self.lock();
-        state.dialed(id);
+        state.ended_connecting(id);
         state.failure = Some(none.clone());
-        if state.is_open() || !state.dialing.is_empty() {
-            state.dial_after = Some(Instant::now() + NEXT_DIAL);
+        if state.is_open() || !state.connecting.is_empty() {
+            state.connect_after = Some(Instant::now() + NEXT_CONNECT);
             return;
         }
         let waiting = std::mem::take(&mut state.waiting);
@@ -387,7 +395,9 @@ impl Site {
     pub(super) fn release_stream(self: &Arc<Self>, id: u64, outcome: Use, cut: Option<u64>) {
         let mut state = self.lock();
         state.release_stream(id, outcome, cut);
-        let ended = state.lane(id).is_some_and(|lane| lane.active == 0 && !lane.is_good());
+        let ended = state
+            .connection(id)
+            .is_some_and(|connection| connection.active == 0 && !connection.is_good());
         let gone = ended.then(|| state.retire(id));
         let waits = !state.waiting.is_empty();
         drop(state);
@@ -401,21 +411,21 @@ impl Site {
         self: &Arc<Self>,
         id: u64,
         sender: Option<H1Sender>,
-        carrier: &Arc<Carrier>,
-        standing: Standing,
+        jobs: &Arc<Jobs>,
+        status: H1Status,
         outcome: Use,
     ) {
         let mut state = self.lock();
         state.release_connection(outcome);
         let now = Instant::now();
-        let sender = sender.filter(|_| !state.closed && standing.born + self.settings.lifetime > now);
+        let sender = sender.filter(|_| !state.closed && status.born + self.settings.lifetime > now);
         let mut useless = None;
         match sender {
-            Some(sender) if !sender.is_closed() => state.idle.push(Idle {
+            Some(sender) if !sender.is_closed() => state.idle.push(IdleConnection {
                 id,
                 sender,
-                carrier: Arc::clone(carrier),
-                standing,
+                jobs: Arc::clone(jobs),
+                status,
                 since: now,
             }),
             other => useless = other,
@@ -429,7 +439,7 @@ impl Site {
     }
 
     /// A request was given up after this time, and nothing was heard of it. Says whether that was time enough.
-    pub(super) fn given_up(self: &Arc<Self>, sitting: Sitting, time: Duration) -> bool {
+    pub(super) fn given_up(self: &Arc<Self>, sitting: UsedSlot, time: Duration) -> bool {
         let mut state = self.lock();
         if state.is_soon(time, sitting, self.settings.reply) {
             return false;
@@ -439,8 +449,8 @@ impl Site {
         drop(state);
         drop(dead);
         if let Some(address) = silent {
-            self.dial.is_silent(&self.target, address);
-            self.dial_for_those_who_wait(None);
+            self.connector.is_silent(&self.origin, address);
+            self.connect_for_those_who_wait(None);
         }
         true
     }
@@ -450,72 +460,72 @@ impl Site {
     }
 }
 
-impl Dialing {
-    /// What holds for the connection; `None` when nobody has the site any more.
+impl Connecting {
+    /// What holds for the connection; `None` when nobody has the host any more.
     pub(super) fn settings(&self) -> Option<Arc<Settings>> {
-        self.site.upgrade().map(|site| Arc::clone(&site.settings))
+        self.host.upgrade().map(|host| Arc::clone(&host.settings))
     }
 
-    /// The site, if somebody still has it.
-    pub(super) fn done(mut self) -> Option<Arc<Site>> {
+    /// The host, if somebody still has it.
+    pub(super) fn done(mut self) -> Option<Arc<Host>> {
         self.done = true;
-        let site = self.site.upgrade()?;
-        site.lock().dialed(self.id);
-        Some(site)
+        let host = self.host.upgrade()?;
+        host.lock().ended_connecting(self.id);
+        Some(host)
     }
 
-    pub(super) fn fail(mut self, none: &NoConnection) {
+    pub(super) fn fail(mut self, none: &ConnectError) {
         self.done = true;
-        if let Some(site) = self.site.upgrade() {
-            site.not_opened(self.id, none);
+        if let Some(host) = self.host.upgrade() {
+            host.not_opened(self.id, none);
         }
     }
 }
 
-impl Drop for Dialing {
+impl Drop for Connecting {
     fn drop(&mut self) {
         if self.done {
             return;
         }
-        if let Some(site) = self.site.upgrade() {
-            site.not_opened(self.id, &NoConnection::runtime_gone());
+        if let Some(host) = self.host.upgrade() {
+            host.not_opened(self.id, &ConnectError::runtime_gone());
         }
     }
 }
 
-impl Stay {
+impl Membership {
     pub(super) fn tend(&self) -> Option<Instant> {
-        self.site.upgrade()?.tend(self.id, self.born)
+        self.host.upgrade()?.tend(self.id, self.born)
     }
 
     pub(super) fn limit(&self, streams: usize) {
-        if let Some(site) = self.site.upgrade() {
-            site.limit(self.id, streams);
+        if let Some(host) = self.host.upgrade() {
+            host.limit(self.id, streams);
         }
     }
 
     pub(super) fn calm(&self) {
-        if let Some(site) = self.site.upgrade() {
-            site.calm(self.id);
+        if let Some(host) = self.host.upgrade() {
+            host.calm(self.id);
         }
     }
 
     pub(super) fn retire(&self) {
-        if let Some(site) = self.site.upgrade() {
-            site.retire(self.id);
+        if let Some(host) = self.host.upgrade() {
+            host.retire(self.id);
         }
     }
 }
 
-impl Drop for Stay {
+impl Drop for Membership {
     fn drop(&mut self) {
         self.retire();
     }
 }
 
-fn turn_away(waiting: VecDeque<Arc<Seat>>, none: &NoConnection) {
-    for seat in waiting {
-        if let Giving::To(Some(waker)) = seat.give(Err(none.clone())) {
+fn turn_away(waiting: VecDeque<Arc<QueueEntry>>, none: &ConnectError) {
+    for entry in waiting {
+        if let Giving::To(Some(waker)) = entry.give(Err(none.clone())) {
             waker.wake();
         }
     }

@@ -1,4 +1,4 @@
-//! `Carrier` decides who reads replies: the task of the connection they come over, whoever waits for them.
+//! `Jobs` decides who reads replies: the task of the connection they come over, whoever waits for them.
 
 use crate::bundle::Bundle;
 use std::pin::Pin;
@@ -6,38 +6,38 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 /// Something that a connection's task does beside reading and writing.
-pub(crate) type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What is to be taken aboard a connection. An errand that its task does not take, or does not finish, is dropped.
+/// What is to be run by a connection. A job that its task does not take, or does not finish, is dropped.
 #[derive(Default)]
-pub(crate) struct Carrier(Mutex<Quay>);
+pub(crate) struct Jobs(Mutex<JobQueue>);
 
 #[derive(Default)]
-struct Quay {
-    waiting: Vec<Errand>,
+struct JobQueue {
+    waiting: Vec<Job>,
     task: Option<Waker>,
     ended: bool,
 }
 
-/// The errands of one connection.
-pub(super) struct Aboard {
-    carrier: Arc<Carrier>,
-    running: Bundle<Errand>,
+/// The jobs of one connection.
+pub(super) struct RunningJobs {
+    jobs: Arc<Jobs>,
+    running: Bundle<Job>,
     /// Empty; kept for its capacity.
-    taken: Vec<Errand>,
+    taken: Vec<Job>,
 }
 
-impl Carrier {
-    /// Hands an errand to the connection's task.
-    pub(crate) fn carry(&self, errand: Errand) {
+impl Jobs {
+    /// Hands a job to the connection's task.
+    pub(crate) fn submit(&self, job: Job) {
         let mut quay = self.lock();
         if quay.ended {
             // What it drops may come back here.
             drop(quay);
-            drop(errand);
+            drop(job);
             return;
         }
-        quay.waiting.push(errand);
+        quay.waiting.push(job);
         let task = quay.task.take();
         drop(quay);
         if let Some(task) = task {
@@ -45,25 +45,25 @@ impl Carrier {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Quay> {
+    fn lock(&self) -> MutexGuard<'_, JobQueue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Aboard {
-    pub(super) fn new(carrier: Arc<Carrier>) -> Self {
+impl RunningJobs {
+    pub(super) fn new(jobs: Arc<Jobs>) -> Self {
         Self {
-            carrier,
+            jobs,
             running: Bundle::new(),
             taken: Vec::new(),
         }
     }
 
-    /// Takes aboard what waits, and goes on with what is there. The task is woken for the next.
+    /// Takes what waits, and goes on with what is there. The task is woken for the next.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
         loop {
             {
-                let mut quay = self.carrier.lock();
+                let mut quay = self.jobs.lock();
                 if quay.waiting.is_empty() {
                     if !quay.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
                         quay.task = Some(cx.waker().clone());
@@ -73,7 +73,7 @@ impl Aboard {
                 }
             }
             let is_new = !self.taken.is_empty();
-            self.taken.drain(..).for_each(|errand| self.running.push(errand));
+            self.taken.drain(..).for_each(|job| self.running.push(job));
             while self.running.poll_next(cx).is_some() {}
             if !is_new {
                 return;
@@ -81,10 +81,10 @@ impl Aboard {
         }
     }
 
-    /// Takes nothing any more. What is aboard goes on as far as it gets without the connection.
+    /// Takes nothing any more. What runs goes on as far as it gets without the connection.
     pub(super) fn end(&mut self) {
         let left = {
-            let mut quay = self.carrier.lock();
+            let mut quay = self.jobs.lock();
             quay.ended = true;
             quay.task = None;
             std::mem::take(&mut quay.waiting)

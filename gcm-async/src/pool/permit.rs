@@ -1,9 +1,9 @@
 //! `Permit` decides when room is free again: when it is dropped.
 
-use super::Taking;
-use super::connection::{End, H1Sender, H2Sender};
-use super::host::Site;
-use super::jobs::Carrier;
+use super::Checkout;
+use super::connection::{H1Sender, H2Sender, H2Status};
+use super::host::Host;
+use super::jobs::Jobs;
 use http::HeaderValue;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,28 +12,25 @@ use tokio::time::Instant;
 
 /// Room for one request. Dropped, it is there for the next.
 pub(crate) struct Permit {
-    site: Arc<Site>,
+    host: Arc<Host>,
     id: u64,
-    seat: Seat,
-    carrier: Arc<Carrier>,
+    slot: Slot,
+    jobs: Arc<Jobs>,
     sent: Option<Instant>,
     heard: bool,
 }
 
 /// What a permit is for.
-pub(crate) enum Seat {
+pub(crate) enum Slot {
     /// A stream of this connection.
-    Stream { sender: H2Sender, end: Arc<End> },
+    Stream { sender: H2Sender, end: Arc<H2Status> },
     /// A whole connection; without its sender, it cannot be used again.
-    Connection {
-        sender: Option<H1Sender>,
-        standing: Standing,
-    },
+    Connection { sender: Option<H1Sender>, status: H1Status },
 }
 
 /// What is known of an HTTP/1.1 connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct H1Status {
     pub(super) born: Instant,
     pub(super) address: SocketAddr,
     /// It has brought a reply.
@@ -42,17 +39,17 @@ pub(crate) struct Standing {
 
 /// Where a request is, as the one knows it who waits for its reply.
 pub(crate) struct Place {
-    site: Arc<Site>,
-    sitting: Sitting,
+    host: Arc<Host>,
+    sitting: UsedSlot,
     since: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Sitting {
+pub(super) enum UsedSlot {
     /// A stream of the connection with this number, whose peer had said something so often.
     Stream { id: u64, heard: u64 },
     /// A connection of its own.
-    Connection(Standing),
+    Connection(H1Status),
 }
 
 /// What became of a request in its room.
@@ -65,36 +62,36 @@ pub(super) enum Use {
 }
 
 impl Permit {
-    pub(super) fn new(site: &Arc<Site>, id: u64, carrier: &Arc<Carrier>, seat: Seat) -> Self {
+    pub(super) fn new(host: &Arc<Host>, id: u64, jobs: &Arc<Jobs>, slot: Slot) -> Self {
         Self {
-            site: Arc::clone(site),
+            host: Arc::clone(host),
             id,
-            seat,
-            carrier: Arc::clone(carrier),
+            slot,
+            jobs: Arc::clone(jobs),
             sent: None,
             heard: false,
         }
     }
 
-    pub(crate) fn seat(&mut self) -> &mut Seat {
-        &mut self.seat
+    pub(crate) fn slot(&mut self) -> &mut Slot {
+        &mut self.slot
     }
 
-    /// What takes errands to the connection's task.
-    pub(crate) fn carrier(&self) -> Arc<Carrier> {
-        Arc::clone(&self.carrier)
+    /// What takes jobs to the connection's task.
+    pub(crate) fn jobs(&self) -> Arc<Jobs> {
+        Arc::clone(&self.jobs)
     }
 
     /// The host as HTTP/1.1 names it.
-    pub(crate) fn host(&self) -> Option<&HeaderValue> {
-        self.site.host()
+    pub(crate) fn host_header(&self) -> Option<&HeaderValue> {
+        self.host.host_header()
     }
 
     /// Of a stream: how its connection ends.
-    pub(crate) fn end(&self) -> Option<&End> {
-        match &self.seat {
-            Seat::Stream { end, .. } => Some(end),
-            Seat::Connection { .. } => None,
+    pub(crate) fn end(&self) -> Option<&H2Status> {
+        match &self.slot {
+            Slot::Stream { end, .. } => Some(end),
+            Slot::Connection { .. } => None,
         }
     }
 
@@ -106,15 +103,15 @@ impl Permit {
     /// Something came of it.
     pub(crate) fn heard(&mut self) {
         self.heard = true;
-        if let Seat::Connection { standing, .. } = &mut self.seat {
-            standing.heard = true;
+        if let Slot::Connection { status, .. } = &mut self.slot {
+            status.heard = true;
         }
     }
 
     /// The connection broke, or the stream. A connection that has never brought anything is like one that was not made.
     pub(crate) fn broke(&mut self) {
-        match &self.seat {
-            Seat::Connection { standing, .. } if !standing.heard => self.site.is_silent(standing.address),
+        match &self.slot {
+            Slot::Connection { status, .. } if !status.heard => self.host.is_silent(status.address),
             _ => self.heard = true,
         }
     }
@@ -130,36 +127,36 @@ impl Permit {
     /// The peer is overrun.
     pub(crate) fn calm(&mut self) {
         if let Some(end) = self.end() {
-            end.ask_for_calm();
-            self.site.calm(self.id);
+            end.set_overloaded();
+            self.host.calm(self.id);
         }
         self.retire();
     }
 
     /// The connection is not used again.
     pub(crate) fn retire(&mut self) {
-        match &mut self.seat {
-            Seat::Stream { .. } => self.site.retire(self.id),
-            Seat::Connection { sender, .. } => *sender = None,
+        match &mut self.slot {
+            Slot::Stream { .. } => self.host.retire(self.id),
+            Slot::Connection { sender, .. } => *sender = None,
         }
     }
 
     /// The host wants HTTP/1.1 (RFC 9113 section 7, `HTTP_1_1_REQUIRED`).
     pub(crate) fn require_http1(&mut self) {
-        self.site.require_http1();
+        self.host.require_http1();
         self.retire();
     }
 
     /// Where it is.
     pub(crate) fn place(&self) -> Place {
         Place {
-            site: Arc::clone(&self.site),
-            sitting: match &self.seat {
-                Seat::Stream { end, .. } => Sitting::Stream {
+            host: Arc::clone(&self.host),
+            sitting: match &self.slot {
+                Slot::Stream { end, .. } => UsedSlot::Stream {
                     id: self.id,
                     heard: end.heard(),
                 },
-                Seat::Connection { standing, .. } => Sitting::Connection(*standing),
+                Slot::Connection { status, .. } => UsedSlot::Connection(*status),
             },
             since: Instant::now(),
         }
@@ -175,27 +172,27 @@ impl Permit {
 
 impl Place {
     /// Other room at the same host.
-    pub(crate) fn take(&self) -> Taking {
-        self.site.take()
+    pub(crate) fn take(&self) -> Checkout {
+        self.host.take()
     }
 
     /// The request there is given up, and nothing was heard of it. Says whether it had time enough.
     pub(crate) fn given_up(&self) -> bool {
-        self.site.given_up(self.sitting, self.since.elapsed())
+        self.host.given_up(self.sitting, self.since.elapsed())
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         let outcome = self.outcome();
-        match &mut self.seat {
-            Seat::Stream { end, .. } => {
+        match &mut self.slot {
+            Slot::Stream { end, .. } => {
                 let cut = end.leave();
-                self.site.release_stream(self.id, outcome, cut);
+                self.host.release_stream(self.id, outcome, cut);
             }
-            Seat::Connection { sender, standing } => {
-                self.site
-                    .release_connection(self.id, sender.take(), &self.carrier, *standing, outcome);
+            Slot::Connection { sender, status } => {
+                self.host
+                    .release_connection(self.id, sender.take(), &self.jobs, *status, outcome);
             }
         }
     }

@@ -1,12 +1,12 @@
 //! `State` decides which room is free at a host, and whether there is to be more of it.
 
-use super::host::Site;
-use crate::connect::{NoConnection, Protocol};
-use crate::pool::checkout::{Giving, LOOK, Seat};
-use crate::pool::connection::{End, H1Sender, H2Sender};
-use crate::pool::jobs::Carrier;
+use super::host::Host;
+use crate::connect::{ConnectError, Protocol};
+use crate::pool::checkout::{Giving, LOOK, QueueEntry};
+use crate::pool::connection::{H1Sender, H2Sender, H2Status};
+use crate::pool::jobs::Jobs;
 use crate::pool::permit;
-use crate::pool::permit::{Permit, Sitting, Standing, Use};
+use crate::pool::permit::{H1Status, Permit, Use, UsedSlot};
 use crate::settings::Settings;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -43,24 +43,24 @@ pub(super) struct State {
     pub(super) protocol: Option<Protocol>,
     /// It asked for HTTP/1.1 although it speaks HTTP/2.
     pub(super) http1_required: bool,
-    pub(super) lanes: Vec<Lane>,
-    pub(super) idle: Vec<Idle>,
+    pub(super) connections: Vec<H2Connection>,
+    pub(super) idle: Vec<IdleConnection>,
     /// HTTP/1.1 connections in use.
     pub(super) busy: usize,
     /// Connections in the making, since when.
-    pub(super) dialing: Vec<(u64, Instant)>,
-    pub(super) dial_after: Option<Instant>,
+    pub(super) connecting: Vec<(u64, Instant)>,
+    pub(super) connect_after: Option<Instant>,
     /// Why the last one was not made; none once one was.
-    pub(super) failure: Option<NoConnection>,
-    calm: Option<Calm>,
+    pub(super) failure: Option<ConnectError>,
+    calm: Option<Overload>,
     /// How long replies take here: rather the longest of late.
     latency: Duration,
     /// Over HTTP/1.1: requests given up in a row.
     missed: u32,
     cut: Option<Cut>,
-    pub(super) waiting: VecDeque<Arc<Seat>>,
+    pub(super) waiting: VecDeque<Arc<QueueEntry>>,
     /// Those of them who were given room, and may not have taken it yet.
-    pub(super) given: Vec<Arc<Seat>>,
+    pub(super) given: Vec<Arc<QueueEntry>>,
     /// With so many, those are looked for who have left.
     crowd: usize,
     last_id: u64,
@@ -68,12 +68,12 @@ pub(super) struct State {
 }
 
 /// An HTTP/2 connection. One that takes no requests any more stays as long as it has some.
-pub(super) struct Lane {
+pub(super) struct H2Connection {
     pub(super) id: u64,
     /// Gone when it takes no requests any more.
     pub(super) sender: Option<H2Sender>,
-    pub(super) ending: Arc<End>,
-    pub(super) carrier: Arc<Carrier>,
+    pub(super) ending: Arc<H2Status>,
+    pub(super) jobs: Arc<Jobs>,
     pub(super) address: SocketAddr,
     pub(super) born: Instant,
     /// Its lifetime is over.
@@ -92,7 +92,7 @@ pub(super) struct Lane {
 }
 
 /// The peer is overrun.
-struct Calm {
+struct Overload {
     /// At once, on all connections together.
     streams: usize,
     until: Instant,
@@ -109,15 +109,15 @@ struct Cut {
 }
 
 /// An HTTP/1.1 connection that is not in use.
-pub(super) struct Idle {
+pub(super) struct IdleConnection {
     pub(super) id: u64,
     pub(super) sender: H1Sender,
-    pub(super) carrier: Arc<Carrier>,
-    pub(super) standing: Standing,
+    pub(super) jobs: Arc<Jobs>,
+    pub(super) status: H1Status,
     pub(super) since: Instant,
 }
 
-impl Lane {
+impl H2Connection {
     /// Whether it may get requests.
     pub(super) fn is_good(&self) -> bool {
         self.is_good_at(Instant::now())
@@ -146,23 +146,24 @@ impl State {
         self.last_id
     }
 
-    pub(super) fn dialed(&mut self, id: u64) {
-        self.dialing.retain(|(other, _)| *other != id);
+    pub(super) fn ended_connecting(&mut self, id: u64) {
+        self.connecting.retain(|(other, _)| *other != id);
     }
 
-    pub(super) fn lane(&mut self, id: u64) -> Option<&mut Lane> {
-        self.lanes.iter_mut().find(|lane| lane.id == id)
+    pub(super) fn connection(&mut self, id: u64) -> Option<&mut H2Connection> {
+        self.connections.iter_mut().find(|connection| connection.id == id)
     }
 
     /// Whether somebody may have what he waits for without another connection.
     pub(super) fn is_open(&self) -> bool {
-        self.busy > 0 || !self.idle.is_empty() || self.lanes.iter().any(Lane::is_good)
+        self.busy > 0 || !self.idle.is_empty() || self.connections.iter().any(H2Connection::is_good)
     }
 
     /// The connection takes no request any more. What is to be dropped without the lock comes back.
-    pub(super) fn retire(&mut self, id: u64) -> (Option<H2Sender>, Option<Idle>) {
-        let sender = self.lane(id).and_then(|lane| lane.sender.take());
-        self.lanes.retain(|lane| lane.sender.is_some() || lane.active > 0);
+    pub(super) fn retire(&mut self, id: u64) -> (Option<H2Sender>, Option<IdleConnection>) {
+        let sender = self.connection(id).and_then(|connection| connection.sender.take());
+        self.connections
+            .retain(|connection| connection.sender.is_some() || connection.active > 0);
         let idle = self.idle.iter().position(|idle| idle.id == id);
         (sender, idle.map(|index| self.idle.remove(index)))
     }
@@ -171,21 +172,21 @@ impl State {
     /// are taken out.
     pub(super) fn forget_who_left(&mut self) {
         if self.waiting.len() >= self.crowd {
-            self.waiting.retain(|seat| !seat.is_left());
+            self.waiting.retain(|entry| !entry.is_left());
             self.crowd = (2 * self.waiting.len()).max(64);
         }
     }
 
     /// Gives somebody room who waits for it.
     pub(super) fn give(&mut self, mut permit: Permit) -> Giving<Permit> {
-        while let Some(next) = self.waiting.iter().position(|seat| seat.is_attended()) {
-            let Some(seat) = self.waiting.remove(next) else { break };
-            match seat.give(Ok(permit)) {
+        while let Some(next) = self.waiting.iter().position(|entry| entry.is_attended()) {
+            let Some(entry) = self.waiting.remove(next) else { break };
+            match entry.give(Ok(permit)) {
                 Giving::To(waker) => {
                     if self.given.len() >= GIVEN {
-                        self.given.retain(|seat| seat.is_given());
+                        self.given.retain(|entry| entry.is_given());
                     }
-                    self.given.push(seat);
+                    self.given.push(entry);
                     return Giving::To(waker);
                 }
                 Giving::Back(Ok(back)) => permit = back,
@@ -199,13 +200,13 @@ impl State {
     /// Room that those do not take whom it was given to: they are not there just now, and keep their places in the queue.
     pub(super) fn take_back(&mut self) -> Vec<Permit> {
         let mut back = Vec::new();
-        for seat in std::mem::take(&mut self.given) {
-            match seat.take_back(LOOK) {
+        for entry in std::mem::take(&mut self.given) {
+            match entry.take_back(LOOK) {
                 Some(permit) => {
                     back.push(permit);
-                    self.waiting.push_front(seat);
+                    self.waiting.push_front(entry);
                 }
-                None if seat.is_given() => self.given.push(seat),
+                None if entry.is_given() => self.given.push(entry),
                 None => {}
             }
         }
@@ -213,16 +214,16 @@ impl State {
     }
 
     /// A connection that is not in use, or a stream of the one that has the fewest.
-    pub(super) fn room(&mut self, site: &Arc<Site>) -> Option<Permit> {
+    pub(super) fn room(&mut self, host: &Arc<Host>) -> Option<Permit> {
         while let Some(idle) = self.idle.pop() {
-            let is_old = idle.standing.heard && idle.standing.born + site.settings().lifetime <= Instant::now();
+            let is_old = idle.status.heard && idle.status.born + host.settings().lifetime <= Instant::now();
             if !is_old && !idle.sender.is_closed() {
                 self.busy += 1;
-                let seat = permit::Seat::Connection {
+                let entry = permit::Slot::Connection {
                     sender: Some(idle.sender),
-                    standing: idle.standing,
+                    status: idle.status,
                 };
-                return Some(Permit::new(site, idle.id, &idle.carrier, seat));
+                return Some(Permit::new(host, idle.id, &idle.jobs, entry));
             }
         }
         if self.is_calm() {
@@ -230,25 +231,27 @@ impl State {
         }
         let cut = self.cut_after();
         let now = Instant::now();
-        let lanes = self.lanes.iter_mut();
-        let lane = lanes
-            .filter(|lane| lane.active < lane.limit && lane.taken < cut && lane.is_good_at(now))
-            .min_by_key(|lane| lane.active)?;
-        let sender = if lane.taken + 1 < cut {
-            lane.sender.clone()
+        let connections = self.connections.iter_mut();
+        let connection = connections
+            .filter(|connection| {
+                connection.active < connection.limit && connection.taken < cut && connection.is_good_at(now)
+            })
+            .min_by_key(|connection| connection.active)?;
+        let sender = if connection.taken + 1 < cut {
+            connection.sender.clone()
         } else {
             // The last one: those that it has go on.
-            lane.sender.take()
+            connection.sender.take()
         };
-        lane.active += 1;
-        lane.taken += 1;
-        lane.most = lane.most.max(lane.active);
-        lane.ending.enter();
-        let seat = permit::Seat::Stream {
+        connection.active += 1;
+        connection.taken += 1;
+        connection.most = connection.most.max(connection.active);
+        connection.ending.enter();
+        let entry = permit::Slot::Stream {
             sender: sender?,
-            end: Arc::clone(&lane.ending),
+            end: Arc::clone(&connection.ending),
         };
-        Some(Permit::new(site, lane.id, &lane.carrier, seat))
+        Some(Permit::new(host, connection.id, &connection.jobs, entry))
     }
 
     /// A stream is free again.
@@ -257,15 +260,15 @@ impl State {
             self.cut_off(after);
         }
         self.learn(outcome);
-        let Some(lane) = self.lane(id) else { return };
-        lane.active -= 1;
+        let Some(connection) = self.connection(id) else { return };
+        connection.active -= 1;
         if let Use::Heard(_) = outcome {
             // A peer says how many streams it allows before it answers.
-            lane.known = true;
-            lane.missed = 0;
+            connection.known = true;
+            connection.missed = 0;
         }
-        if lane.active == 0 {
-            lane.quiet_since = Instant::now();
+        if connection.active == 0 {
+            connection.quiet_since = Instant::now();
         }
     }
 
@@ -280,7 +283,7 @@ impl State {
 
     /// Whether a request that was given up after this time says nothing of its connection. All the time that there is for a
     /// reply says something, however long replies take here, when the peer has said nothing whatever meanwhile.
-    pub(super) fn is_soon(&mut self, time: Duration, sitting: Sitting, reply: Duration) -> bool {
+    pub(super) fn is_soon(&mut self, time: Duration, sitting: UsedSlot, reply: Duration) -> bool {
         if time < SOON {
             return true;
         }
@@ -290,41 +293,48 @@ impl State {
     }
 
     /// Whether nothing has come since somebody was given this place.
-    fn is_silent(&mut self, sitting: Sitting) -> bool {
+    fn is_silent(&mut self, sitting: UsedSlot) -> bool {
         match sitting {
-            Sitting::Stream { id, heard } => self.lane(id).is_some_and(|lane| lane.ending.heard() == heard),
+            UsedSlot::Stream { id, heard } => self
+                .connection(id)
+                .is_some_and(|connection| connection.ending.heard() == heard),
             // Nothing of its reply has.
-            Sitting::Connection(_) => true,
+            UsedSlot::Connection(_) => true,
         }
     }
 
     /// A request was given up after time enough, and nothing was heard of it. Says which address is silent, if it is.
-    pub(super) fn given_up(&mut self, seat: Sitting) -> Option<SocketAddr> {
-        match seat {
-            Sitting::Stream { id, .. } => {
-                let lane = self.lane(id)?;
+    pub(super) fn given_up(&mut self, entry: UsedSlot) -> Option<SocketAddr> {
+        match entry {
+            UsedSlot::Stream { id, .. } => {
+                let connection = self.connection(id)?;
                 // One that has said nothing at all needs no second proof.
-                lane.missed = if lane.known { lane.missed + 1 } else { MISSED };
-                (lane.missed >= MISSED).then_some(lane.address)
+                connection.missed = if connection.known {
+                    connection.missed + 1
+                } else {
+                    MISSED
+                };
+                (connection.missed >= MISSED).then_some(connection.address)
             }
-            Sitting::Connection(standing) => {
+            UsedSlot::Connection(status) => {
                 self.missed += 1;
-                (!standing.heard || self.missed >= MISSED).then_some(standing.address)
+                (!status.heard || self.missed >= MISSED).then_some(status.address)
             }
         }
     }
 
     /// Those that are likely to be as dead as the ones that nothing was heard on.
-    pub(super) fn dead(&mut self) -> (Vec<Idle>, Vec<H2Sender>) {
+    pub(super) fn dead(&mut self) -> (Vec<IdleConnection>, Vec<H2Sender>) {
         let idle = if self.missed >= MISSED {
             std::mem::take(&mut self.idle)
         } else {
             Vec::new()
         };
-        let is_dead = |lane: &&mut Lane| lane.active == 0 && lane.missed >= MISSED;
-        let lanes = self.lanes.iter_mut().filter(is_dead);
-        let senders = lanes.filter_map(|lane| lane.sender.take()).collect();
-        self.lanes.retain(|lane| lane.sender.is_some() || lane.active > 0);
+        let is_dead = |connection: &&mut H2Connection| connection.active == 0 && connection.missed >= MISSED;
+        let connections = self.connections.iter_mut().filter(is_dead);
+        let senders = connections.filter_map(|connection| connection.sender.take()).collect();
+        self.connections
+            .retain(|connection| connection.sender.is_some() || connection.active > 0);
         (idle, senders)
     }
 
@@ -352,15 +362,15 @@ impl State {
     }
 
     /// Halves what the peer has at once, for a while.
-    pub(super) fn calm_down(&mut self, id: u64) {
+    pub(super) fn slow_down(&mut self, id: u64) {
         let now = Instant::now();
         let until = now + CALM;
         match &mut self.calm {
             Some(calm) if calm.until > now && id <= calm.newest => calm.until = until,
             known => {
                 let most = known.as_ref().filter(|calm| calm.until > now).map(|calm| calm.streams);
-                let had: usize = self.lanes.iter().map(|lane| lane.most).sum();
-                *known = Some(Calm {
+                let had: usize = self.connections.iter().map(|connection| connection.most).sum();
+                *known = Some(Overload {
                     streams: (most.map_or(had, |most| had.min(most)) / 2).max(1),
                     until,
                     newest: self.last_id,
@@ -372,7 +382,7 @@ impl State {
     /// Whether the peer has as much as it is to have while it wants calm.
     fn is_calm(&self) -> bool {
         self.calm.as_ref().is_some_and(|calm| {
-            let active: usize = self.lanes.iter().map(|lane| lane.active).sum();
+            let active: usize = self.connections.iter().map(|connection| connection.active).sum();
             active >= calm.streams && calm.until > Instant::now()
         })
     }
@@ -384,26 +394,34 @@ impl State {
             return false;
         }
         let now = Instant::now();
-        if self.is_open() && self.dial_after.is_some_and(|after| after > now) {
+        if self.is_open() && self.connect_after.is_some_and(|after| after > now) {
             return false;
         }
-        let dialing = self.dialing.iter().filter(|(_, since)| *since + patience > now).count();
+        let connecting = self
+            .connecting
+            .iter()
+            .filter(|(_, since)| *since + patience > now)
+            .count();
         match self.protocol {
             // The first connection says what is spoken there.
-            None => dialing == 0,
+            None => connecting == 0,
             Some(Protocol::Http1) => {
-                let used = self.busy + self.idle.len() + dialing;
-                used < settings.concurrency.max(1) && dialing < self.waiting.len()
+                let used = self.busy + self.idle.len() + connecting;
+                used < settings.concurrency.max(1) && connecting < self.waiting.len()
             }
             Some(Protocol::Http2) => {
                 let most = settings.connections.max(1);
                 let cut = self.cut_after();
-                let good = || self.lanes.iter().filter(|lane| lane.is_good() && lane.taken < cut);
-                dialing == 0
+                let good = || {
+                    self.connections
+                        .iter()
+                        .filter(|connection| connection.is_good() && connection.taken < cut)
+                };
+                connecting == 0
                     && good().count() < most
                     // Those that go on with what they have.
-                    && self.lanes.len() < most.saturating_add(1).saturating_mul(2)
-                    && !good().any(|lane| lane.is_expected(now))
+                    && self.connections.len() < most.saturating_add(1).saturating_mul(2)
+                    && !good().any(|connection| connection.is_expected(now))
             }
         }
     }

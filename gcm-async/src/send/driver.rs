@@ -1,9 +1,9 @@
-//! `Run` decides what a send does next: one future that asks the machine, carries its requests and takes in recipients.
+//! `Driver` decides what a send does next: one future that asks the machine, carries its requests and takes in recipients.
 //!
 //! Nothing of it runs by itself. It knows nothing of what is sent.
 
 use crate::bundle::Bundle;
-use crate::send::shared::Desk;
+use crate::send::shared::SharedDelivery;
 use crate::stop::Watched;
 use crate::transport::{Attempt, Reservation, Transport};
 use bytes::Bytes;
@@ -37,8 +37,8 @@ pub(crate) trait Intake {
 }
 
 /// A send on its way. Dropped, it is cancelled.
-pub(crate) struct Run {
-    desk: Arc<Desk>,
+pub(crate) struct Driver {
+    delivery: Arc<SharedDelivery>,
     transport: Transport,
     reply: Duration,
     /// Where messages go.
@@ -76,10 +76,10 @@ enum Asked {
     Finished,
 }
 
-impl Run {
-    /// Drives the machine at this desk. `open` says that an intake belongs to it.
+impl Driver {
+    /// Drives the machine at this delivery. `open` says that an intake belongs to it.
     pub(crate) fn new(
-        desk: Arc<Desk>,
+        delivery: Arc<SharedDelivery>,
         transport: Transport,
         reply: Duration,
         url: Uri,
@@ -87,7 +87,7 @@ impl Run {
         watched: [Option<Watched>; 2],
     ) -> Self {
         Self {
-            desk,
+            delivery,
             transport,
             reply,
             flights: Bundle::new(),
@@ -105,8 +105,8 @@ impl Run {
         }
     }
 
-    pub(crate) fn desk(&self) -> &Desk {
-        &self.desk
+    pub(crate) fn delivery(&self) -> &SharedDelivery {
+        &self.delivery
     }
 
     /// Whether all outcomes were handed over.
@@ -122,7 +122,7 @@ impl Run {
         intake: &mut impl Intake,
         out: &mut VecDeque<Settled>,
     ) -> Poll<()> {
-        self.desk.driven_by(cx.waker());
+        self.delivery.driven_by(cx.waker());
         while !self.finished {
             self.land(cx);
             let delay = match self.ask(cx, out) {
@@ -162,8 +162,8 @@ impl Run {
         if self.landed.is_empty() {
             return;
         }
-        let now = self.desk.now();
-        let mut work = self.desk.lock();
+        let now = self.delivery.now();
+        let mut work = self.delivery.lock();
         for (ticket, result) in self.landed.drain(..) {
             work.delivery.handle(ticket, result, now);
         }
@@ -182,12 +182,12 @@ impl Run {
     /// Asks the machine until it has nothing for now. It hands out outcomes before it makes a request, and makes one only when
     /// there is room for it: what is made is sent, whatever happens meanwhile.
     fn ask(&mut self, cx: &mut Context<'_>, out: &mut VecDeque<Settled>) -> Asked {
-        let (now, instant) = (self.desk.now(), Instant::now());
-        let mut wants_to_send = self.desk.wants_to_send();
+        let (now, instant) = (self.delivery.now(), Instant::now());
+        let mut wants_to_send = self.delivery.wants_to_send();
         loop {
             let has_room = self.has_room(cx, wants_to_send);
             let step;
-            (step, wants_to_send) = self.desk.poll(now, has_room, out, HANDFUL);
+            (step, wants_to_send) = self.delivery.poll(now, has_room, out, HANDFUL);
             match step {
                 None => return Asked::Outcomes,
                 Some(Step::Settle(done)) => out.push_back(done),
@@ -248,14 +248,14 @@ impl Run {
             return false;
         }
         let room = {
-            let work = self.desk.lock();
+            let work = self.delivery.lock();
             let ahead = AHEAD.saturating_sub(work.delivery.ready());
             work.delivery.room().saturating_sub(in_hand).min(ahead).min(INTAKE)
         };
         if room == 0 {
             return false;
         }
-        // The intake is the caller's: what it does may end this send, so the desk is left alone meanwhile.
+        // The intake is the caller's: what it does may end this send, so the delivery is left alone meanwhile.
         let mut taken = Vec::new();
         while taken.len() < room {
             match intake.poll_target(cx) {
@@ -270,8 +270,8 @@ impl Run {
         if taken.is_empty() && self.open {
             return false;
         }
-        let now = self.desk.now();
-        let mut work = self.desk.lock();
+        let now = self.delivery.now();
+        let mut work = self.delivery.lock();
         for target in taken {
             // There is room for them, and once it has ended there always is.
             let pushed = work.delivery.push(target, now);

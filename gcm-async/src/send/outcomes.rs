@@ -1,6 +1,6 @@
 //! `Outcomes` decides nothing: it is a send, seen as a stream.
 
-use crate::send::driver::{Intake, Run};
+use crate::send::driver::{Driver, Intake};
 use crate::stop::Ending;
 use futures_core::{FusedStream, Stream};
 use gcm_proto::{Progress, Settled, Target};
@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 /// other send of the same client. (Over a `tower` service replies are read by whoever polls: there it does.)
 #[must_use = "nothing is sent unless the stream is polled"]
 pub struct Outcomes<S> {
-    run: Run,
+    run: Driver,
     source: Source<S>,
     ready: VecDeque<Settled>,
 }
@@ -27,7 +27,7 @@ pub struct Outcomes<S> {
 struct Source<S>(Option<Pin<Box<S>>>);
 
 impl<S> Outcomes<S> {
-    pub(crate) fn new(run: Run, targets: S) -> Self {
+    pub(crate) fn new(run: Driver, targets: S) -> Self {
         Self {
             run,
             source: Source(Some(Box::pin(targets))),
@@ -38,18 +38,18 @@ impl<S> Outcomes<S> {
     /// Sends nothing new and lets what is on its way come back; nothing more is taken from the input. The rest comes out of
     /// the stream, which then ends.
     pub fn stop(&self) {
-        self.run.desk().end(Ending::Stop);
+        self.run.delivery().end(Ending::Stop);
     }
 
     /// Settles everyone now; what is on its way counts as maybe sent, and is cancelled. All comes out of the stream, which
     /// then ends.
     pub fn cancel(&self) {
-        self.run.desk().end(Ending::Cancel);
+        self.run.delivery().end(Ending::Cancel);
     }
 
     /// Where the send stands. Outcomes count as soon as the machine has them.
     pub fn progress(&self) -> Progress {
-        self.run.desk().progress()
+        self.run.delivery().progress()
     }
 }
 

@@ -1,4 +1,4 @@
-//! `Desk` decides who may look at a send's machine while it runs: the task that drives it, and handles that end or count it.
+//! `SharedDelivery` decides who may look at a send's machine while it runs: the task that drives it, and handles that end or count it.
 
 use crate::clock::Clock;
 use crate::stop::Ending;
@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 /// The machine of one send.
-pub(crate) struct Desk {
+pub(crate) struct SharedDelivery {
     clock: Clock,
     work: Mutex<Work>,
 }
@@ -18,7 +18,7 @@ pub(crate) struct Work {
     driver: Option<Waker>,
 }
 
-impl Desk {
+impl SharedDelivery {
     pub(crate) fn new(delivery: Delivery, clock: Clock) -> Self {
         Self {
             clock,

@@ -1,6 +1,6 @@
 //! `Lost` decides what a request that brought no reply means: not sent, or perhaps sent.
 
-use crate::pool::{End, Permit, RequestBody};
+use crate::pool::{H2Status, Permit, RequestBody};
 use gcm_proto::TransportError;
 use http::header::HOST;
 use http::{Request, Uri};
@@ -23,7 +23,7 @@ pub(super) enum Failed {
 
 /// hyper gives a request back that it has not written. One whose stream was not opened is dropped with the connection.
 pub(super) fn over_h2(mut error: TrySendError<Request<RequestBody>>, permit: &mut Permit) -> Failed {
-    let undispatched = permit.end().is_some_and(End::was_undispatched);
+    let undispatched = permit.end().is_some_and(H2Status::was_undispatched);
     match error.take_message() {
         Some(request) => Failed::Unsent(Box::new(request), cause(error.error())),
         None if undispatched && error.error().is_user() => {
@@ -60,7 +60,7 @@ fn lost(error: &hyper::Error, permit: &mut Permit) -> Failed {
         let error = TransportError::maybe_sent(cause);
         // Streams up to the last id of a GOAWAY are lost with the connection, and not told why.
         return Failed::Lost(match permit.end() {
-            Some(end) if end.asked_for_calm() => error.pause(CALM),
+            Some(end) if end.is_overloaded() => error.pause(CALM),
             _ => error,
         });
     };

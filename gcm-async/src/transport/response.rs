@@ -1,4 +1,4 @@
-//! `Reply` decides when a reply is whole, and how much of it is read.
+//! `ResponseReader` decides when a reply is whole, and how much of it is read.
 
 use super::lost::cause;
 use bytes::Bytes;
@@ -9,12 +9,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// The body of a reply whose head has come.
-pub(super) struct Reply {
-    body: ReplyBody,
+pub(super) struct ResponseReader {
+    body: ResponseBody,
     read: Read,
 }
 
-pub(super) enum ReplyBody {
+pub(super) enum ResponseBody {
     Hyper(Incoming),
     #[cfg(feature = "tower")]
     Other(Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>),
@@ -27,8 +27,8 @@ enum Read {
     Pieces(Vec<u8>),
 }
 
-impl Reply {
-    pub(super) fn new(body: ReplyBody) -> Self {
+impl ResponseReader {
+    pub(super) fn new(body: ResponseBody) -> Self {
         Self {
             body,
             read: Read::Nothing,
@@ -92,7 +92,7 @@ impl Read {
     }
 }
 
-impl Body for ReplyBody {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 

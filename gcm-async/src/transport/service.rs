@@ -1,7 +1,7 @@
 //! `Service` decides how many requests a service of the caller's has at once, and reads its replies as any other's.
 
 use super::Sending;
-use super::response::ReplyBody;
+use super::response::ResponseBody;
 use crate::pool::RequestBody;
 use bytes::{Buf, Bytes};
 use gcm_proto::TransportError;
@@ -24,10 +24,10 @@ pub(crate) struct Service {
 }
 
 type Start = Box<dyn Fn(Request<Vec<u8>>, Option<OwnedSemaphorePermit>) -> Calling + Send + Sync>;
-type Calling = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, TransportError>> + Send>>;
+type Calling = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, TransportError>> + Send>>;
 
 /// Room for a request, when it is one's turn.
-pub(super) type Taking = Pin<Box<dyn Future<Output = Permit> + Send>>;
+pub(super) type Checkout = Pin<Box<dyn Future<Output = Permit> + Send>>;
 
 /// Room for one request.
 pub(super) struct Permit {
@@ -62,7 +62,7 @@ impl Service {
         })
     }
 
-    pub(super) fn take(self: &Arc<Self>) -> Taking {
+    pub(super) fn take(self: &Arc<Self>) -> Checkout {
         let (service, room) = (Arc::clone(self), Arc::clone(&self.room));
         Box::pin(async move {
             Permit {
@@ -85,7 +85,7 @@ async fn call<S, A, B>(
     mut service: S,
     request: Request<Vec<u8>>,
     room: Option<OwnedSemaphorePermit>,
-) -> Result<Response<ReplyBody>, TransportError>
+) -> Result<Response<ResponseBody>, TransportError>
 where
     S: tower_service::Service<Request<A>, Response = Response<B>>,
     S::Error: Into<Cause>,
@@ -98,7 +98,7 @@ where
     }
     match service.call(request.map(A::from)).await {
         Ok(response) => Ok(response.map(|body| {
-            ReplyBody::Other(Box::pin(Reading {
+            ResponseBody::Other(Box::pin(Reading {
                 body: Box::pin(body),
                 _room: room,
             }))
