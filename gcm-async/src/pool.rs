@@ -1,21 +1,25 @@
-//! `Pool` decides which connection a request takes, and when another one is opened.
+//! The pool of connections: which one a request takes, and when another one is opened.
 //!
 //! A request gets a [`Permit`] before it is handed over: a stream of an HTTP/2 connection below the peer's limit, or an
 //! HTTP/1.1 connection of its own. Those who find no room queue here, in order, and have sent nothing.
 
 mod checkout;
 mod connection;
+mod h2_connection;
 mod host;
 mod jobs;
+mod limits;
 mod permit;
+mod queue;
+mod sender;
 mod slots;
 mod tasks;
 
-pub(crate) use checkout::Waiter;
-pub(crate) use connection::{H1Sender, H2Status, RequestBody};
+pub(crate) use checkout::Checkout;
 pub(crate) use jobs::Job;
-pub(crate) use permit::{Permit, Place, Slot};
-pub(crate) use tasks::Tasks;
+pub(crate) use permit::{Permit, Place};
+pub(crate) use sender::{H1Sender, H2Status, RequestBody, Sender};
+pub(crate) use tasks::ConnectionTasks;
 
 use crate::connect::{ConnectError, Connector, Origin};
 use crate::connections::Connections;
@@ -40,14 +44,6 @@ struct Hosts {
     closed: bool,
 }
 
-/// Room for a request, or the promise of it.
-pub(crate) enum Checkout {
-    Now(Permit),
-    Later(Waiter),
-    /// There will be none.
-    Never(ConnectError),
-}
-
 impl Pool {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
@@ -58,16 +54,16 @@ impl Pool {
     }
 
     /// Room for a request to this URL.
-    pub(crate) fn take(&self, url: &Uri) -> Checkout {
+    pub(crate) fn check_out(&self, url: &Uri) -> Checkout {
         match self.host(url) {
-            Ok(host) => host.take(),
-            Err(none) => Checkout::Never(none),
+            Ok(host) => Checkout::at(&host),
+            Err(error) => Checkout::Refused(error),
         }
     }
 
     /// Opens no connection any more, and closes those that are not in use; the others close after use. What is handed out are
     /// their tasks, each of which ends when its connection is closed.
-    pub(crate) fn close(&self) -> Vec<Tasks> {
+    pub(crate) fn close(&self) -> Vec<ConnectionTasks> {
         let hosts = {
             let mut hosts = self.lock();
             hosts.closed = true;

@@ -1,4 +1,4 @@
-//! `Settings` decides what holds for a client's connections unless its builder says otherwise.
+//! The settings of a client, with their defaults.
 
 use crate::net::{Net, System};
 use crate::proxy::Proxy;
@@ -8,6 +8,9 @@ use std::time::Duration;
 
 /// As good as no limit: more could not be added to an instant.
 pub(crate) const AGES: Duration = Duration::from_secs(365 * 86_400);
+
+/// How this client names itself.
+pub(crate) const USER_AGENT: &str = concat!("gcm-async/", env!("CARGO_PKG_VERSION"));
 
 /// What a pool is made from.
 #[derive(Clone, Debug)]
@@ -35,7 +38,7 @@ impl Default for Settings {
             reply: Duration::from_secs(30),
             // ureq's default for kept connections, which gcm-blocking has too.
             idle: Duration::from_secs(15),
-            // gRFC A8: keepalive pings come ten seconds apart at least; then as long again for the answer.
+            // gRFC A8: keepalive pings come ten seconds apart at least; then as long again for the response.
             silence: Duration::from_secs(20),
             // Microsoft, "HttpClient guidelines for .NET": a pooled connection lives for 15 minutes, since a kept one is
             // not told that the name has new addresses.

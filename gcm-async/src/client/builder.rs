@@ -9,7 +9,6 @@ use crate::settings::{AGES, Settings};
 use crate::stop::Stop;
 use crate::transport::Transport;
 use gcm_proto::Gateway;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The settings of a [`Client`]. All have a default.
@@ -112,16 +111,13 @@ impl ClientBuilder {
     /// Another network than the system's.
     #[cfg(test)]
     pub(crate) fn net(mut self, net: impl crate::net::Net + 'static) -> Self {
-        self.settings.net = Arc::new(net);
+        self.settings.net = std::sync::Arc::new(net);
         self
     }
 
     /// The client. It connects when it is first used.
     pub fn build(self, gateway: Gateway) -> Client {
-        let transport = Transport::Pool {
-            max_response_size: self.settings.max_response_size,
-            pool: Arc::new(Pool::new(self.settings.clone())),
-        };
+        let transport = Transport::over_pool(Pool::new(self.settings.clone()), self.settings.max_response_size);
         self.over(transport, gateway)
     }
 
@@ -142,10 +138,8 @@ impl ClientBuilder {
         B: http_body::Body + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let transport = Transport::Service {
-            max_response_size: self.settings.max_response_size,
-            service: crate::transport::Service::new(service, self.settings.concurrency),
-        };
+        let service = crate::transport::Service::new(service, self.settings.concurrency);
+        let transport = Transport::over_service(service, self.settings.max_response_size);
         self.over(transport, gateway)
     }
 

@@ -3,6 +3,7 @@
 use super::{ConnectError, Origin};
 use crate::net::Stream;
 use crate::proxy::Proxy;
+use crate::settings::USER_AGENT;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -18,7 +19,7 @@ pub(super) async fn connect_tunnel(
     proxy: &Proxy,
 ) -> Result<(), ConnectError> {
     let lost = |error| ConnectError::transient(at_proxy(error));
-    let ask = proxy.0.connect(&to.host, to.port, crate::transport::USER_AGENT);
+    let ask = proxy.0.connect(&to.host, to.port, USER_AGENT);
     stream.write_all(&ask).await.map_err(lost)?;
     let mut answer = proxy.0.answer();
     // A byte at a time: what follows the head belongs to TLS. It happens once a connection.

@@ -1,18 +1,13 @@
-//! `Waiter` decides what somebody does who waits for room: he takes what he is given, and looks now and then whether more of it
-//! can be made.
+//! The checkout of a permit: it is there, or waited for, or there will be none.
 
-use super::host::Host;
-use super::permit::Permit;
+use super::host::{Host, Turn};
+use super::permit::{Permit, Place};
+use super::queue::{LOOK, QueueEntry};
 use crate::connect::ConnectError;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
-use tokio::runtime::Handle;
-use tokio::time::{Instant, Sleep, sleep};
-
-/// How often somebody looks. That all do is what makes it safe: any of their runtimes may end, or stand still.
-pub(super) const LOOK: Duration = Duration::from_millis(500);
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::time::{Sleep, sleep};
 
 /// A crowd looks as often as so many do.
 const CROWD: u32 = 16;
@@ -20,148 +15,79 @@ const CROWD: u32 = 16;
 /// ... and each of it no more rarely than this many times `LOOK`.
 const RARELY: u32 = 10;
 
-type Given = Result<Permit, ConnectError>;
-
-/// What became of something that was to be given.
-pub(super) enum Giving<T> {
-    /// It is given: whom to wake.
-    To(Option<Waker>),
-    /// Nobody is there.
-    Back(T),
+/// Room for a request, or the promise of it.
+pub(crate) enum Checkout {
+    Ready(Permit),
+    Waiting(Waiter),
+    /// There will be none.
+    Refused(ConnectError),
 }
 
-/// The promise of room.
+/// Somebody who waits: he takes what he is given, and looks now and then whether more of it can be made.
 pub(crate) struct Waiter {
     entry: Arc<QueueEntry>,
     host: Arc<Host>,
     next_look: Option<Pin<Box<Sleep>>>,
 }
 
-/// A place in the queue.
-pub(super) struct QueueEntry {
-    runtime: Handle,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    given: Option<(Given, Instant)>,
-    waker: Option<Waker>,
-    /// He did not come for what he was given. He is passed over until he does.
-    absent: bool,
-    left: bool,
-}
-
-impl QueueEntry {
-    /// Of somebody on this runtime.
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            runtime: Handle::current(),
-            state: Mutex::default(),
-        })
-    }
-
-    pub(super) fn runtime(&self) -> &Handle {
-        &self.runtime
-    }
-
-    pub(super) fn is_left(&self) -> bool {
-        self.lock().left
-    }
-
-    /// Whether somebody is there who takes what he is given.
-    pub(super) fn is_attended(&self) -> bool {
-        let state = self.lock();
-        !state.left && !state.absent
-    }
-
-    pub(super) fn give(&self, given: Given) -> Giving<Given> {
-        let mut state = self.lock();
-        if state.left {
-            drop(state);
-            return Giving::Back(given);
+impl Checkout {
+    pub(super) fn at(host: &Arc<Host>) -> Self {
+        match host.take() {
+            Turn::Now(slot) => Self::Ready(Permit::new(host, slot)),
+            Turn::Later(entry) => Self::Waiting(Waiter {
+                entry,
+                host: Arc::clone(host),
+                next_look: None,
+            }),
+            Turn::Never(error) => Self::Refused(error),
         }
-        state.given = Some((given, Instant::now()));
-        Giving::To(state.waker.take())
     }
 
-    /// Room that was given for so long and not taken.
-    pub(super) fn take_back(&self, after: Duration) -> Option<Permit> {
-        let mut state = self.lock();
-        let is_old = matches!(&state.given, Some((Ok(_), since)) if since.elapsed() >= after);
-        let (given, _) = state.given.take_if(|_| is_old)?;
-        state.absent = true;
-        given.ok()
+    /// Other room at the same host.
+    pub(crate) fn again(place: &Place) -> Self {
+        Self::at(place.host())
     }
 
-    /// Whether he was given something that he has yet to take.
-    pub(super) fn is_given(&self) -> bool {
-        self.lock().given.is_some()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until there is room, or there will be none.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Self::Waiting(waiter) = self {
+            *self = match ready!(waiter.poll(cx)) {
+                Ok(permit) => Self::Ready(permit),
+                Err(error) => Self::Refused(error),
+            };
+        }
+        Poll::Ready(())
     }
 }
 
 impl Waiter {
-    pub(super) fn new(entry: Arc<QueueEntry>, host: &Arc<Host>) -> Self {
-        Self {
-            entry,
-            host: Arc::clone(host),
-            next_look: None,
-        }
-    }
-
-    fn take(&self, cx: &mut Context<'_>) -> Poll<Given> {
-        let was_absent = {
-            let mut state = self.entry.lock();
-            if let Some((given, _)) = state.given.take() {
-                state.left = true;
-                return Poll::Ready(given);
-            }
-            if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                state.waker = Some(cx.waker().clone());
-            }
-            std::mem::take(&mut state.absent)
-        };
-        if was_absent {
-            // He may be given something at once, and is woken then.
-            self.host.look();
-        }
-        Poll::Pending
-    }
-}
-
-impl Future for Waiter {
-    type Output = Given;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let waiter = &mut *self;
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Permit, ConnectError>> {
         loop {
-            if let Poll::Ready(given) = waiter.take(cx) {
-                return Poll::Ready(given);
+            let (given, was_absent) = self.entry.take(cx);
+            if let Poll::Ready(given) = given {
+                return Poll::Ready(given.map(|slot| Permit::new(&self.host, slot)));
             }
-            if let Some(next_look) = &mut waiter.next_look {
+            if was_absent {
+                // He may be given something at once, and is woken then.
+                self.host.look();
+            }
+            if let Some(next_look) = &mut self.next_look {
                 if next_look.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                waiter.host.look();
+                self.host.look();
             }
-            let crowd = u32::try_from(waiter.host.crowd()).unwrap_or(u32::MAX);
+            let crowd = u32::try_from(self.host.crowd()).unwrap_or(u32::MAX);
             let pause = LOOK * (crowd / CROWD).clamp(1, RARELY);
-            waiter.next_look = Some(Box::pin(sleep(pause)));
+            self.next_look = Some(Box::pin(sleep(pause)));
         }
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        let given = {
-            let mut state = self.entry.lock();
-            state.left = true;
-            state.given.take()
-        };
-        drop(given);
+        if let Some(slot) = self.entry.leave() {
+            self.host.put_back(slot);
+        }
     }
 }

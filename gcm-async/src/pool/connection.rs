@@ -1,54 +1,42 @@
-//! `Line` decides how long a connection lives: one task carries it and what is asked over it, and with the task all of it ends.
+//! The task of a connection: it carries the connection and what is asked over it, and with the task all of it ends.
 
-use super::host::{Connecting, Membership, STREAMS_AT_FIRST};
-use super::jobs::{Job, Jobs, RunningJobs};
+use super::h2_connection::STREAMS_AT_FIRST;
+use super::host::Host;
+use super::jobs::{Job, Jobs, LocalExecutor, RunningJobs};
+use super::sender::{H2Status, RequestBody};
 use crate::bundle::Bundle;
 use crate::connect::{ConnectError, Connected, Protocol, Socket};
-use bytes::Bytes;
-use http_body_util::Full;
+use crate::settings::Settings;
 use hyper::client::conn::{http1, http2};
-use hyper::rt::Executor;
 use hyper_util::rt::TokioTimer;
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-pub(crate) type RequestBody = Full<Bytes>;
-pub(crate) type H1Sender = http1::SendRequest<RequestBody>;
-pub(crate) type H2Sender = http2::SendRequest<RequestBody>;
-
-/// Bytes that the head of a reply over HTTP/1.1 may have; hyper's own limit is 400 kB.
+/// Bytes that the head of a response over HTTP/1.1 may have; hyper's own limit is 400 kB.
 const HEAD: usize = 64 << 10;
 
-/// Streams that were given up, whose late answers are known for what they are, and for how long. Of others h2 counts each
+/// Streams that were given up, whose late responses are known for what they are, and for how long. Of others h2 counts each
 /// frame as a fault of the peer's, and ends the connection after 1024.
 const GIVEN_UP: usize = 1024;
 const GIVEN_UP_FOR: Duration = Duration::from_secs(30);
 
-/// Takes what hyper would have spawned, so that it runs in the connection's own task.
-#[derive(Clone, Default)]
-struct LocalExecutor(Arc<Mutex<Vec<Job>>>);
+/// One connection in the making. Dropped too early, with the runtime that made it, it counts as failed.
+pub(super) struct Connecting {
+    host: Weak<Host>,
+    id: u64,
+    done: bool,
+}
 
-/// How an HTTP/2 connection ends, for those whose requests are on it.
-#[derive(Default)]
-pub(crate) struct H2Status {
-    /// How often the peer has said something.
-    heard: Arc<AtomicU64>,
-    /// Nothing is read or written any more.
-    closed: AtomicBool,
-    /// No request is dispatched any more: what is dropped unanswered from then on was not sent.
-    undispatched: AtomicBool,
-    /// The peer asked for calm.
-    calm: AtomicBool,
-    /// Streams that were taken, those of them that are still in use, and those that the peer did not process.
-    taken: AtomicU64,
-    in_use: AtomicU64,
-    given_back: AtomicU64,
+/// A connection's place at its host, which its task has: it is given up with the task, however that ends.
+pub(super) struct Membership {
+    host: Weak<Host>,
+    id: u64,
+    born: Instant,
 }
 
 /// An HTTP/1.1 connection, and the requests that are sent over it.
@@ -61,11 +49,11 @@ struct H1Task {
     idle: Duration,
 }
 
-/// An HTTP/2 connection: hyper's dispatcher, and its jobs (one reads and writes, one a stream waits for the reply).
+/// An HTTP/2 connection: hyper's dispatcher, and its jobs (one reads and writes, one a stream waits for the response).
 struct H2Task {
     /// Gone when no request can be dispatched any more.
     dispatcher: Option<http2::Connection<Socket, RequestBody, LocalExecutor>>,
-    end: Arc<H2Status>,
+    status: Arc<H2Status>,
     new: LocalExecutor,
     /// Empty; kept for its capacity.
     taken: Vec<Job>,
@@ -129,12 +117,9 @@ async fn run_h2(connected: Connected, connecting: Connecting) {
         return connecting.fail(&broken());
     };
     let Some(host) = connecting.done() else { return };
-    let end = Arc::new(H2Status {
-        heard: Arc::clone(&connected.heard),
-        ..H2Status::default()
-    });
+    let status = Arc::new(H2Status::new(&connected.heard));
     let jobs = Arc::new(Jobs::default());
-    let Some(membership) = host.opened_h2(sender, Arc::clone(&end), Arc::clone(&jobs), connected.address) else {
+    let Some(membership) = host.opened_h2(sender, Arc::clone(&status), Arc::clone(&jobs), connected.address) else {
         return;
     };
     drop(host);
@@ -142,11 +127,11 @@ async fn run_h2(connected: Connected, connecting: Connecting) {
     new.swap(&mut taken);
     // What there is before the first request reads and writes.
     let mut running = Bundle::new();
-    taken.drain(..).for_each(|job| running.push(noted(job, &end)));
+    taken.drain(..).for_each(|job| running.push(noted(job, &status)));
     H2Task {
         dispatcher: Some(dispatcher),
         running,
-        end,
+        status,
         new,
         taken,
         jobs: RunningJobs::new(jobs),
@@ -203,12 +188,12 @@ impl Future for H2Task {
             task.new.swap(&mut task.taken);
             task.taken.drain(..).for_each(|job| task.running.push(job));
             while task.running.poll_next(cx).is_some() {
-                if task.end.closed.load(Ordering::Relaxed) {
+                if task.status.is_closed() {
                     // Why is known before those hear of it whose requests were on it.
                     task.poll_dispatcher(cx);
                 }
             }
-            task.heed_limit();
+            task.update_limit();
             task.jobs.poll(cx);
             if task.dispatcher.is_none() && task.running.is_empty() {
                 return Poll::Ready(());
@@ -237,21 +222,21 @@ impl H2Task {
             return;
         };
         if ended.is_err_and(|error| is_overload(&error)) {
-            self.end.set_overloaded();
-            self.membership.calm();
+            self.status.set_overloaded();
+            self.membership.overloaded();
         }
         self.membership.retire();
         // Before the dispatcher is dropped: it may hold a request whose stream was never opened.
-        self.end.undispatched.store(true, Ordering::SeqCst);
+        self.status.set_undispatched(true);
         self.dispatcher = None;
         self.timer = Box::pin(sleep_until(Instant::now() + self.closing));
     }
 
     /// The number is read by one of the jobs: only now is it fresh.
-    fn heed_limit(&mut self) {
+    fn update_limit(&mut self) {
         let Some(dispatcher) = &self.dispatcher else { return };
         // The peer's settings come first.
-        if self.end.heard() == 0 {
+        if self.status.heard() == 0 {
             return;
         }
         let streams = dispatcher.current_max_send_streams();
@@ -267,9 +252,9 @@ impl Drop for H2Task {
         self.membership.retire();
         if !self.running.is_empty() {
             // These were dispatched.
-            self.end.undispatched.store(false, Ordering::SeqCst);
+            self.status.set_undispatched(false);
         }
-        // Those jobs hear of it.
+        // The jobs on it hear of it.
         self.dispatcher = None;
         self.running.clear();
         self.new.swap(&mut self.taken);
@@ -278,69 +263,92 @@ impl Drop for H2Task {
     }
 }
 
-impl H2Status {
-    pub(crate) fn was_undispatched(&self) -> bool {
-        self.undispatched.load(Ordering::SeqCst)
+impl Connecting {
+    pub(super) fn new(host: &Arc<Host>, id: u64) -> Self {
+        Self {
+            host: Arc::downgrade(host),
+            id,
+            done: false,
+        }
     }
 
-    pub(crate) fn is_overloaded(&self) -> bool {
-        self.calm.load(Ordering::SeqCst)
+    /// What holds for the connection; `None` when nobody has the host any more.
+    fn settings(&self) -> Option<Arc<Settings>> {
+        self.host.upgrade().map(|host| Arc::clone(host.settings()))
     }
 
-    /// How often the peer has said something.
-    pub(super) fn heard(&self) -> u64 {
-        self.heard.load(Ordering::Relaxed)
+    /// The host, if somebody still has it.
+    fn done(mut self) -> Option<Arc<Host>> {
+        self.done = true;
+        let host = self.host.upgrade()?;
+        host.connected(self.id);
+        Some(host)
     }
 
-    /// A stream is taken.
-    pub(super) fn enter(&self) {
-        self.taken.fetch_add(1, Ordering::SeqCst);
-        self.in_use.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// The peer did not process a stream.
-    pub(super) fn give_back(&self) {
-        self.given_back.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// A stream is free. With the last one of a connection on which the peer cut some off: how many it did process.
-    pub(super) fn leave(&self) -> Option<u64> {
-        let is_last = self.in_use.fetch_sub(1, Ordering::SeqCst) == 1;
-        let given_back = self.given_back.load(Ordering::SeqCst);
-        let cut = is_last && given_back > 0;
-        cut.then(|| self.taken.load(Ordering::SeqCst).saturating_sub(given_back))
-    }
-
-    pub(super) fn set_overloaded(&self) {
-        self.calm.store(true, Ordering::SeqCst);
+    pub(super) fn fail(mut self, error: &ConnectError) {
+        self.done = true;
+        if let Some(host) = self.host.upgrade() {
+            host.not_opened(self.id, error);
+        }
     }
 }
 
-impl LocalExecutor {
-    fn swap(&self, other: &mut Vec<Job>) {
-        std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), other);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        if let Some(host) = self.host.upgrade() {
+            host.not_opened(self.id, &ConnectError::runtime_gone());
+        }
     }
 }
 
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for LocalExecutor {
-    fn execute(&self, job: F) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Box::pin(job));
+impl Membership {
+    /// Of a connection that was made now.
+    pub(super) fn new(host: &Arc<Host>, id: u64) -> Self {
+        Self {
+            host: Arc::downgrade(host),
+            id,
+            born: Instant::now(),
+        }
+    }
+
+    fn tend(&self) -> Option<Instant> {
+        self.host.upgrade()?.tend(self.id, self.born)
+    }
+
+    fn limit(&self, streams: usize) {
+        if let Some(host) = self.host.upgrade() {
+            host.limit(self.id, streams);
+        }
+    }
+
+    fn overloaded(&self) {
+        if let Some(host) = self.host.upgrade() {
+            host.overloaded(self.id);
+        }
+    }
+
+    fn retire(&self) {
+        if let Some(host) = self.host.upgrade() {
+            host.retire(self.id);
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.retire();
     }
 }
 
 /// The job that the connection is closed with.
-fn noted(job: Job, end: &Arc<H2Status>) -> Job {
-    let end = Arc::clone(end);
+fn noted(job: Job, status: &Arc<H2Status>) -> Job {
+    let status = Arc::clone(status);
     Box::pin(async move {
         job.await;
-        end.closed.store(true, Ordering::Relaxed);
+        status.set_closed();
     })
 }
 

@@ -1,33 +1,25 @@
-//! `Host` decides who of those that queue for one host gets the next room, and keeps its connections.
+//! One host: its connections, and who gets the next room on them.
 
-use super::Checkout;
-use super::checkout::{Giving, QueueEntry, Waiter};
-use super::connection::{self, H1Sender, H2Sender, H2Status};
+use super::connection::{self, Connecting, Membership};
+use super::h2_connection::H2Connection;
 use super::jobs::Jobs;
-use super::permit::{H1Status, Use, UsedSlot};
-use super::slots::{H2Connection, IdleConnection, State};
-use super::tasks::Tasks;
+use super::queue::{Giving, QueueEntry, turn_away};
+use super::sender::{H1Sender, H2Sender, H2Status, Slot, SlotUse, UsedSlot};
+use super::slots::{IdleConnection, Slots};
+use super::tasks::ConnectionTasks;
 use crate::connect::{ConnectError, Connector, Origin, Protocol};
 use crate::connections::Connections;
 use crate::settings::Settings;
 use futures_util::future::{Either, select};
 use http::HeaderValue;
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
-
-/// Streams on one connection at once, however many more the peer allows. RFC 9113 section 6.5.2 recommends peers to allow
-/// no fewer, and one connection is at its fastest with as many.
-const STREAMS: usize = 100;
-
-/// Streams on a connection whose peer has not yet said how many it allows.
-pub(super) const STREAMS_AT_FIRST: usize = 1;
 
 /// Where others are open, one that could not be opened is not tried again for so long.
 const NEXT_CONNECT: Duration = Duration::from_secs(1);
@@ -35,45 +27,40 @@ const NEXT_CONNECT: Duration = Duration::from_secs(1);
 /// One host: its connections, and who waits for them.
 pub(super) struct Host {
     origin: Origin,
-    host_header: Option<HeaderValue>,
+    /// As HTTP/1.1 names it.
+    header: Option<HeaderValue>,
     settings: Arc<Settings>,
     connector: Arc<Connector>,
-    state: Mutex<State>,
+    slots: Mutex<Slots>,
     /// The tasks of its connections: with the host they end.
-    tasks: Tasks,
+    tasks: ConnectionTasks,
     /// No connection is waited for any more.
     closing: watch::Sender<bool>,
 }
 
-/// One connection in the making. Dropped too early, with the runtime that made it, it counts as failed.
-pub(super) struct Connecting {
-    host: Weak<Host>,
-    id: u64,
-    done: bool,
-}
-
-/// A connection's place in the pool, which its task has: it is given up with the task, however that ends.
-pub(super) struct Membership {
-    host: Weak<Host>,
-    id: u64,
-    born: Instant,
+/// What somebody gets who asks for room.
+pub(super) enum Turn {
+    Now(Slot),
+    Later(Arc<QueueEntry>),
+    /// There will be none.
+    Never(ConnectError),
 }
 
 impl Host {
     pub(super) fn new(origin: Origin, settings: Arc<Settings>, connector: Arc<Connector>) -> Arc<Self> {
         let default = if origin.tls { 443 } else { 80 };
-        let host_header = if origin.port == default {
+        let header = if origin.port == default {
             HeaderValue::try_from(origin.host.as_str())
         } else {
             HeaderValue::try_from(format!("{}:{}", origin.host, origin.port))
         };
         Arc::new(Self {
             origin,
-            host_header: host_header.ok(),
+            header: header.ok(),
             settings,
             connector,
-            state: Mutex::default(),
-            tasks: Tasks::default(),
+            slots: Mutex::default(),
+            tasks: ConnectionTasks::default(),
             closing: watch::Sender::new(false),
         })
     }
@@ -83,36 +70,32 @@ impl Host {
     }
 
     /// The host as HTTP/1.1 names it.
-    pub(super) fn host_header(&self) -> Option<&HeaderValue> {
-        self.host_header.as_ref()
+    pub(super) fn header(&self) -> Option<&HeaderValue> {
+        self.header.as_ref()
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    pub(super) fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 
     /// Whether nobody uses it or waits for it.
     pub(super) fn is_idle(&self) -> bool {
-        let state = self.lock();
-        state.connections.iter().all(|connection| connection.active == 0)
-            && state.busy == 0
-            && state.connecting.is_empty()
-            && state.waiting.is_empty()
+        let slots = self.lock();
+        slots.streams() == 0 && slots.busy == 0 && slots.connecting.is_empty() && slots.queue.is_empty()
     }
 
     /// What is to be seen from outside.
     pub(super) fn connections(&self) -> Connections {
-        let state = self.lock();
-        let good = state.connections.iter().filter(|connection| connection.is_good());
-        let streams: usize = state.connections.iter().map(|connection| connection.active).sum();
+        let slots = self.lock();
+        let good = slots.connections.iter().filter(|connection| connection.is_good());
         Connections {
             host: self.origin.to_string(),
-            open: good.count() + state.busy + state.idle.len(),
-            in_use: streams + state.busy,
-            waiting: state.waiting.iter().filter(|entry| !entry.is_left()).count(),
-            connecting: state.connecting.len(),
-            last_failure: state.failure.as_ref().map(ConnectError::to_error),
-            next_attempt: state
+            open: good.count() + slots.busy + slots.idle.len(),
+            in_use: slots.streams() + slots.busy,
+            waiting: slots.queue.present().count(),
+            connecting: slots.connecting.len(),
+            last_failure: slots.failure.as_ref().map(ConnectError::to_error),
+            next_attempt: slots
                 .connect_after
                 .map(|after| after.saturating_duration_since(Instant::now()))
                 .filter(|wait| !wait.is_zero()),
@@ -120,43 +103,41 @@ impl Host {
     }
 
     /// Room now, or when it is one's turn.
-    pub(super) fn take(self: &Arc<Self>) -> Checkout {
-        let mut state = self.lock();
-        if state.closed {
-            return Checkout::Never(ConnectError::shut_down());
+    pub(super) fn take(self: &Arc<Self>) -> Turn {
+        let mut slots = self.lock();
+        if slots.closed {
+            return Turn::Never(ConnectError::shut_down());
         }
-        if !state.waiting.iter().any(|entry| entry.is_attended()) {
-            if let Some(permit) = state.room(self) {
-                return Checkout::Now(permit);
+        if !slots.queue.is_attended() {
+            if let Some(slot) = slots.room(&self.settings) {
+                return Turn::Now(slot);
             }
         }
-        let entry = QueueEntry::new();
-        state.forget_who_left();
-        state.waiting.push_back(Arc::clone(&entry));
-        drop(state);
+        let entry = slots.queue.enter();
+        drop(slots);
         self.connect_for_those_who_wait(None);
-        Checkout::Later(Waiter::new(entry, self))
+        Turn::Later(entry)
     }
 
     /// Somebody who waits looks whether there can be more room.
     pub(super) fn look(self: &Arc<Self>) {
-        let back = self.lock().take_back();
-        drop(back);
+        let back = self.lock().queue.take_back();
+        back.into_iter().for_each(|slot| self.put_back(slot));
         self.serve(Some(&Handle::current()));
     }
 
     /// How many wait.
     pub(super) fn crowd(&self) -> usize {
-        self.lock().waiting.len()
+        self.lock().queue.len()
     }
 
-    pub(super) fn close(&self) -> Tasks {
-        let mut state = self.lock();
-        state.closed = true;
-        let (connections, idle) = (std::mem::take(&mut state.connections), std::mem::take(&mut state.idle));
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
-        drop((connections, idle));
+    pub(super) fn close(&self) -> ConnectionTasks {
+        let mut slots = self.lock();
+        slots.closed = true;
+        let gone = (std::mem::take(&mut slots.connections), std::mem::take(&mut slots.idle));
+        let waiting = slots.queue.empty();
+        drop(slots);
+        drop(gone);
         self.closing.send_replace(true);
         turn_away(waiting, &ConnectError::shut_down());
         self.tasks.take()
@@ -166,31 +147,15 @@ impl Host {
     pub(super) fn opened_h2(
         self: &Arc<Self>,
         sender: H2Sender,
-        end: Arc<H2Status>,
+        status: Arc<H2Status>,
         jobs: Arc<Jobs>,
         address: SocketAddr,
     ) -> Option<Membership> {
-        let now = Instant::now();
-        let membership = self.opened(Protocol::Http2, now, |state, id| {
-            state.connections.push(H2Connection {
-                id,
-                sender: Some(sender),
-                ending: end,
-                jobs,
-                address,
-                born: now,
-                end: now + self.settings.lifetime,
-                active: 0,
-                most: 0,
-                taken: 0,
-                limit: STREAMS_AT_FIRST,
-                known: false,
-                missed: 0,
-                quiet_since: now,
-            });
-        });
-        self.serve(None);
-        membership
+        let lifetime = self.settings.lifetime;
+        self.opened(Protocol::Http2, |slots, id| {
+            let connection = H2Connection::new(id, sender, status, jobs, address, lifetime);
+            slots.connections.push(connection);
+        })
     }
 
     pub(super) fn opened_h1(
@@ -199,69 +164,49 @@ impl Host {
         jobs: Arc<Jobs>,
         address: SocketAddr,
     ) -> Option<Membership> {
-        let now = Instant::now();
-        let membership = self.opened(Protocol::Http1, now, |state, id| {
-            state.idle.push(IdleConnection {
-                id,
-                sender,
-                jobs,
-                status: H1Status {
-                    born: now,
-                    address,
-                    heard: false,
-                },
-                since: now,
-            });
-        });
-        self.serve(None);
-        membership
-    }
-
-    fn opened(
-        self: &Arc<Self>,
-        protocol: Protocol,
-        born: Instant,
-        add: impl FnOnce(&mut State, u64),
-    ) -> Option<Membership> {
-        let mut state = self.lock();
-        if state.closed {
-            return None;
-        }
-        state.protocol = Some(protocol);
-        (state.failure, state.connect_after) = (None, None);
-        let id = state.next_id();
-        add(&mut state, id);
-        Some(Membership {
-            host: Arc::downgrade(self),
-            id,
-            born,
+        self.opened(Protocol::Http1, |slots, id| {
+            slots.idle.push(IdleConnection::new(id, sender, jobs, address));
         })
     }
 
+    fn opened(self: &Arc<Self>, protocol: Protocol, add: impl FnOnce(&mut Slots, u64)) -> Option<Membership> {
+        let mut slots = self.lock();
+        if slots.closed {
+            return None;
+        }
+        slots.protocol = Some(protocol);
+        (slots.failure, slots.connect_after) = (None, None);
+        let id = slots.next_id();
+        add(&mut slots, id);
+        drop(slots);
+        let membership = Membership::new(self, id);
+        self.serve(None);
+        Some(membership)
+    }
+
     /// The peer allows so many streams.
-    fn limit(self: &Arc<Self>, id: u64, streams: usize) {
+    pub(super) fn limit(self: &Arc<Self>, id: u64, streams: usize) {
         if let Some(connection) = self.lock().connection(id) {
-            connection.limit = streams.min(STREAMS);
-            connection.known = true;
+            connection.allow(streams);
         }
         self.serve(None);
     }
 
     /// The connection takes no request any more. Those it has go on.
     pub(super) fn retire(self: &Arc<Self>, id: u64) {
-        let (gone, mute) = {
-            let mut state = self.lock();
-            let mute = state
+        let (retired, mute) = {
+            let mut slots = self.lock();
+            let mute = slots
                 .connection(id)
                 .filter(|connection| connection.is_mute())
                 .map(|connection| connection.address);
-            (state.retire(id), mute)
+            (slots.retire(id), mute)
         };
         if let Some(address) = mute {
             self.is_silent(address);
         }
-        if gone.0.is_some() || gone.1.is_some() {
-            drop(gone);
+        if !retired.is_empty() {
+            drop(retired);
             self.connect_for_those_who_wait(None);
         }
     }
@@ -272,70 +217,50 @@ impl Host {
     }
 
     /// The peer had too much on its way, this connection says.
-    pub(super) fn calm(&self, id: u64) {
-        self.lock().slow_down(id);
+    pub(super) fn overloaded(&self, id: u64) {
+        self.lock().overloaded(id);
     }
 
     /// The host wants HTTP/1.1 from now on.
     pub(super) fn require_http1(&self) {
-        let mut state = self.lock();
-        if !std::mem::replace(&mut state.http1_required, true) {
-            state.protocol = Some(Protocol::Http1);
+        let mut slots = self.lock();
+        if !std::mem::replace(&mut slots.http1_required, true) {
+            slots.protocol = Some(Protocol::Http1);
         }
     }
 
     /// When to look again whether the connection has been idle for too long; `None` when it is not kept any more.
-    fn tend(self: &Arc<Self>, id: u64, born: Instant) -> Option<Instant> {
-        let now = Instant::now();
-        let next = {
-            let mut state = self.lock();
-            let busy = state.busy > 0;
-            if let Some(connection) = state.connection(id) {
-                let quiet = (connection.active == 0).then_some(connection.quiet_since);
-                self.next_look(quiet, born, now)
-            } else if let Some(idle) = state.idle.iter().find(|idle| idle.id == id) {
-                self.next_look(Some(idle.since), born, now)
-            } else {
-                // In use, it is looked at when it is put back.
-                busy.then(|| now + self.settings.idle.max(Duration::from_secs(1)))
-            }
-        };
+    pub(super) fn tend(self: &Arc<Self>, id: u64, born: Instant) -> Option<Instant> {
+        let next = self.lock().next_look(id, born, Instant::now(), &self.settings);
         if next.is_none() {
             self.retire(id);
         }
         next
     }
 
-    fn next_look(&self, quiet_since: Option<Instant>, born: Instant, now: Instant) -> Option<Instant> {
-        let old = born + self.settings.lifetime;
-        let stale = quiet_since.unwrap_or(now) + self.settings.idle;
-        Some(old.min(stale)).filter(|next| *next > now)
-    }
-
     /// Gives room to those who wait for it, in order.
     fn serve(self: &Arc<Self>, runtime: Option<&Handle>) {
-        let mut spare = None;
+        let mut spare: Option<Slot> = None;
         loop {
-            let mut state = self.lock();
-            while state.waiting.front().is_some_and(|entry| entry.is_left()) {
-                state.waiting.pop_front();
-            }
-            if !state.waiting.iter().any(|entry| entry.is_attended()) {
+            let mut slots = self.lock();
+            if !slots.queue.advance() {
                 break;
             }
-            let Some(permit) = spare.take().or_else(|| state.room(self)) else {
+            let Some(slot) = spare.take().or_else(|| slots.room(&self.settings)) else {
                 break;
             };
-            let given = state.give(permit);
+            let given = slots.queue.give(slot);
             // Outside the lock, since this wakes somebody.
-            drop(state);
+            drop(slots);
             match given {
                 Giving::To(waker) => waker.into_iter().for_each(Waker::wake),
-                Giving::Back(permit) => spare = Some(permit),
+                Giving::Back(slot) => spare = Some(slot),
             }
         }
-        // Nobody takes it: this serves nobody, and so does not come back here.
-        drop(spare);
+        if let Some(slot) = spare {
+            // Nobody takes it: this serves nobody, and so does not come back here.
+            self.put_back(slot);
+        }
         self.connect_for_those_who_wait(runtime);
     }
 
@@ -343,24 +268,19 @@ impl Host {
     fn connect_for_those_who_wait(self: &Arc<Self>, runtime: Option<&Handle>) {
         let patience = self.connector.limit() + Duration::from_secs(1);
         loop {
-            let mut state = self.lock();
-            if !state.wants_another(&self.settings, patience) {
+            let mut slots = self.lock();
+            if !slots.wants_another(&self.settings, patience) {
                 return;
             }
-            let first = state.waiting.iter().find(|entry| !entry.is_left());
-            let Some(first) = first.map(|entry| entry.runtime().clone()) else {
+            let Some(first) = slots.queue.present().next().map(|entry| entry.runtime().clone()) else {
                 return;
             };
-            let id = state.next_id();
-            state.connecting.retain(|(_, since)| *since + patience > Instant::now());
-            state.connecting.push((id, Instant::now()));
-            let http1 = state.http1_required;
-            drop(state);
-            let connecting = Connecting {
-                host: Arc::downgrade(self),
-                id,
-                done: false,
-            };
+            let id = slots.next_id();
+            slots.connecting.retain(|(_, since)| *since + patience > Instant::now());
+            slots.connecting.push((id, Instant::now()));
+            let http1 = slots.http1_required;
+            drop(slots);
+            let connecting = Connecting::new(self, id);
             let (connector, origin) = (Arc::clone(&self.connector), self.origin.clone());
             let mut closing = self.closing.subscribe();
             let task = async move {
@@ -371,82 +291,58 @@ impl Host {
                 };
                 match connected {
                     Ok(connected) => connection::run(connected, connecting).await,
-                    Err(none) => connecting.fail(&none),
+                    Err(error) => connecting.fail(&error),
                 }
             };
             self.tasks.spawn_on(runtime.unwrap_or(&first), task);
         }
     }
 
+    /// A connection in the making was made, or not.
+    pub(super) fn connected(&self, id: u64) {
+        self.lock().ended_connecting(id);
+    }
+
     /// Without any connection those who wait are told; else they wait for the others, or for the next.
-    fn not_opened(self: &Arc<Self>, id: u64, none: &ConnectError) {
-        let mut state = self.lock();
-        state.ended_connecting(id);
-        state.failure = Some(none.clone());
-        if state.is_open() || !state.connecting.is_empty() {
-            state.connect_after = Some(Instant::now() + NEXT_CONNECT);
+    pub(super) fn not_opened(self: &Arc<Self>, id: u64, error: &ConnectError) {
+        let mut slots = self.lock();
+        slots.ended_connecting(id);
+        slots.failure = Some(error.clone());
+        if slots.is_open() || !slots.connecting.is_empty() {
+            slots.connect_after = Some(Instant::now() + NEXT_CONNECT);
             return;
         }
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
-        turn_away(waiting, none);
+        let waiting = slots.queue.empty();
+        drop(slots);
+        turn_away(waiting, error);
     }
 
-    pub(super) fn release_stream(self: &Arc<Self>, id: u64, outcome: Use, cut: Option<u64>) {
-        let mut state = self.lock();
-        state.release_stream(id, outcome, cut);
-        let ended = state
-            .connection(id)
-            .is_some_and(|connection| connection.active == 0 && !connection.is_good());
-        let gone = ended.then(|| state.retire(id));
-        let waits = !state.waiting.is_empty();
-        drop(state);
-        drop(gone);
-        if waits {
-            self.serve(None);
-        }
+    /// A slot that nobody used.
+    pub(super) fn put_back(self: &Arc<Self>, mut slot: Slot) {
+        self.release(&mut slot, SlotUse::None);
     }
 
-    pub(super) fn release_connection(
-        self: &Arc<Self>,
-        id: u64,
-        sender: Option<H1Sender>,
-        jobs: &Arc<Jobs>,
-        status: H1Status,
-        outcome: Use,
-    ) {
-        let mut state = self.lock();
-        state.release_connection(outcome);
-        let now = Instant::now();
-        let sender = sender.filter(|_| !state.closed && status.born + self.settings.lifetime > now);
-        let mut useless = None;
-        match sender {
-            Some(sender) if !sender.is_closed() => state.idle.push(IdleConnection {
-                id,
-                sender,
-                jobs: Arc::clone(jobs),
-                status,
-                since: now,
-            }),
-            other => useless = other,
-        }
-        let waits = !state.waiting.is_empty();
-        drop(state);
-        drop(useless);
+    /// A slot is free again.
+    pub(super) fn release(self: &Arc<Self>, slot: &mut Slot, outcome: SlotUse) {
+        let mut slots = self.lock();
+        let retired = slots.release(slot, outcome, &self.settings);
+        let waits = !slots.queue.is_empty();
+        drop(slots);
+        drop(retired);
         if waits {
             self.serve(None);
         }
     }
 
     /// A request was given up after this time, and nothing was heard of it. Says whether that was time enough.
-    pub(super) fn given_up(self: &Arc<Self>, sitting: UsedSlot, time: Duration) -> bool {
-        let mut state = self.lock();
-        if state.is_soon(time, sitting, self.settings.reply) {
+    pub(super) fn given_up(self: &Arc<Self>, slot: UsedSlot, time: Duration) -> bool {
+        let mut slots = self.lock();
+        if slots.is_soon(time, slot, self.settings.reply) {
             return false;
         }
-        let silent = state.given_up(sitting);
-        let dead = silent.map(|_| state.dead());
-        drop(state);
+        let silent = slots.given_up(slot);
+        let dead = silent.map(|_| slots.dead());
+        drop(slots);
         drop(dead);
         if let Some(address) = silent {
             self.connector.is_silent(&self.origin, address);
@@ -455,79 +351,8 @@ impl Host {
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Connecting {
-    /// What holds for the connection; `None` when nobody has the host any more.
-    pub(super) fn settings(&self) -> Option<Arc<Settings>> {
-        self.host.upgrade().map(|host| Arc::clone(&host.settings))
-    }
-
-    /// The host, if somebody still has it.
-    pub(super) fn done(mut self) -> Option<Arc<Host>> {
-        self.done = true;
-        let host = self.host.upgrade()?;
-        host.lock().ended_connecting(self.id);
-        Some(host)
-    }
-
-    pub(super) fn fail(mut self, none: &ConnectError) {
-        self.done = true;
-        if let Some(host) = self.host.upgrade() {
-            host.not_opened(self.id, none);
-        }
-    }
-}
-
-impl Drop for Connecting {
-    fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        if let Some(host) = self.host.upgrade() {
-            host.not_opened(self.id, &ConnectError::runtime_gone());
-        }
-    }
-}
-
-impl Membership {
-    pub(super) fn tend(&self) -> Option<Instant> {
-        self.host.upgrade()?.tend(self.id, self.born)
-    }
-
-    pub(super) fn limit(&self, streams: usize) {
-        if let Some(host) = self.host.upgrade() {
-            host.limit(self.id, streams);
-        }
-    }
-
-    pub(super) fn calm(&self) {
-        if let Some(host) = self.host.upgrade() {
-            host.calm(self.id);
-        }
-    }
-
-    pub(super) fn retire(&self) {
-        if let Some(host) = self.host.upgrade() {
-            host.retire(self.id);
-        }
-    }
-}
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        self.retire();
-    }
-}
-
-fn turn_away(waiting: VecDeque<Arc<QueueEntry>>, none: &ConnectError) {
-    for entry in waiting {
-        if let Giving::To(Some(waker)) = entry.give(Err(none.clone())) {
-            waker.wake();
-        }
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

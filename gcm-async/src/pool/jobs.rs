@@ -1,6 +1,7 @@
-//! `Jobs` decides who reads replies: the task of the connection they come over, whoever waits for them.
+//! The jobs of a connection's task: it reads the responses that come over the connection, whoever waits for them.
 
 use crate::bundle::Bundle;
+use hyper::rt::Executor;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
@@ -8,7 +9,7 @@ use std::task::{Context, Waker};
 /// Something that a connection's task does beside reading and writing.
 pub(crate) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What is to be run by a connection. A job that its task does not take, or does not finish, is dropped.
+/// To a connection's task. A job that it does not take, or does not finish, is dropped.
 #[derive(Default)]
 pub(crate) struct Jobs(Mutex<JobQueue>);
 
@@ -19,7 +20,7 @@ struct JobQueue {
     ended: bool,
 }
 
-/// The jobs of one connection.
+/// The jobs that a connection's task has taken.
 pub(super) struct RunningJobs {
     jobs: Arc<Jobs>,
     running: Bundle<Job>,
@@ -27,19 +28,23 @@ pub(super) struct RunningJobs {
     taken: Vec<Job>,
 }
 
+/// Takes what hyper would have spawned, so that it runs in the connection's own task.
+#[derive(Clone, Default)]
+pub(super) struct LocalExecutor(Arc<Mutex<Vec<Job>>>);
+
 impl Jobs {
     /// Hands a job to the connection's task.
     pub(crate) fn submit(&self, job: Job) {
-        let mut quay = self.lock();
-        if quay.ended {
+        let mut queue = self.lock();
+        if queue.ended {
             // What it drops may come back here.
-            drop(quay);
+            drop(queue);
             drop(job);
             return;
         }
-        quay.waiting.push(job);
-        let task = quay.task.take();
-        drop(quay);
+        queue.waiting.push(job);
+        let task = queue.task.take();
+        drop(queue);
         if let Some(task) = task {
             task.wake();
         }
@@ -63,13 +68,13 @@ impl RunningJobs {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) {
         loop {
             {
-                let mut quay = self.jobs.lock();
-                if quay.waiting.is_empty() {
-                    if !quay.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-                        quay.task = Some(cx.waker().clone());
+                let mut queue = self.jobs.lock();
+                if queue.waiting.is_empty() {
+                    if !queue.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+                        queue.task = Some(cx.waker().clone());
                     }
                 } else {
-                    std::mem::swap(&mut quay.waiting, &mut self.taken);
+                    std::mem::swap(&mut queue.waiting, &mut self.taken);
                 }
             }
             let is_new = !self.taken.is_empty();
@@ -84,14 +89,34 @@ impl RunningJobs {
     /// Takes nothing any more. What runs goes on as far as it gets without the connection.
     pub(super) fn end(&mut self) {
         let left = {
-            let mut quay = self.jobs.lock();
-            quay.ended = true;
-            quay.task = None;
-            std::mem::take(&mut quay.waiting)
+            let mut queue = self.jobs.lock();
+            queue.ended = true;
+            queue.task = None;
+            std::mem::take(&mut queue.waiting)
         };
         drop(left);
         let mut cx = Context::from_waker(Waker::noop());
         while self.running.poll_next(&mut cx).is_some() {}
         self.running.clear();
+    }
+}
+
+impl LocalExecutor {
+    pub(super) fn swap(&self, other: &mut Vec<Job>) {
+        std::mem::swap(&mut *self.lock(), other);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Job>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for LocalExecutor {
+    fn execute(&self, job: F) {
+        self.lock().push(Box::pin(job));
     }
 }

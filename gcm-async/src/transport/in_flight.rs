@@ -1,9 +1,9 @@
-//! `InFlight` decides how far a request gets: it is sent and answered in its connection's task, whoever waits for it.
+//! A request in flight: it is sent, and its response read, in its connection's task, whoever waits for it.
 
 use super::lost::{self, Failed};
 use super::response::{ResponseBody, ResponseReader};
 use crate::connect::timed_out;
-use crate::pool::{Checkout, H1Sender, Job, Permit, Place, RequestBody, Slot};
+use crate::pool::{Checkout, H1Sender, Job, Permit, Place, RequestBody, Sender};
 use bytes::Bytes;
 use gcm_proto::TransportError;
 use http::header::HOST;
@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// A request on its way, as the one sees it who waits for its reply. Dropped, it is given up: its stream is reset, or its
+/// A request on its way, as the one sees it who waits for its response. Dropped, it is given up: its stream is reset, or its
 /// connection closed.
 pub(super) struct InFlight {
     mailbox: Arc<Mailbox>,
@@ -24,7 +24,7 @@ pub(super) struct InFlight {
 
 /// What comes of a request.
 pub(super) enum Arrived {
-    ResponseReader(Response<Bytes>),
+    Response(Response<Bytes>),
     /// It was never written, or given back unprocessed. Here it is.
     Unsent(Box<Request<RequestBody>>, TransportError),
     Failed(TransportError),
@@ -32,13 +32,13 @@ pub(super) enum Arrived {
 
 /// What both sides know.
 #[derive(Default)]
-struct Mailbox(Mutex<State>);
+struct Mailbox(Mutex<MailboxState>);
 
 #[derive(Default)]
-struct State {
+struct MailboxState {
     /// What the connection's task has not taken yet.
     outgoing: Option<Outgoing>,
-    /// Of a reply whose body is still to come.
+    /// Of a response whose body is still to come.
     head: Option<Parts>,
     arrived: Option<Arrived>,
     /// Nobody waits any more.
@@ -66,13 +66,13 @@ impl InFlight {
     /// Hands the request to the task of the connection that there is room on.
     pub(super) fn start(request: Box<Request<RequestBody>>, permit: Permit, max_response_size: usize) -> Self {
         let (jobs, place) = (permit.jobs(), permit.place());
-        let mailbox = Arc::new(Mailbox(Mutex::new(State {
+        let mailbox = Arc::new(Mailbox(Mutex::new(MailboxState {
             outgoing: Some(Outgoing {
                 request: Some(request),
                 permit,
                 max_response_size,
             }),
-            ..State::default()
+            ..MailboxState::default()
         })));
         let trip = RequestJob {
             mailbox: Arc::clone(&mailbox),
@@ -95,8 +95,8 @@ impl InFlight {
     }
 
     /// Other room at the same host.
-    pub(super) fn take_again(&self) -> Checkout {
-        self.place.take()
+    pub(super) fn check_out_again(&self) -> Checkout {
+        Checkout::again(&self.place)
     }
 
     /// Gives the request up, unless something has come of it.
@@ -106,8 +106,8 @@ impl InFlight {
         }
         let (was_taken, head) = self.give_up();
         Some(match head {
-            Some(head) => TransportError::body_lost(head, timed_out("waiting for the rest of the reply")),
-            None if was_taken => TransportError::maybe_sent(timed_out("waiting for the reply")),
+            Some(head) => TransportError::body_lost(head, timed_out("waiting for the rest of the response")),
+            None if was_taken => TransportError::maybe_sent(timed_out("waiting for the response")),
             None => TransportError::not_sent(timed_out("waiting for a connection")),
         })
     }
@@ -174,7 +174,7 @@ impl Mailbox {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, MailboxState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -206,75 +206,92 @@ impl RequestJob {
 
 impl Outgoing {
     async fn steps(&mut self, mailbox: &Mailbox) -> Arrived {
-        let permit = &mut self.permit;
         let Some(request) = self.request.take() else {
             return Arrived::Failed(TransportError::not_sent(timed_out("waiting for a connection")));
         };
-        permit.sent();
+        self.permit.sent();
         let mut kept = None;
-        let sent = match permit.slot() {
-            Slot::Stream { sender, .. } => {
+        match self.send(request, &mut kept).await {
+            Ok((response, sender)) => {
+                self.permit.heard();
+                self.read(response, sender, mailbox).await
+            }
+            Err(Failed::Unsent(request, cause)) => {
+                // The connection stood, and did not take it.
+                self.permit.given_back();
+                Arrived::Unsent(request, TransportError::given_back(cause))
+            }
+            Err(Failed::Back(error)) => {
+                self.permit.broke();
+                match kept {
+                    Some(request) => Arrived::Unsent(request, error),
+                    None => Arrived::Failed(error),
+                }
+            }
+            Err(Failed::Lost(error)) => {
+                self.permit.broke();
+                Arrived::Failed(error)
+            }
+        }
+    }
+
+    /// Sends the request, until the head of the response has come. The sender of an HTTP/1.1 connection comes back with it.
+    async fn send(
+        &mut self,
+        request: Box<Request<RequestBody>>,
+        kept: &mut Option<Box<Request<RequestBody>>>,
+    ) -> Result<(Response<Incoming>, Option<H1Sender>), Failed> {
+        let permit = &mut self.permit;
+        match permit.sender() {
+            Sender::H2 { sender, .. } => {
                 // For a peer that gives it back: hyper does not, once it is written.
                 let copy = Request::clone(&request);
-                kept = Some(request);
+                *kept = Some(request);
                 match sender.try_send_request(copy).await {
                     Ok(response) => Ok((response, None)),
                     Err(error) => Err(lost::over_h2(error, permit)),
                 }
             }
-            Slot::Connection { sender, .. } => match sender.take() {
-                Some(mut sender) => match send_h1(&mut sender, permit.host_header().cloned(), request).await {
-                    Ok(response) => Ok((response, Some(sender))),
-                    Err(failed) => Err(failed),
-                },
+            Sender::H1 { sender, .. } => match sender.take() {
+                Some(mut sender) => {
+                    let response = send_h1(&mut sender, permit.host_header().cloned(), request).await?;
+                    Ok((response, Some(sender)))
+                }
                 None => Err(Failed::Unsent(request, timed_out("waiting for a connection"))),
             },
-        };
-        let (response, back) = match sent {
-            Ok(sent) => {
-                permit.heard();
-                sent
-            }
-            Err(Failed::Unsent(request, cause)) => {
-                // The connection stood, and did not take it.
-                permit.given_back();
-                return Arrived::Unsent(request, TransportError::given_back(cause));
-            }
-            Err(Failed::Back(error)) => {
-                permit.broke();
-                return match kept {
-                    Some(request) => Arrived::Unsent(request, error),
-                    None => Arrived::Failed(error),
-                };
-            }
-            Err(Failed::Lost(error)) => {
-                permit.broke();
-                return Arrived::Failed(error);
-            }
-        };
+        }
+    }
+
+    /// Reads the rest of the response. With it the connection is free again.
+    async fn read(
+        &mut self,
+        response: Response<Incoming>,
+        sender_back: Option<H1Sender>,
+        mailbox: &Mailbox,
+    ) -> Arrived {
         let (mut head, body) = response.into_parts();
         // The HTTP client keeps things of its own here.
         head.extensions.clear();
         let status = head.status;
         mailbox.lock().head = Some(head);
-        let mut reply = ResponseReader::new(ResponseBody::Hyper(body));
-        let whole = poll_fn(|cx| reply.poll(cx, self.max_response_size)).await;
+        let mut reader = ResponseReader::new(ResponseBody::Hyper(body));
+        let whole = poll_fn(|cx| reader.poll(cx, self.max_response_size)).await;
         let Some(head) = mailbox.lock().head.take() else {
             // It was given up just now.
             return Arrived::Failed(TransportError::maybe_sent(timed_out(
-                "waiting for the rest of the reply",
+                "waiting for the rest of the response",
             )));
         };
         match whole {
             Ok(body) => {
-                if let Slot::Connection { sender, .. } = permit.slot() {
-                    *sender = back;
+                if let Sender::H1 { sender, .. } = self.permit.sender() {
+                    *sender = sender_back;
                 }
                 if status == StatusCode::MISDIRECTED_REQUEST {
                     // RFC 9110 section 15.5.20: to be sent again over another connection.
-                    permit.retire();
+                    self.permit.retire();
                 }
-                Arrived::ResponseReader(Response::from_parts(head, body))
+                Arrived::Response(Response::from_parts(head, body))
             }
             Err(cause) => Arrived::Failed(TransportError::body_lost(head, cause)),
         }

@@ -5,7 +5,7 @@ use super::Host;
 use crate::Client;
 use crate::connect::{Connector, Origin};
 use crate::net::{Net, NetFuture, Stream};
-use crate::pool::Checkout;
+use crate::pool::checkout::Checkout;
 use crate::settings::Settings;
 use bytes::Bytes;
 use gcm_proto::{Gateway, Message, RetryPolicy, Token, legacy};
@@ -34,14 +34,14 @@ fn host(settings: Settings) -> Arc<Host> {
 #[tokio::test]
 async fn those_who_leave_the_queue_do_not_make_it_grow() {
     let host = host(Settings::default());
-    let first = host.take();
+    let first = Checkout::at(&host);
     for _ in 0..10_000 {
-        drop(host.take());
+        drop(Checkout::at(&host));
     }
-    let last = host.take();
-    assert!(host.lock().waiting.len() <= 130);
-    assert!(matches!((&first, &last), (Checkout::Later(_), Checkout::Later(_))));
-    let still_there = host.lock().waiting.iter().filter(|entry| !entry.is_left()).count();
+    let last = Checkout::at(&host);
+    assert!(host.lock().queue.len() <= 130);
+    assert!(matches!((&first, &last), (Checkout::Waiting(_), Checkout::Waiting(_))));
+    let still_there = host.lock().queue.present().count();
     assert_eq!(still_there, 2);
 }
 
