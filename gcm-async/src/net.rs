@@ -1,4 +1,4 @@
-//! `Net` decides by what names are looked up and connections made: tokio, or what a test puts in its place.
+//! The network by which names are looked up and connections made: tokio's, or what a test puts in its place.
 
 use std::fmt;
 use std::io;

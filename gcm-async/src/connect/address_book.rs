@@ -1,4 +1,4 @@
-//! `AddressBook` decides which addresses a host is tried at, and remembers how that went.
+//! The addresses of hosts, in the order to try them, by how that went before.
 
 use gcm_proto::transport::Addresses;
 use std::net::SocketAddr;

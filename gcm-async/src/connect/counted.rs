@@ -1,4 +1,4 @@
-//! `CountedStream` decides how often a peer has said something.
+//! A count of how often a peer has said something.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

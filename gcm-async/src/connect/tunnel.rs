@@ -1,6 +1,7 @@
-//! `Tunnel` decides how a proxy is asked for one, over a connection that was just made.
+//! The tunnel through a proxy, over a connection that was just made (RFC 9110 section 9.3.6).
 
-use super::{ConnectError, Origin};
+use super::error::ConnectError;
+use super::origin::Origin;
 use crate::net::Stream;
 use crate::proxy::Proxy;
 use crate::settings::USER_AGENT;
@@ -21,11 +22,11 @@ pub(super) async fn connect_tunnel(
     let lost = |error| ConnectError::transient(at_proxy(error));
     let ask = proxy.0.connect(&to.host, to.port, USER_AGENT);
     stream.write_all(&ask).await.map_err(lost)?;
-    let mut answer = proxy.0.answer();
+    let mut response = proxy.0.answer();
     // A byte at a time: what follows the head belongs to TLS. It happens once a connection.
     loop {
         let byte = stream.read_u8().await.map_err(lost)?;
-        match answer.read(byte) {
+        match response.read(byte) {
             Ok(true) => return Ok(()),
             Ok(false) => {}
             Err(refused) => {

@@ -1,7 +1,9 @@
-//! Which address a connector begins with, over a network that does as it is told, in virtual time.
+//! The addresses that a connector begins with, over a network that does as it is told, in virtual time.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{ConnectError, Connector, Origin, timed_out};
+use super::Connector;
+use super::error::{ConnectError, timed_out};
+use super::origin::Origin;
 use crate::net::{Net, NetFuture, Stream};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
