@@ -60,7 +60,7 @@ impl Connector {
         Self {
             tcp: Tcp::new(&settings.net),
             tls: Tls::new(settings.roots.as_ref()),
-            limit: settings.connect,
+            limit: settings.connect_timeout,
             prior_knowledge: settings.http2_prior_knowledge,
             proxy: settings.proxy.clone(),
         }

@@ -15,10 +15,10 @@ pub(crate) const USER_AGENT: &str = concat!("gcm-async/", env!("CARGO_PKG_VERSIO
 /// What a pool is made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) connect: Duration,
-    pub(crate) reply: Duration,
-    pub(crate) idle: Duration,
-    pub(crate) silence: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) response_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) keep_alive_timeout: Duration,
     pub(crate) lifetime: Duration,
     pub(crate) max_response_size: usize,
     pub(crate) connections: usize,
@@ -33,13 +33,13 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(10),
             // Firebase, "Best practices when sending FCM messages at scale": timeouts of ten seconds at least.
-            reply: Duration::from_secs(30),
+            response_timeout: Duration::from_secs(30),
             // ureq's default for kept connections, which gcm-blocking has too.
-            idle: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(15),
             // gRFC A8: keepalive pings come ten seconds apart at least; then as long again for the response.
-            silence: Duration::from_secs(20),
+            keep_alive_timeout: Duration::from_secs(20),
             // Microsoft, "HttpClient guidelines for .NET": a pooled connection lives for 15 minutes, since a kept one is
             // not told that the name has new addresses.
             lifetime: Duration::from_secs(15 * 60),

@@ -248,7 +248,7 @@ async fn trial_s11_a_proxy_that_dribbles_its_answer_takes_no_longer_than_connect
     let connector = Connector::new(&Settings {
         net: Arc::new(Dribbles),
         proxy: Some("http://proxy.example.org".parse::<Proxy>().unwrap()),
-        connect: Duration::from_secs(3),
+        connect_timeout: Duration::from_secs(3),
         ..Settings::default()
     });
     let (made, time) = connected(&connector, "https://push.example.org/").await;

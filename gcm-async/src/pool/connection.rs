@@ -85,7 +85,7 @@ async fn run_h1(connected: Connected, connecting: Connecting) {
         return connecting.fail(&broken());
     };
     let Some(host) = connecting.done() else { return };
-    let (idle, lifetime) = (host.settings().idle, host.settings().lifetime);
+    let (idle, lifetime) = (host.settings().idle_timeout, host.settings().lifetime);
     let jobs = Arc::new(Jobs::default());
     let Some(membership) = host.opened_h1(sender, Arc::clone(&jobs), connected.address) else {
         return;
@@ -107,8 +107,8 @@ async fn run_h2(connected: Connected, connecting: Connecting) {
     let shaken = http2::Builder::new(new.clone())
         .timer(TokioTimer::new())
         .initial_max_send_streams(STREAMS_AT_FIRST)
-        .keep_alive_interval(settings.silence / 2)
-        .keep_alive_timeout(settings.silence / 2)
+        .keep_alive_interval(settings.keep_alive_timeout / 2)
+        .keep_alive_timeout(settings.keep_alive_timeout / 2)
         .max_concurrent_reset_streams(GIVEN_UP)
         .reset_stream_duration(GIVEN_UP_FOR)
         .handshake(connected.socket)
@@ -137,8 +137,8 @@ async fn run_h2(connected: Connected, connecting: Connecting) {
         jobs: RunningJobs::new(jobs),
         membership,
         streams: None,
-        timer: Box::pin(sleep(settings.idle.min(settings.lifetime))),
-        closing: settings.reply,
+        timer: Box::pin(sleep(settings.idle_timeout.min(settings.lifetime))),
+        closing: settings.response_timeout,
     }
     .await;
 }

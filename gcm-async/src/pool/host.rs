@@ -337,7 +337,7 @@ impl Host {
     /// A request was given up after this time, and nothing was heard of it. Says whether that was time enough.
     pub(super) fn given_up(self: &Arc<Self>, slot: UsedSlot, time: Duration) -> bool {
         let mut slots = self.lock();
-        if slots.is_soon(time, slot, self.settings.reply) {
+        if slots.is_soon(time, slot, self.settings.response_timeout) {
             return false;
         }
         let silent = slots.given_up(slot);

@@ -114,10 +114,10 @@ impl Slots {
             Some(idle.since)
         } else {
             // In use, it is looked at when it is put back.
-            return (self.busy > 0).then(|| now + settings.idle.max(Duration::from_secs(1)));
+            return (self.busy > 0).then(|| now + settings.idle_timeout.max(Duration::from_secs(1)));
         };
         let old = born + settings.lifetime;
-        let stale = quiet_since.unwrap_or(now) + settings.idle;
+        let stale = quiet_since.unwrap_or(now) + settings.idle_timeout;
         Some(old.min(stale)).filter(|next| *next > now)
     }
 

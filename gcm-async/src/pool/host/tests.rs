@@ -1,4 +1,4 @@
-//! What no peer shows: who is in the queue, and when a connection is looked at.
+//! Tests of a host that no peer shows: who is in the queue, and when a connection is looked at.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::Host;
@@ -48,7 +48,7 @@ async fn those_who_leave_the_queue_do_not_make_it_grow() {
 #[tokio::test]
 async fn a_connection_in_use_is_not_looked_at_all_the_time_whatever_the_idle_time() {
     let host = host(Settings {
-        idle: Duration::ZERO,
+        idle_timeout: Duration::ZERO,
         ..Settings::default()
     });
     host.lock().busy = 1;
