@@ -122,7 +122,9 @@ impl Host {
     /// Somebody who waits looks whether there can be more room.
     pub(super) fn look(self: &Arc<Self>) {
         let back = self.lock().queue.take_back();
-        back.into_iter().for_each(|slot| self.put_back(slot));
+        for slot in back {
+            self.put_back(slot);
+        }
         self.serve(Some(&Handle::current()));
     }
 

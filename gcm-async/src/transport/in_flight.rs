@@ -74,11 +74,11 @@ impl InFlight {
             }),
             ..MailboxState::default()
         })));
-        let trip = RequestJob {
+        let request_job = RequestJob {
             mailbox: Arc::clone(&mailbox),
             outgoing: None,
         };
-        jobs.submit(trip.job());
+        jobs.submit(request_job.job());
         Self { mailbox, place }
     }
 
