@@ -15,14 +15,15 @@ mod proxy;
 mod roots;
 mod run;
 mod settings;
-mod stop;
+mod shutdown;
 #[cfg(test)]
 mod storm;
 mod transport;
 
-pub use client::{Client, ClientBuilder, ExchangeError};
+pub use client::{Client, ClientBuilder};
 pub use connections::Connections;
+#[doc(inline)]
+pub use gcm_proto::{ExchangeError, Stop};
 pub use outcomes::Outcomes;
 pub use proxy::{Proxy, ProxyError};
 pub use roots::{Roots, RootsError};
-pub use stop::Stop;

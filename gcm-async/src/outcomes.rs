@@ -1,9 +1,8 @@
 //! `Outcomes` decides nothing: it is a send, seen as a stream.
 
 use crate::run::{Intake, Run};
-use crate::stop::Ending;
 use futures_core::{FusedStream, Stream};
-use gcm_proto::{Progress, Settled, Target};
+use gcm_proto::{Controlled, Progress, Settled, Target};
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
@@ -38,13 +37,13 @@ impl<S> Outcomes<S> {
     /// Sends nothing new and lets what is on its way come back; nothing more is taken from the input. The rest comes out of
     /// the stream, which then ends.
     pub fn stop(&self) {
-        self.run.desk().end(Ending::Stop);
+        self.run.desk().stop();
     }
 
     /// Settles everyone now; what is on its way counts as maybe sent, and is cancelled. All comes out of the stream, which
     /// then ends.
     pub fn cancel(&self) {
-        self.run.desk().end(Ending::Cancel);
+        self.run.desk().cancel();
     }
 
     /// Where the send stands. Outcomes count as soon as the machine has them.

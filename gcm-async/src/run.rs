@@ -4,7 +4,7 @@
 
 use crate::bundle::Bundle;
 use crate::desk::Desk;
-use crate::stop::Watched;
+use crate::shutdown::SendGuard;
 use crate::transport::{Attempt, Reservation, Transport};
 use bytes::Bytes;
 use gcm_proto::{Settled, Step, Target, Ticket, TransportError};
@@ -59,7 +59,7 @@ pub(crate) struct Run {
     timer: Option<Pin<Box<Sleep>>>,
     armed: Option<Instant>,
     /// Given up last, and as soon as it is over.
-    watched: [Option<Watched>; 2],
+    guard: Option<SendGuard>,
 }
 
 /// A request on its way, with the ticket for its reply.
@@ -84,7 +84,7 @@ impl Run {
         reply: Duration,
         url: Uri,
         open: bool,
-        watched: [Option<Watched>; 2],
+        guard: SendGuard,
     ) -> Self {
         Self {
             desk,
@@ -101,7 +101,7 @@ impl Run {
             finished: false,
             timer: None,
             armed: None,
-            watched,
+            guard: Some(guard),
         }
     }
 
@@ -136,7 +136,7 @@ impl Run {
                     // Nobody waits for what is still on its way.
                     self.room = None;
                     self.flights.clear();
-                    self.watched = [None, None];
+                    self.guard = None;
                     break;
                 }
             };

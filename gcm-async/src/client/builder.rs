@@ -6,7 +6,7 @@ use crate::pool::Pool;
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use crate::settings::{AGES, Settings};
-use crate::stop::Stop;
+use crate::shutdown::Shutdown;
 use crate::transport::Transport;
 use gcm_proto::Gateway;
 use std::sync::Arc;
@@ -157,7 +157,7 @@ impl ClientBuilder {
             reply: self.settings.reply,
             clock: Clock::start(),
             seeds: Seeds::new(self.settings.seed),
-            house: Stop::new(),
+            shutdown: Shutdown::default(),
             stop: None,
             expires_after: None,
         }
