@@ -11,12 +11,12 @@ use crate::send::latest::LatestMessage;
 use crate::send::outcomes::Outcomes;
 use crate::send::shared::SharedDelivery;
 use crate::settings::AGES;
-use crate::stop::Stop;
+use crate::shutdown::Shutdown;
 use crate::transport::Transport;
 use futures_core::Stream;
 use gcm_proto::{
-    Accepted, Code, Delivery, Exchange, Failure, Gateway, Message, Outcome, Prepared, Progress, Refusal, Report, Sent,
-    Settled, Target, TransportError, Undeliverable,
+    Accepted, Code, Delivery, Exchange, ExchangeError, Failure, Gateway, Message, Outcome, Prepared, Progress, Report,
+    Sent, Settled, Stop, Target, TransportError, Undeliverable,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -93,23 +93,10 @@ pub struct Client {
     response_timeout: Duration,
     clock: Clock,
     seeds: Seeds,
-    /// All sends of all clones.
-    house: Stop,
+    shutdown: Shutdown,
     stop: Option<Stop>,
     expires_after: Option<Duration>,
     latest: LatestMessage,
-}
-
-/// An exchange that brought no good response.
-#[derive(Debug, thiserror::Error)]
-#[allow(clippy::exhaustive_enums)]
-pub enum ExchangeError {
-    /// No whole response came.
-    #[error(transparent)]
-    Transport(#[from] TransportError),
-    /// A response came; the service refused the request, or it cannot be read.
-    #[error(transparent)]
-    Refusal(#[from] Refusal),
 }
 
 /// The client was shut down.
@@ -128,7 +115,25 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// The same client, whose sends this handle stops, cancels and watches. The client itself is not bound.
+    /// The same client, whose sends this handle stops, cancels and watches. The client itself is not bound. Cancelled, a send
+    /// also cancels its requests.
+    ///
+    /// ```
+    /// use gcm_async::{Client, Stop};
+    /// use gcm_proto::{Advice, Gateway, Message, legacy, Token};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+    /// let stop = Stop::new();
+    /// let client = Client::new(Gateway::legacy_json(route)).with_stop(&stop);
+    ///
+    /// stop.stop(); // elsewhere: a signal, a button
+    /// let report = client.send(&Message::builder().build()?, [Token::try_from("APA91b-anna")?]).await?;
+    /// assert!(report.iter().all(|left| left.outcome.advice() == Advice::Retry(None)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_stop(&self, stop: &Stop) -> Self {
         Self {
@@ -270,7 +275,7 @@ impl Client {
     ///
     /// Dropped, the request is cancelled; it may have arrived.
     pub async fn exchange<E: Exchange + ?Sized>(&self, exchange: &E) -> Result<E::Response, ExchangeError> {
-        let Some(_guest) = self.house.welcome() else {
+        let Some(_guard) = self.shutdown.enter() else {
             return Err(TransportError::not_sent(ShutDown).into());
         };
         let mut attempt = self.transport.attempt(exchange.request());
@@ -305,9 +310,9 @@ impl Client {
     /// Dropped, the client is stopped all the same, and nothing is cancelled. It may be called again.
     pub async fn shutdown(&self, grace: Duration) -> Progress {
         let until = Instant::now() + grace.min(AGES);
-        self.house.stop();
-        if timeout_at(until, self.house.quiet()).await.is_err() {
-            self.house.cancel();
+        self.shutdown.stop();
+        if timeout_at(until, self.shutdown.quiet()).await.is_err() {
+            self.shutdown.cancel();
         }
         let mut connections = self.transport.close();
         let closed = async {
@@ -317,7 +322,7 @@ impl Client {
         };
         // Those that are left are ended; they may be on a runtime that nobody drives, so they are not waited for.
         let _ = timeout_at(until, closed).await;
-        self.house.progress()
+        self.shutdown.progress()
     }
 
     /// How it stands with the connections, one entry for each host that was connected to. A client over a service has none of
@@ -350,17 +355,14 @@ impl Client {
 
     fn driver(&self, delivery: Delivery, open: bool) -> Driver {
         let delivery = Arc::new(SharedDelivery::new(delivery, self.clock));
-        let watched = [
-            Some(self.house.watch(&delivery)),
-            self.stop.as_ref().map(|stop| stop.watch(&delivery)),
-        ];
+        let guard = self.shutdown.watch(&delivery, self.stop.as_ref());
         Driver::new(
             delivery,
             self.transport.clone(),
             self.response_timeout,
             self.gateway.endpoint().uri().clone(),
             open,
-            watched,
+            guard,
         )
     }
 }

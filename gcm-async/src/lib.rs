@@ -14,14 +14,15 @@ mod proxy;
 mod roots;
 mod send;
 mod settings;
-mod stop;
+mod shutdown;
 #[cfg(test)]
 mod storm;
 mod transport;
 
-pub use client::{Client, ClientBuilder, ExchangeError};
+pub use client::{Client, ClientBuilder};
 pub use connections::Connections;
+#[doc(inline)]
+pub use gcm_proto::{ExchangeError, Stop};
 pub use proxy::{Proxy, ProxyError};
 pub use roots::{Roots, RootsError};
 pub use send::outcomes::Outcomes;
-pub use stop::Stop;

@@ -7,7 +7,7 @@ use crate::proxy::Proxy;
 use crate::roots::Roots;
 use crate::send::latest::LatestMessage;
 use crate::settings::{AGES, Settings};
-use crate::stop::Stop;
+use crate::shutdown::Shutdown;
 use crate::transport::Transport;
 use gcm_proto::Gateway;
 use std::time::Duration;
@@ -152,7 +152,7 @@ impl ClientBuilder {
             response_timeout: self.settings.response_timeout,
             clock: Clock::start(),
             seeds: Seeds::new(self.settings.seed),
-            house: Stop::new(),
+            shutdown: Shutdown::default(),
             stop: None,
             expires_after: None,
             latest: LatestMessage::default(),

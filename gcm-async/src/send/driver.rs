@@ -4,7 +4,7 @@
 
 use super::shared::SharedDelivery;
 use crate::bundle::Bundle;
-use crate::stop::Watched;
+use crate::shutdown::SendGuard;
 use crate::transport::{Attempt, Reservation, Transport};
 use bytes::Bytes;
 use gcm_proto::{Settled, Step, Target, Ticket, TransportError};
@@ -59,7 +59,7 @@ pub(crate) struct Driver {
     timer: Option<Pin<Box<Sleep>>>,
     armed: Option<Instant>,
     /// Given up last, and as soon as it is over.
-    watched: [Option<Watched>; 2],
+    guard: Option<SendGuard>,
 }
 
 /// A request on its way, with the ticket for its response.
@@ -84,7 +84,7 @@ impl Driver {
         response_timeout: Duration,
         url: Uri,
         open: bool,
-        watched: [Option<Watched>; 2],
+        guard: SendGuard,
     ) -> Self {
         Self {
             delivery,
@@ -101,7 +101,7 @@ impl Driver {
             finished: false,
             timer: None,
             armed: None,
-            watched,
+            guard: Some(guard),
         }
     }
 
@@ -136,7 +136,7 @@ impl Driver {
                     // Nobody waits for what is still on its way.
                     self.room = None;
                     self.pending.clear();
-                    self.watched = [None, None];
+                    self.guard = None;
                     break;
                 }
             };

@@ -1,9 +1,8 @@
 //! The outcomes of a send, as a stream.
 
-use crate::send::driver::{Driver, Intake};
-use crate::stop::Ending;
+use super::driver::{Driver, Intake};
 use futures_core::{FusedStream, Stream};
-use gcm_proto::{Progress, Settled, Target};
+use gcm_proto::{Controlled, Progress, Settled, Target};
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
@@ -38,13 +37,13 @@ impl<S> Outcomes<S> {
     /// Sends nothing new and lets what is on its way come back; nothing more is taken from the input. The rest comes out of
     /// the stream, which then ends.
     pub fn stop(&self) {
-        self.driver.delivery().end(Ending::Stop);
+        self.driver.delivery().stop();
     }
 
     /// Settles everyone now; what is on its way counts as maybe sent, and is cancelled. All comes out of the stream, which
     /// then ends.
     pub fn cancel(&self) {
-        self.driver.delivery().end(Ending::Cancel);
+        self.driver.delivery().cancel();
     }
 
     /// Where the send stands. Outcomes count as soon as the delivery has them.

@@ -1,8 +1,7 @@
 //! The delivery of a send, shared by the task that drives it and the handles that end or count it.
 
 use crate::clock::Clock;
-use crate::stop::Ending;
-use gcm_proto::{Delivery, Now, Progress, Settled, Step};
+use gcm_proto::{Controlled, Delivery, Now, Progress, Settled, Step};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -28,24 +27,6 @@ impl SharedDelivery {
 
     pub(crate) fn now(&self) -> Now {
         self.clock.now()
-    }
-
-    pub(crate) fn end(&self, ending: Ending) {
-        let driver = {
-            let mut inner = self.lock();
-            match ending {
-                Ending::Stop => inner.delivery.stop(),
-                Ending::Cancel => inner.delivery.cancel(),
-            }
-            inner.driver.take()
-        };
-        if let Some(driver) = driver {
-            driver.wake();
-        }
-    }
-
-    pub(crate) fn progress(&self) -> Progress {
-        self.lock().delivery.progress()
     }
 
     /// Wakes this task when somebody ends the send, and when others at its gateway have changed what it waits for.
@@ -87,8 +68,33 @@ impl SharedDelivery {
         (None, delivery.wants_to_send())
     }
 
+    fn end(&self, end: impl FnOnce(&mut Delivery)) {
+        let driver = {
+            let mut inner = self.lock();
+            end(&mut inner.delivery);
+            inner.driver.take()
+        };
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
     /// A poisoned lock is taken all the same: what is behind it is whole.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Controlled for SharedDelivery {
+    fn stop(&self) {
+        self.end(Delivery::stop);
+    }
+
+    fn cancel(&self) {
+        self.end(Delivery::cancel);
+    }
+
+    fn progress(&self) -> Progress {
+        self.lock().delivery.progress()
     }
 }
