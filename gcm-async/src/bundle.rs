@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 const PASSES: u8 = 8;
 
 pub(crate) struct Bundle<F> {
-    slots: Vec<Slot<F>>,
+    slots: Vec<FutureSlot<F>>,
     free: Vec<usize>,
     woken: Arc<Woken>,
     /// Slots to be polled, from this position on.
@@ -20,17 +20,17 @@ pub(crate) struct Bundle<F> {
     passes: u8,
 }
 
-struct Slot<F> {
+struct FutureSlot<F> {
     future: Option<F>,
-    bell: Arc<Bell>,
+    slot_waker: Arc<SlotWaker>,
     waker: Waker,
 }
 
-/// Wakes the future in one slot. A bell that rings for one that has left the slot costs a look.
-struct Bell {
+/// Wakes the future in one slot. One that wakes after its future has left the slot costs a look.
+struct SlotWaker {
     slot: usize,
     /// Since the slot was polled last.
-    has_rung: AtomicBool,
+    is_woken: AtomicBool,
     woken: Arc<Woken>,
 }
 
@@ -70,13 +70,17 @@ impl<F: Future + Unpin> Bundle<F> {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.future = future;
         } else {
-            let bell = Arc::new(Bell {
+            let slot_waker = Arc::new(SlotWaker {
                 slot: index,
-                has_rung: AtomicBool::new(false),
+                is_woken: AtomicBool::new(false),
                 woken: Arc::clone(&self.woken),
             });
-            let waker = Waker::from(Arc::clone(&bell));
-            self.slots.push(Slot { future, bell, waker });
+            let waker = Waker::from(Arc::clone(&slot_waker));
+            self.slots.push(FutureSlot {
+                future,
+                slot_waker,
+                waker,
+            });
         }
         self.due.push(index);
     }
@@ -89,7 +93,7 @@ impl<F: Future + Unpin> Bundle<F> {
                 let Some(slot) = self.slots.get_mut(index) else {
                     continue;
                 };
-                slot.bell.has_rung.store(false, Ordering::SeqCst);
+                slot.slot_waker.is_woken.store(false, Ordering::SeqCst);
                 let Some(future) = &mut slot.future else { continue };
                 if let Poll::Ready(output) = Pin::new(future).poll(&mut Context::from_waker(&slot.waker)) {
                     slot.future = None;
@@ -135,13 +139,13 @@ impl<F: Future + Unpin> Bundle<F> {
     }
 }
 
-impl Wake for Bell {
+impl Wake for SlotWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.has_rung.swap(true, Ordering::SeqCst) {
+        if self.is_woken.swap(true, Ordering::SeqCst) {
             return;
         }
         let task = {

@@ -1,4 +1,4 @@
-//! `Client` decides how a message travels: over which connections, for how long, and until when.
+//! The client: over which connections messages go, for how long, and until when.
 
 mod builder;
 
@@ -6,16 +6,17 @@ pub use builder::ClientBuilder;
 
 use crate::clock::{Clock, Seeds};
 use crate::connections::Connections;
-use crate::desk::Desk;
-use crate::outcomes::Outcomes;
-use crate::run::{NoIntake, Run};
+use crate::send::driver::{Driver, NoIntake};
+use crate::send::latest::LatestMessage;
+use crate::send::outcomes::Outcomes;
+use crate::send::shared::SharedDelivery;
 use crate::settings::AGES;
-use crate::stop::Stop;
+use crate::shutdown::Shutdown;
 use crate::transport::Transport;
 use futures_core::Stream;
 use gcm_proto::{
-    Accepted, Code, Delivery, Exchange, Failure, Gateway, Message, Outcome, Prepared, Progress, Refusal, Report, Sent,
-    Settled, Target, TransportError, Undeliverable,
+    Accepted, Code, Delivery, Exchange, ExchangeError, Failure, Gateway, Message, Outcome, Prepared, Progress, Report,
+    Sent, Settled, Stop, Target, TransportError, Undeliverable,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -69,7 +70,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 ///     push: Client,
 /// }
 ///
-/// /// `POST /devices/{token}/ping`: answers with a status within five seconds.
+/// /// `POST /devices/{token}/ping`: responds with a status within five seconds.
 /// async fn ping(app: &App, token: &str) -> u16 {
 ///     let Ok(token) = Token::try_from(token) else { return 400 };
 ///     let Ok(message) = Message::builder().data("ping", "1").build() else { return 500 };
@@ -88,26 +89,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 pub struct Client {
     gateway: Gateway,
     transport: Transport,
-    connect: Duration,
-    reply: Duration,
+    connect_timeout: Duration,
+    response_timeout: Duration,
     clock: Clock,
     seeds: Seeds,
-    /// All sends of all clones.
-    house: Stop,
+    shutdown: Shutdown,
     stop: Option<Stop>,
     expires_after: Option<Duration>,
-}
-
-/// An exchange that brought no good reply.
-#[derive(Debug, thiserror::Error)]
-#[allow(clippy::exhaustive_enums)]
-pub enum ExchangeError {
-    /// No whole reply came.
-    #[error(transparent)]
-    Transport(#[from] TransportError),
-    /// A reply came; the service refused the request, or it cannot be read.
-    #[error(transparent)]
-    Refusal(#[from] Refusal),
+    latest: LatestMessage,
 }
 
 /// The client was shut down.
@@ -126,7 +115,25 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// The same client, whose sends this handle stops, cancels and watches. The client itself is not bound.
+    /// The same client, whose sends this handle stops, cancels and watches. The client itself is not bound. Cancelled, a send
+    /// also cancels its requests.
+    ///
+    /// ```
+    /// use gcm_async::{Client, Stop};
+    /// use gcm_proto::{Advice, Gateway, Message, legacy, Token};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+    /// let stop = Stop::new();
+    /// let client = Client::new(Gateway::legacy_json(route)).with_stop(&stop);
+    ///
+    /// stop.stop(); // elsewhere: a signal, a button
+    /// let report = client.send(&Message::builder().build()?, [Token::try_from("APA91b-anna")?]).await?;
+    /// assert!(report.iter().all(|left| left.outcome.advice() == Advice::Retry(None)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_stop(&self, stop: &Stop) -> Self {
         Self {
@@ -136,7 +143,7 @@ impl Client {
     }
 
     /// The same client, whose sends end after this time: who has no outcome by then settles as
-    /// [`Expired`](gcm_proto::Code::Expired). It is the time there is to answer somebody, or that the message is worth.
+    /// [`Expired`](gcm_proto::Code::Expired). It is the time there is to respond to somebody, or that the message is worth.
     #[must_use]
     pub fn with_expiry(&self, time: Duration) -> Self {
         Self {
@@ -168,9 +175,10 @@ impl Client {
     /// When polled outside a tokio runtime that has its timers and I/O enabled, as every future of this client.
     pub async fn send_one(&self, message: &Message, target: impl Into<Target>) -> Result<Accepted, Failure> {
         let mut outcome = None;
-        self.send_list(message, [target.into()], |done| outcome = Some(done.outcome))
-            .await
-            .map_err(|undeliverable| Failure::from(&undeliverable))?;
+        let prepared = self.latest.prepare(&self.gateway, message);
+        let prepared = prepared.map_err(|undeliverable| Failure::from(&undeliverable))?;
+        self.send_list(prepared, [target.into()], |done| outcome = Some(done.outcome))
+            .await;
         match outcome {
             Some(Outcome::Accepted(accepted)) => Ok(accepted),
             Some(Outcome::Failed(failure)) => Err(failure),
@@ -198,7 +206,8 @@ impl Client {
     ) -> Result<Report, Undeliverable> {
         let targets: Vec<Target> = targets.into_iter().map(Into::into).collect();
         let mut report = Report::new();
-        self.send_list(message, targets, |done| report.push(done)).await?;
+        self.send_list(self.gateway.prepare(message)?, targets, |done| report.push(done))
+            .await;
         Ok(report)
     }
 
@@ -250,37 +259,41 @@ impl Client {
         S: Stream,
         S::Item: Into<Target>,
     {
-        let delivery = self.prepare(message)?.open(self.clock.now(), self.seeds.next());
-        Ok(Outcomes::new(self.run(delivery, true), targets))
+        let prepared = self.expiring(self.gateway.prepare(message)?);
+        let delivery = prepared.open(self.clock.now(), self.seeds.next());
+        Ok(Outcomes::new(self.driver(delivery, true), targets))
     }
 
-    /// Sends the exchange's request once, and reads its reply. The gateway has no part in it: no retry, no pace.
+    /// Sends the exchange's request once, and reads its response. The gateway has no part in it: no retry, no pace.
     ///
     /// # Errors
     ///
-    /// [`ExchangeError::Transport`] when no whole reply came: it says how far the request got.
-    /// [`ExchangeError::Refusal`] when the service refused the request or its reply cannot be read.
+    /// [`ExchangeError::Transport`] when no whole response came: it says how far the request got.
+    /// [`ExchangeError::Refusal`] when the service refused the request or its response cannot be read.
     ///
     /// # Cancel safety
     ///
     /// Dropped, the request is cancelled; it may have arrived.
     pub async fn exchange<E: Exchange + ?Sized>(&self, exchange: &E) -> Result<E::Response, ExchangeError> {
-        let Some(_guest) = self.house.welcome() else {
+        let Some(_guard) = self.shutdown.enter() else {
             return Err(TransportError::not_sent(ShutDown).into());
         };
         let mut attempt = self.transport.attempt(exchange.request());
-        // For room: as long as it may take to make a connection, or for another's reply to come.
-        let patience = self.connect.saturating_mul(2).saturating_add(self.reply);
+        // For room: as long as it may take to make a connection, or for another's response to come.
+        let patience = self
+            .connect_timeout
+            .saturating_mul(2)
+            .saturating_add(self.response_timeout);
         if timeout(patience, poll_fn(|cx| attempt.poll_room(cx))).await.is_err() {
             attempt.fail_expired();
         }
-        let reply = if let Ok(reply) = timeout(self.reply, &mut attempt).await {
-            reply?
+        let response = if let Ok(response) = timeout(self.response_timeout, &mut attempt).await {
+            response?
         } else {
             attempt.fail_expired();
             attempt.await?
         };
-        let (head, body) = reply.into_parts();
+        let (head, body) = response.into_parts();
         Ok(exchange.read(&head, &body)?)
     }
 
@@ -297,9 +310,9 @@ impl Client {
     /// Dropped, the client is stopped all the same, and nothing is cancelled. It may be called again.
     pub async fn shutdown(&self, grace: Duration) -> Progress {
         let until = Instant::now() + grace.min(AGES);
-        self.house.stop();
-        if timeout_at(until, self.house.quiet()).await.is_err() {
-            self.house.cancel();
+        self.shutdown.stop();
+        if timeout_at(until, self.shutdown.quiet()).await.is_err() {
+            self.shutdown.cancel();
         }
         let mut connections = self.transport.close();
         let closed = async {
@@ -309,7 +322,7 @@ impl Client {
         };
         // Those that are left are ended; they may be on a runtime that nobody drives, so they are not waited for.
         let _ = timeout_at(until, closed).await;
-        self.house.progress()
+        self.shutdown.progress()
     }
 
     /// How it stands with the connections, one entry for each host that was connected to. A client over a service has none of
@@ -318,48 +331,38 @@ impl Client {
         self.transport.connections()
     }
 
-    async fn send_list<T>(
-        &self,
-        message: &Message,
-        targets: T,
-        mut each: impl FnMut(Settled),
-    ) -> Result<(), Undeliverable>
+    async fn send_list<T>(&self, prepared: Prepared, targets: T, mut each: impl FnMut(Settled))
     where
         T: IntoIterator<Item = Target>,
     {
         let delivery = self
-            .prepare(message)?
+            .expiring(prepared)
             .deliver(targets, self.clock.now(), self.seeds.next());
-        let mut run = self.run(delivery, false);
+        let mut driver = self.driver(delivery, false);
         let mut ready = VecDeque::new();
-        while !run.is_finished() {
-            poll_fn(|cx| run.poll(cx, &mut NoIntake, &mut ready)).await;
+        while !driver.is_finished() {
+            poll_fn(|cx| driver.poll(cx, &mut NoIntake, &mut ready)).await;
             ready.drain(..).for_each(&mut each);
         }
-        Ok(())
     }
 
-    fn prepare(&self, message: &Message) -> Result<Prepared, Undeliverable> {
-        let prepared = self.gateway.prepare(message)?;
-        Ok(match self.expires_after {
+    fn expiring(&self, prepared: Prepared) -> Prepared {
+        match self.expires_after {
             Some(time) => prepared.expires_after(time),
             None => prepared,
-        })
+        }
     }
 
-    fn run(&self, delivery: Delivery, open: bool) -> Run {
-        let desk = Arc::new(Desk::new(delivery, self.clock));
-        let watched = [
-            Some(self.house.watch(&desk)),
-            self.stop.as_ref().map(|stop| stop.watch(&desk)),
-        ];
-        Run::new(
-            desk,
+    fn driver(&self, delivery: Delivery, open: bool) -> Driver {
+        let delivery = Arc::new(SharedDelivery::new(delivery, self.clock));
+        let guard = self.shutdown.watch(&delivery, self.stop.as_ref());
+        Driver::new(
+            delivery,
             self.transport.clone(),
-            self.reply,
+            self.response_timeout,
             self.gateway.endpoint().uri().clone(),
             open,
-            watched,
+            guard,
         )
     }
 }

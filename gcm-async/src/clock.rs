@@ -1,4 +1,4 @@
-//! `Clock` decides what time it is for the deliveries of a client.
+//! The clock of the deliveries of a client, and the seeds of their backoffs.
 
 use gcm_proto::Now;
 use std::collections::hash_map::RandomState;

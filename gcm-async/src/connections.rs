@@ -1,4 +1,4 @@
-//! `Connections` says how it stands with the connections to a host.
+//! The state of the connections to a host, for whoever watches a client.
 
 use gcm_proto::TransportError;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! The service itself on a TCP port, for tests: `EmulatorServer` decides who may connect, how, and for how long.
+//! A server of the emulator on a TCP port, for tests: who may connect, how, and for how long.
 //!
-//! What is answered is decided by [`Emulator`], which this module serves to any client in any language: over HTTP/1.1 and
+//! The responses are those of [`Emulator`], which this module serves to any client in any language: over HTTP/1.1 and
 //! over HTTP/2, in clear (by prior knowledge, RFC 9113 section 3.3) or under TLS (by ALPN).
 
 mod on_thread;
@@ -48,17 +48,17 @@ const CONNECTIONS: usize = 1024;
 /// let request = "POST /gcm/send HTTP/1.1\r\nHost: localhost\r\nAuthorization: key=test-key\r\n\
 ///                Content-Length: 27\r\nConnection: close\r\n\r\nregistration_id=APA91b-bert";
 /// client.write_all(request.as_bytes()).await?;
-/// let mut reply = String::new();
-/// client.read_to_string(&mut reply).await?;
+/// let mut response = String::new();
+/// client.read_to_string(&mut response).await?;
 ///
-/// assert!(reply.ends_with("Error=NotRegistered\n"));
+/// assert!(response.ends_with("Error=NotRegistered\n"));
 /// assert_eq!(server.emulator().counters().errors["NotRegistered"], 1);
 /// # Ok::<(), std::io::Error>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct EmulatorServer {
-    shared: Arc<Shared>,
+    shared: Arc<Served>,
     address: SocketAddr,
     endpoints: Endpoints,
     tasks: Tasks,
@@ -66,16 +66,16 @@ pub struct EmulatorServer {
     on_thread: Option<OnThread>,
 }
 
-struct Shared {
+struct Served {
     emulator: Mutex<Emulator>,
     watcher: Mutex<Option<Watcher>>,
-    clock: Clock,
+    clock: TimeSource,
     connections: AtomicU64,
 }
 
 type Watcher = Box<dyn FnMut(&mut Emulator, &Request<Vec<u8>>) + Send>;
 
-type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
+type TimeSource = Box<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// Where to send to, on each wire.
 struct Endpoints {
@@ -115,7 +115,7 @@ impl EmulatorServer {
     }
 
     /// Calls `watcher` after each request that reached the emulator, before its response is sent: one request after the
-    /// other, and no other one is answered meanwhile. It takes the place of an earlier one.
+    /// other, and no other one gets a response meanwhile. It takes the place of an earlier one.
     ///
     /// For programs that write down what they are asked for as long as they run, with [`Emulator::take_log`]. A watcher
     /// that panics ends the request at hand (over HTTP/1.1 with its connection), not the server.
@@ -123,7 +123,7 @@ impl EmulatorServer {
         *self.shared.watcher() = Some(Box::new(watcher));
     }
 
-    /// Stops serving: what is being answered is cut off. When this returns, the port is free and every task has ended.
+    /// Stops serving: what is on its way is cut off. When this returns, the port is free and every task has ended.
     ///
     /// Dropping the server does the same, but does not wait for it unless the server has a thread of its own.
     pub async fn stop(self) {
@@ -153,7 +153,7 @@ impl EmulatorServer {
         self.address
     }
 
-    /// The emulator: its log, its counters. No request is answered while this is held, so it is not to be held while
+    /// The emulator: its log, its counters. No request gets a response while this is held, so it is not to be held while
     /// something is awaited.
     pub fn emulator(&self) -> MutexGuard<'_, Emulator> {
         self.shared.emulator()
@@ -185,7 +185,7 @@ pub struct EmulatorBuilder {
     emulator: Emulator,
     tls: Option<Arc<ServerConfig>>,
     streams: Option<u32>,
-    clock: Clock,
+    clock: TimeSource,
     is_exposed: bool,
 }
 
@@ -243,7 +243,7 @@ impl EmulatorBuilder {
         let address = listener.local_addr()?;
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let endpoints = Endpoints::new(scheme, reachable(address), &self.emulator)?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Served {
             emulator: Mutex::new(self.emulator),
             watcher: Mutex::new(None),
             clock: self.clock,
@@ -300,7 +300,7 @@ impl Endpoints {
     }
 }
 
-impl Shared {
+impl Served {
     fn emulator(&self) -> MutexGuard<'_, Emulator> {
         self.emulator.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -309,7 +309,7 @@ impl Shared {
         self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
+    fn respond(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         let mut emulator = self.emulator();
         emulator.set_time((self.clock)());
         let response = emulator.handle(request);
@@ -322,7 +322,7 @@ impl Shared {
 
 async fn accept(
     listener: TcpListener,
-    shared: Arc<Shared>,
+    shared: Arc<Served>,
     tasks: Tasks,
     tls: Option<TlsAcceptor>,
     streams: Option<u32>,
@@ -344,18 +344,18 @@ async fn accept(
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>, tasks: Tasks, tls: Option<TlsAcceptor>, streams: Option<u32>) {
+async fn serve(stream: TcpStream, shared: Arc<Served>, tasks: Tasks, tls: Option<TlsAcceptor>, streams: Option<u32>) {
     let _ = stream.set_nodelay(true);
     if timeout(serving::IDLE, stream.readable()).await.is_err() {
         return;
     }
-    let answer = move |request: &Request<Vec<u8>>| shared.answer(request);
+    let respond = move |request: &Request<Vec<u8>>| shared.respond(request);
     match tls {
-        None => serving::serve(TokioIo::new(stream), tasks, streams, answer).await,
+        None => serving::serve(TokioIo::new(stream), tasks, streams, respond).await,
         Some(tls) => {
             // Who does not trust the certificate, or speaks no TLS, is gone here.
             if let Ok(Ok(stream)) = timeout(serving::IDLE, tls.accept(stream)).await {
-                serving::serve(TokioIo::new(stream), tasks, streams, answer).await;
+                serving::serve(TokioIo::new(stream), tasks, streams, respond).await;
             }
         }
     }

@@ -6,23 +6,23 @@ pub mod emulator;
 mod bundle;
 mod client;
 mod clock;
+mod connect;
 mod connections;
-mod desk;
-mod dial;
-mod outcomes;
+mod net;
 mod pool;
 mod proxy;
 mod roots;
-mod run;
+mod send;
 mod settings;
-mod stop;
+mod shutdown;
 #[cfg(test)]
 mod storm;
 mod transport;
 
-pub use client::{Client, ClientBuilder, ExchangeError};
+pub use client::{Client, ClientBuilder};
 pub use connections::Connections;
-pub use outcomes::Outcomes;
+#[doc(inline)]
+pub use gcm_proto::{ExchangeError, Stop};
 pub use proxy::{Proxy, ProxyError};
 pub use roots::{Roots, RootsError};
-pub use stop::Stop;
+pub use send::outcomes::Outcomes;

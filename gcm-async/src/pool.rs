@@ -1,104 +1,101 @@
-//! `Pool` decides which connection a request takes, and when another one is opened.
+//! The pool of connections: which one a request takes, and when another one is opened.
 //!
 //! A request gets a [`Permit`] before it is handed over: a stream of an HTTP/2 connection below the peer's limit, or an
 //! HTTP/1.1 connection of its own. Those who find no room queue here, in order, and have sent nothing.
 
-mod carrier;
-mod line;
+mod checkout;
+mod connection;
+mod h2_connection;
+mod host;
+mod jobs;
+mod limits;
 mod permit;
-mod site;
+mod queue;
+mod sender;
+mod slots;
 mod tasks;
-mod waiter;
 
-pub(crate) use carrier::Errand;
-pub(crate) use line::{End, H1Sender, RequestBody};
-pub(crate) use permit::{Permit, Place, Seat};
-pub(crate) use tasks::Tasks;
-pub(crate) use waiter::Waiter;
+pub(crate) use checkout::Checkout;
+pub(crate) use jobs::Job;
+pub(crate) use permit::{Permit, Place};
+pub(crate) use sender::{H1Sender, H2Status, RequestBody, Sender};
+pub(crate) use tasks::ConnectionTasks;
 
+use crate::connect::{ConnectError, Connector, Origin};
 use crate::connections::Connections;
-use crate::dial::{Dial, NoConnection, Target};
 use crate::settings::Settings;
+use host::Host;
 use http::Uri;
-use site::Site;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Sites beyond which those that are idle are forgotten.
-const SITES: usize = 32;
+/// Hosts beyond which those that are idle are forgotten.
+const HOSTS: usize = 32;
 
 /// The connections of a client and its clones, by where they go. With it they end.
 pub(crate) struct Pool {
     settings: Arc<Settings>,
-    dial: Arc<Dial>,
-    sites: Mutex<Sites>,
+    connector: Arc<Connector>,
+    hosts: Mutex<Hosts>,
 }
 
 #[derive(Default)]
-struct Sites {
-    all: Vec<Arc<Site>>,
+struct Hosts {
+    all: Vec<Arc<Host>>,
     closed: bool,
-}
-
-/// Room for a request, or the promise of it.
-pub(crate) enum Taking {
-    Now(Permit),
-    Later(Waiter),
-    /// There will be none.
-    Never(NoConnection),
 }
 
 impl Pool {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
-            dial: Arc::new(Dial::new(&settings)),
+            connector: Arc::new(Connector::new(&settings)),
             settings: Arc::new(settings),
-            sites: Mutex::default(),
+            hosts: Mutex::default(),
         }
     }
 
     /// Room for a request to this URL.
-    pub(crate) fn take(&self, url: &Uri) -> Taking {
-        match self.site(url) {
-            Ok(site) => site.take(),
-            Err(none) => Taking::Never(none),
+    pub(crate) fn check_out(&self, url: &Uri) -> Checkout {
+        match self.host(url) {
+            Ok(host) => Checkout::at(&host),
+            Err(error) => Checkout::Refused(error),
         }
     }
 
     /// Opens no connection any more, and closes those that are not in use; the others close after use. What is handed out are
     /// their tasks, each of which ends when its connection is closed.
-    pub(crate) fn close(&self) -> Vec<Tasks> {
-        let sites = {
-            let mut sites = self.lock();
-            sites.closed = true;
-            std::mem::take(&mut sites.all)
+    pub(crate) fn close(&self) -> Vec<ConnectionTasks> {
+        let hosts = {
+            let mut hosts = self.lock();
+            hosts.closed = true;
+            std::mem::take(&mut hosts.all)
         };
-        sites.iter().map(|site| site.close()).collect()
+        hosts.iter().map(|host| host.close()).collect()
     }
 
     /// What there is at each host.
     pub(crate) fn connections(&self) -> Vec<Connections> {
-        let sites = self.lock().all.clone();
-        sites.iter().map(|site| site.connections()).collect()
+        let hosts = self.lock().all.clone();
+        hosts.iter().map(|host| host.connections()).collect()
     }
 
-    fn site(&self, url: &Uri) -> Result<Arc<Site>, NoConnection> {
-        let mut sites = self.lock();
-        if sites.closed {
-            return Err(NoConnection::shut_down());
+    fn host(&self, url: &Uri) -> Result<Arc<Host>, ConnectError> {
+        let mut hosts = self.lock();
+        if hosts.closed {
+            return Err(ConnectError::shut_down());
         }
-        if let Some(site) = sites.all.iter().find(|site| site.target().serves(url)) {
-            return Ok(Arc::clone(site));
+        if let Some(host) = hosts.all.iter().find(|host| host.origin().serves(url)) {
+            return Ok(Arc::clone(host));
         }
-        let target = Target::of(url).ok_or_else(NoConnection::no_url)?;
-        if sites.all.len() >= SITES {
-            sites.all.retain(|site| !site.is_idle());
+        let origin = Origin::of(url).ok_or_else(ConnectError::no_url)?;
+        if hosts.all.len() >= HOSTS {
+            hosts.all.retain(|host| !host.is_idle());
         }
-        let site = Site::new(target, Arc::clone(&self.settings), Arc::clone(&self.dial));
-        sites.all.push(Arc::clone(&site));
-        Ok(site)
+        let host = Host::new(origin, Arc::clone(&self.settings), Arc::clone(&self.connector));
+        hosts.all.push(Arc::clone(&host));
+        Ok(host)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Sites> {
-        self.sites.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Hosts> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! `Proxy` decides which proxies may be used, and for which hosts.
+//! The proxy by which a client reaches its hosts.
 
 use gcm_proto::transport;
 use std::env;

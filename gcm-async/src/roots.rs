@@ -1,4 +1,4 @@
-//! `Roots` decides which certificate authorities a server's certificate may come from.
+//! The certificate authorities that a server's certificate may come from.
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};

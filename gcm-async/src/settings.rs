@@ -1,6 +1,6 @@
-//! `Settings` decides what holds for a client's connections unless its builder says otherwise.
+//! The settings of a client, with their defaults.
 
-use crate::dial::{Net, System};
+use crate::net::{Net, System};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use std::sync::Arc;
@@ -9,13 +9,16 @@ use std::time::Duration;
 /// As good as no limit: more could not be added to an instant.
 pub(crate) const AGES: Duration = Duration::from_secs(365 * 86_400);
 
+/// How this client names itself.
+pub(crate) const USER_AGENT: &str = concat!("gcm-async/", env!("CARGO_PKG_VERSION"));
+
 /// What a pool is made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) connect: Duration,
-    pub(crate) reply: Duration,
-    pub(crate) idle: Duration,
-    pub(crate) silence: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) response_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) keep_alive_timeout: Duration,
     pub(crate) lifetime: Duration,
     pub(crate) max_response_size: usize,
     pub(crate) connections: usize,
@@ -30,13 +33,13 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(10),
             // Firebase, "Best practices when sending FCM messages at scale": timeouts of ten seconds at least.
-            reply: Duration::from_secs(30),
+            response_timeout: Duration::from_secs(30),
             // ureq's default for kept connections, which gcm-blocking has too.
-            idle: Duration::from_secs(15),
-            // gRFC A8: keepalive pings come ten seconds apart at least; then as long again for the answer.
-            silence: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(15),
+            // gRFC A8: keepalive pings come ten seconds apart at least; then as long again for the response.
+            keep_alive_timeout: Duration::from_secs(20),
             // Microsoft, "HttpClient guidelines for .NET": a pooled connection lives for 15 minutes, since a kept one is
             // not told that the name has new addresses.
             lifetime: Duration::from_secs(15 * 60),

@@ -10,7 +10,7 @@ mod server;
 mod stories;
 
 use crate::Client;
-use crate::dial::{Doing, Net, Stream};
+use crate::net::{Net, NetFuture, Stream};
 use gcm_proto::emulator::{Emulator, Script};
 use gcm_proto::{Duplicates, Gateway, Message, Report, RetryPolicy, Token, legacy, v1};
 use server::{Conduct, serve};
@@ -68,7 +68,7 @@ struct Simulated {
 }
 
 impl Net for Simulated {
-    fn look_up(&self, _: String, port: u16) -> Doing<Vec<SocketAddr>> {
+    fn look_up(&self, _: String, port: u16) -> NetFuture<Vec<SocketAddr>> {
         let names = if port == TOKEN {
             vec![ISSUER]
         } else {
@@ -81,7 +81,7 @@ impl Net for Simulated {
         Box::pin(async move { Ok(found) })
     }
 
-    fn connect(&self, address: SocketAddr) -> Doing<Box<dyn Stream>> {
+    fn connect(&self, address: SocketAddr) -> NetFuture<Box<dyn Stream>> {
         Box::pin(async move {
             let stream = turmoil::net::TcpStream::connect(address).await?;
             Ok(Box::new(stream) as Box<dyn Stream>)

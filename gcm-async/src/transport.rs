@@ -1,30 +1,26 @@
-//! `Transport` decides what becomes of a request on its way: it waits for room, is handed over, answered or given up.
+//! The way of a request: it waits for room, is handed over, and gets a response or is given up.
 //!
 //! It knows HTTP, and nothing of what is sent.
 
-mod carriage;
+mod in_flight;
 mod lost;
-mod reply;
-#[cfg(feature = "tower")]
+mod response;
 mod service;
 
-#[cfg(feature = "tower")]
 pub(crate) use service::Service;
 
+use crate::connect::timed_out;
 use crate::connections::Connections;
-use crate::dial::{NoConnection, timed_out};
-use crate::pool::{Permit, Pool, RequestBody, Taking, Tasks, Waiter};
+use crate::pool::{Checkout, ConnectionTasks, Pool, RequestBody};
+use crate::settings::USER_AGENT;
 use bytes::Bytes;
-use carriage::{Arrived, Carriage};
 use gcm_proto::TransportError;
-use http::header::USER_AGENT as USER_AGENT_HEADER;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri, header};
+use in_flight::{Arrived, InFlight};
+use service::{ServiceAttempt, ServiceRoom};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-
-/// How this client names itself.
-pub(crate) const USER_AGENT: &str = concat!("gcm-async/", env!("CARGO_PKG_VERSION"));
 
 /// Connections that may end before they took a request, or give it back unprocessed, one after the other, before that counts as
 /// a failure.
@@ -32,19 +28,20 @@ const CONNECTIONS: u8 = 8;
 
 /// What carries requests. Cheap to clone.
 #[derive(Clone)]
-pub(crate) enum Transport {
-    Pool {
-        pool: Arc<Pool>,
-        max_response_size: usize,
-    },
-    #[cfg(feature = "tower")]
-    Service {
-        service: Arc<Service>,
-        max_response_size: usize,
-    },
+pub(crate) struct Transport {
+    carrier: Carrier,
+    max_response_size: usize,
 }
 
-/// One attempt: it waits for room, sends the request, and reads the reply. Dropped, it is cancelled: what was not handed over
+#[derive(Clone)]
+enum Carrier {
+    Pool(Arc<Pool>),
+    /// The caller's, by the feature `tower`.
+    #[cfg_attr(not(feature = "tower"), allow(dead_code))]
+    Service(Arc<Service>),
+}
+
+/// One attempt: it waits for room, sends the request, and reads the response. Dropped, it is cancelled: what was not handed over
 /// is not sent; of what was, an HTTP/2 stream is reset, an HTTP/1.1 connection closed.
 pub(crate) struct Attempt {
     stage: Stage,
@@ -52,55 +49,58 @@ pub(crate) struct Attempt {
     connections: u8,
 }
 
-#[cfg(feature = "tower")]
-type Sending = Pin<Box<dyn Future<Output = Result<Response<reply::ReplyBody>, TransportError>> + Send>>;
-
 enum Stage {
-    Queued(Box<Request<RequestBody>>, Room),
+    Queued(Box<Request<RequestBody>>, Checkout),
     /// In its connection's task.
-    Away(Carriage),
-    #[cfg(feature = "tower")]
-    Sending(Sending),
-    #[cfg(feature = "tower")]
-    Reading(http::response::Parts, reply::Reply),
+    InFlight(InFlight),
+    OverService(ServiceAttempt),
     Failed(TransportError),
     Over,
 }
 
-enum Room {
-    Waiting(Waiter),
-    #[cfg(feature = "tower")]
-    Service(service::Taking),
-    Taken(Permit),
-    /// There will be none.
-    Refused(NoConnection),
-    #[cfg(feature = "tower")]
-    ServiceTaken(service::Permit),
+/// Room asked for before there is a request.
+pub(crate) enum Reservation {
+    OfPool(Checkout),
+    OfService(ServiceRoom),
 }
 
-/// Room asked for before there is a request.
-pub(crate) struct Reservation(Room);
-
 impl Transport {
+    /// Over connections of this pool.
+    pub(crate) fn over_pool(pool: Pool, max_response_size: usize) -> Self {
+        Self {
+            carrier: Carrier::Pool(Arc::new(pool)),
+            max_response_size,
+        }
+    }
+
+    /// Over a service of the caller's.
+    #[cfg(feature = "tower")]
+    pub(crate) fn over_service(service: Arc<Service>, max_response_size: usize) -> Self {
+        Self {
+            carrier: Carrier::Service(service),
+            max_response_size,
+        }
+    }
+
     /// Asks for room for one request to this URL.
     pub(crate) fn reserve(&self, url: &Uri) -> Reservation {
-        Reservation(match self {
-            Self::Pool { pool, .. } => pool.take(url).into(),
-            #[cfg(feature = "tower")]
-            Self::Service { service, .. } => Room::Service(service.take()),
-        })
+        match &self.carrier {
+            Carrier::Pool(pool) => Reservation::OfPool(pool.check_out(url)),
+            Carrier::Service(service) => Reservation::OfService(service.reserve()),
+        }
     }
 
     /// An attempt in this room, which was for the request's URL.
     pub(crate) fn attempt_in(&self, reservation: Reservation, request: Request<Vec<u8>>) -> Attempt {
-        let request = Box::new(Self::named(request));
-        let max_response_size = self.max_response_size();
-        let stage = match reservation.0 {
-            Room::Taken(permit) => Stage::Away(Carriage::start(request, permit, max_response_size)),
-            Room::Refused(none) => Stage::Failed(none.to_error()),
-            room @ Room::Waiting(_) => Stage::Queued(request, room),
-            #[cfg(feature = "tower")]
-            room @ (Room::Service(_) | Room::ServiceTaken(_)) => Stage::Queued(request, room),
+        let request = named(request);
+        let max_response_size = self.max_response_size;
+        let stage = match reservation {
+            Reservation::OfPool(Checkout::Ready(permit)) => {
+                Stage::InFlight(InFlight::start(Box::new(request), permit, max_response_size))
+            }
+            Reservation::OfPool(Checkout::Refused(error)) => Stage::Failed(error.to_error()),
+            Reservation::OfPool(waiting) => Stage::Queued(Box::new(request), waiting),
+            Reservation::OfService(room) => Stage::OverService(ServiceAttempt::new(request, room)),
         };
         Attempt {
             stage,
@@ -115,117 +115,71 @@ impl Transport {
         self.attempt_in(reservation, request)
     }
 
-    fn named(request: Request<Vec<u8>>) -> Request<RequestBody> {
-        let mut request = request.map(|body| RequestBody::new(Bytes::from(body)));
-        let headers = request.headers_mut();
-        headers.insert(USER_AGENT_HEADER, HeaderValue::from_static(USER_AGENT));
-        request
-    }
-
-    fn max_response_size(&self) -> usize {
-        match self {
-            Self::Pool { max_response_size, .. } => *max_response_size,
-            #[cfg(feature = "tower")]
-            Self::Service { max_response_size, .. } => *max_response_size,
-        }
-    }
-
     /// Keeps no connections. What is handed out are the tasks of those there were.
-    pub(crate) fn close(&self) -> Vec<Tasks> {
-        match self {
-            Self::Pool { pool, .. } => pool.close(),
-            #[cfg(feature = "tower")]
-            Self::Service { .. } => Vec::new(),
+    pub(crate) fn close(&self) -> Vec<ConnectionTasks> {
+        match &self.carrier {
+            Carrier::Pool(pool) => pool.close(),
+            Carrier::Service(_) => Vec::new(),
         }
     }
 
     /// What there is at each host.
     pub(crate) fn connections(&self) -> Vec<Connections> {
-        match self {
-            Self::Pool { pool, .. } => pool.connections(),
-            #[cfg(feature = "tower")]
-            Self::Service { .. } => Vec::new(),
+        match &self.carrier {
+            Carrier::Pool(pool) => pool.connections(),
+            Carrier::Service(_) => Vec::new(),
         }
     }
+}
+
+fn named(request: Request<Vec<u8>>) -> Request<RequestBody> {
+    let mut request = request.map(|body| RequestBody::new(Bytes::from(body)));
+    let headers = request.headers_mut();
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    request
 }
 
 impl Reservation {
     /// Whether there is room that nobody else has meanwhile.
     pub(crate) fn is_taken(&self) -> bool {
-        match &self.0 {
-            Room::Taken(_) => true,
-            #[cfg(feature = "tower")]
-            Room::ServiceTaken(_) => true,
-            #[cfg(feature = "tower")]
-            Room::Service(_) => false,
-            Room::Waiting(_) | Room::Refused(_) => false,
+        match self {
+            Self::OfPool(checkout) => matches!(checkout, Checkout::Ready(_)),
+            Self::OfService(room) => room.is_taken(),
         }
     }
 
     /// Waits until there is room, or there will be none.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.poll(cx)
-    }
-}
-
-impl From<Taking> for Room {
-    fn from(taking: Taking) -> Self {
-        match taking {
-            Taking::Now(permit) => Self::Taken(permit),
-            Taking::Later(waiter) => Self::Waiting(waiter),
-            Taking::Never(none) => Self::Refused(none),
-        }
-    }
-}
-
-impl Room {
-    /// Waits until there is some, or there will be none.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
-            Self::Waiting(waiter) => {
-                *self = match ready!(Pin::new(waiter).poll(cx)) {
-                    Ok(permit) => Self::Taken(permit),
-                    Err(none) => Self::Refused(none),
-                };
-            }
-            #[cfg(feature = "tower")]
-            Self::Service(taking) => *self = Self::ServiceTaken(ready!(taking.as_mut().poll(cx))),
-            Self::Taken(_) | Self::Refused(_) => {}
-            #[cfg(feature = "tower")]
-            Self::ServiceTaken(_) => {}
+            Self::OfPool(checkout) => checkout.poll(cx),
+            Self::OfService(room) => room.poll(cx),
         }
-        Poll::Ready(())
     }
 }
 
 impl Attempt {
     /// Waits until the request can be handed over, or has failed.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Stage::Queued(_, room) = &mut self.stage else {
-            return Poll::Ready(());
-        };
-        ready!(room.poll(cx));
-        if let Room::Refused(none) = room {
-            self.stage = Stage::Failed(none.to_error());
+        match &mut self.stage {
+            Stage::Queued(_, checkout) => {
+                ready!(checkout.poll(cx));
+                if let Checkout::Refused(error) = checkout {
+                    self.stage = Stage::Failed(error.to_error());
+                }
+                Poll::Ready(())
+            }
+            Stage::OverService(attempt) => attempt.poll_room(cx),
+            _ => Poll::Ready(()),
         }
-        Poll::Ready(())
     }
 
     /// Gives up, unless something has come of it: then it is ready when it is polled. The error says how far the request got.
     pub(crate) fn expire(&mut self) -> Option<TransportError> {
         let error = match &mut self.stage {
-            Stage::Away(carriage) => carriage.expire()?,
+            Stage::InFlight(in_flight) => in_flight.expire()?,
+            Stage::OverService(attempt) => attempt.expire(),
             Stage::Failed(_) => return None,
             Stage::Queued(..) | Stage::Over => TransportError::not_sent(timed_out("waiting for a connection")),
-            #[cfg(feature = "tower")]
-            Stage::Sending(_) => TransportError::maybe_sent(timed_out("waiting for the reply")),
-            #[cfg(feature = "tower")]
-            Stage::Reading(..) => match std::mem::replace(&mut self.stage, Stage::Over) {
-                Stage::Reading(head, _) => {
-                    TransportError::body_lost(head, timed_out("waiting for the rest of the reply"))
-                }
-                _ => return None,
-            },
         };
         self.stage = Stage::Over;
         Some(error)
@@ -238,14 +192,14 @@ impl Attempt {
         }
     }
 
-    fn arrived(&mut self, arrived: Arrived, from: &Carriage) -> Option<Result<Response<Bytes>, TransportError>> {
+    fn arrived(&mut self, arrived: Arrived, from: &InFlight) -> Option<Result<Response<Bytes>, TransportError>> {
         match arrived {
-            Arrived::Reply(reply) => Some(Ok(reply)),
+            Arrived::Response(response) => Some(Ok(response)),
             Arrived::Failed(error) => Some(Err(error)),
             Arrived::Unsent(_, error) if self.connections >= CONNECTIONS => Some(Err(error)),
             Arrived::Unsent(request, _) => {
                 self.connections += 1;
-                self.stage = Stage::Queued(request, from.take_again().into());
+                self.stage = Stage::Queued(request, from.check_out_again());
                 None
             }
         }
@@ -256,42 +210,30 @@ impl Future for Attempt {
     type Output = Result<Response<Bytes>, TransportError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let max_response_size = self.max_response_size;
         loop {
             // A stage is left in its place as long as it lasts: moving it costs more than all else here.
             match &mut self.stage {
                 Stage::Queued(..) => ready!(self.poll_room(cx)),
-                Stage::Away(carriage) => {
-                    let arrived = ready!(carriage.poll(cx));
-                    if let Stage::Away(carriage) = std::mem::replace(&mut self.stage, Stage::Over) {
-                        if let Some(result) = self.arrived(arrived, &carriage) {
+                Stage::InFlight(in_flight) => {
+                    let arrived = ready!(in_flight.poll(cx));
+                    if let Stage::InFlight(in_flight) = std::mem::replace(&mut self.stage, Stage::Over) {
+                        if let Some(result) = self.arrived(arrived, &in_flight) {
                             return Poll::Ready(result);
                         }
                     }
                     continue;
                 }
-                #[cfg(feature = "tower")]
-                Stage::Sending(sending) => {
-                    self.stage = match ready!(sending.as_mut().poll(cx)) {
-                        Ok(response) => {
-                            let (mut head, body) = response.into_parts();
-                            head.extensions.clear();
-                            Stage::Reading(head, reply::Reply::new(body))
-                        }
-                        Err(error) => Stage::Failed(error),
-                    };
-                    continue;
+                Stage::OverService(attempt) => {
+                    let result = ready!(attempt.poll(cx, max_response_size));
+                    self.stage = Stage::Over;
+                    return Poll::Ready(result);
                 }
-                #[cfg(feature = "tower")]
-                Stage::Reading(..) => return self.poll_reply(cx),
                 Stage::Failed(_) | Stage::Over => {}
             }
             match std::mem::replace(&mut self.stage, Stage::Over) {
-                Stage::Queued(request, Room::Taken(permit)) => {
-                    self.stage = Stage::Away(Carriage::start(request, permit, self.max_response_size));
-                }
-                #[cfg(feature = "tower")]
-                Stage::Queued(request, Room::ServiceTaken(permit)) => {
-                    self.stage = Stage::Sending(permit.call(*request));
+                Stage::Queued(request, Checkout::Ready(permit)) => {
+                    self.stage = Stage::InFlight(InFlight::start(request, permit, max_response_size));
                 }
                 Stage::Failed(error) => return Poll::Ready(Err(error)),
                 _ => {
@@ -300,23 +242,5 @@ impl Future for Attempt {
                 }
             }
         }
-    }
-}
-
-#[cfg(feature = "tower")]
-impl Attempt {
-    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Bytes>, TransportError>> {
-        let limit = self.max_response_size;
-        let Stage::Reading(_, reply) = &mut self.stage else {
-            return Poll::Pending;
-        };
-        let body = ready!(reply.poll(cx, limit));
-        let Stage::Reading(head, _) = std::mem::replace(&mut self.stage, Stage::Over) else {
-            return Poll::Pending;
-        };
-        Poll::Ready(match body {
-            Ok(body) => Ok(Response::from_parts(head, body)),
-            Err(cause) => Err(TransportError::body_lost(head, cause)),
-        })
     }
 }

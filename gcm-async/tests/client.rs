@@ -4,8 +4,10 @@
 mod peer;
 
 use futures_util::{StreamExt, stream};
+use gcm_async::emulator::EmulatorServer;
 use gcm_async::{Client, Roots, Stop};
-use gcm_proto::{Advice, Code, Gateway, Message, Sent, Target};
+use gcm_proto::emulator::{self, Emulator};
+use gcm_proto::{Advice, Code, Gateway, Message, Sent, Target, Token, legacy};
 use http::{Response, StatusCode, Version};
 use http_body_util::Full;
 use peer::frames::Script;
@@ -562,4 +564,35 @@ fn futures_and_streams_may_change_threads() {
     drop(is_send(client.send_one(&message, token(0))));
     drop(is_send(client.shutdown(Duration::ZERO)));
     drop(is_send(client.send_each(&message, stream::iter(tokens(1))).unwrap()));
+}
+
+#[tokio::test]
+async fn each_message_in_turn_is_sent_as_it_is() {
+    let emulator = Emulator::new(emulator::Script::new());
+    let server = EmulatorServer::start(emulator, "127.0.0.1:0").await.unwrap();
+    let route = legacy::Route::new(server.endpoint(), "key".parse().unwrap());
+    let client = Client::new(Gateway::legacy_json(route));
+    let scored = |score| Message::builder().data("score", score);
+    // The last two differ in an option alone.
+    let messages = [
+        scored("4x8").build().unwrap(),
+        scored("5x1").build().unwrap(),
+        scored("5x1").collapse_key("scores").build().unwrap(),
+    ];
+    let order = [0, 1, 0, 0, 2, 1, 2];
+    for index in order {
+        let sent = client.send_one(&messages[index], Token::try_from("device").unwrap());
+        assert!(sent.await.is_ok());
+    }
+    let expected = [
+        serde_json::json!({"registration_ids": ["device"], "data": {"score": "4x8"}}),
+        serde_json::json!({"registration_ids": ["device"], "data": {"score": "5x1"}}),
+        serde_json::json!({"registration_ids": ["device"], "data": {"score": "5x1"}, "collapse_key": "scores"}),
+    ];
+    let emulator = server.emulator();
+    assert_eq!(emulator.log().len(), order.len());
+    for (entry, index) in emulator.log().iter().zip(order) {
+        let body: serde_json::Value = serde_json::from_slice(entry.body()).unwrap();
+        assert_eq!(body, expected[index]);
+    }
 }

@@ -4,11 +4,10 @@ use crate::clock::Clock;
 use crate::crew::{Crew, Desk};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
-use crate::stop::Stop;
 use crate::transport::{AGES, Settings, Transport};
 use gcm_proto::{
-    Accepted, Code, Delivery, Exchange, Failure, Gateway, Message, Outcome, Prepared, Refusal, Report, Sent, Settled,
-    Target, TransportError, Undeliverable,
+    Accepted, Code, Delivery, Exchange, ExchangeError, Failure, Gateway, Message, Outcome, Prepared, Report, Sent,
+    Settled, Stop, Target, Undeliverable,
 };
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -68,18 +67,6 @@ pub struct ClientBuilder {
     settings: Settings,
 }
 
-/// An exchange that brought no good reply.
-#[derive(Debug, thiserror::Error)]
-#[allow(clippy::exhaustive_enums)]
-pub enum ExchangeError {
-    /// No whole reply came.
-    #[error(transparent)]
-    Transport(#[from] TransportError),
-    /// A reply came; the service refused the request, or it cannot be read.
-    #[error(transparent)]
-    Refusal(#[from] Refusal),
-}
-
 impl Client {
     /// A client of this gateway, with all settings at their defaults.
     pub fn new(gateway: Gateway) -> Self {
@@ -92,6 +79,23 @@ impl Client {
     }
 
     /// The same client, whose sends this handle stops, cancels and watches. The client itself is not bound.
+    ///
+    /// A send that is cancelled returns when the requests that block its threads are over, at their time limits at the latest.
+    /// An iterator that blocks is waited for, whether the send is stopped or cancelled.
+    ///
+    /// ```
+    /// use gcm_blocking::{Client, Stop};
+    /// use gcm_proto::{Advice, Gateway, Message, legacy, Token};
+    ///
+    /// let route = legacy::Route::new("https://push.example.org/gcm/send".parse()?, "AAAA-key".parse()?);
+    /// let stop = Stop::new();
+    /// let client = Client::new(Gateway::legacy_json(route)).with_stop(&stop);
+    ///
+    /// stop.stop(); // elsewhere: a signal, a button
+    /// let report = client.send(&Message::builder().build()?, [Token::try_from("APA91b-anna")?])?;
+    /// assert!(report.iter().all(|left| left.outcome.advice() == Advice::Retry(None)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_stop(&self, stop: &Stop) -> Self {
         Self {

@@ -6,8 +6,7 @@
 //! when the machine wants to be asked again. The crew knows nothing of what is sent.
 
 use crate::clock::Clock;
-use crate::stop::Ending;
-use gcm_proto::{Call, Delivery, Now, Progress, Report, Settled, Step, Target, TransportError};
+use gcm_proto::{Call, Controlled, Delivery, Now, Progress, Report, Settled, Step, Target, TransportError};
 use http::{Request, Response};
 use std::any::Any;
 use std::collections::VecDeque;
@@ -117,17 +116,10 @@ impl Desk {
         })
     }
 
-    pub(crate) fn end(&self, ending: Ending) {
+    fn end(&self, end: impl FnOnce(&mut Delivery)) {
         let mut work = self.lock();
-        match ending {
-            Ending::Stop => work.delivery.stop(),
-            Ending::Cancel => work.delivery.cancel(),
-        }
+        end(&mut work.delivery);
         self.wake(&work);
-    }
-
-    pub(crate) fn progress(&self) -> Progress {
-        self.lock().delivery.progress()
     }
 
     /// Calls one of those asleep, if there is one. Whoever is not asleep comes to the desk by itself.
@@ -140,6 +132,20 @@ impl Desk {
     /// A poisoned lock is taken all the same: what is behind it is whole.
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Controlled for Desk {
+    fn stop(&self) {
+        self.end(Delivery::stop);
+    }
+
+    fn cancel(&self) {
+        self.end(Delivery::cancel);
+    }
+
+    fn progress(&self) -> Progress {
+        self.lock().delivery.progress()
     }
 }
 
@@ -264,7 +270,7 @@ where
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .get_or_insert(panic);
-            self.desk.end(Ending::Cancel);
+            self.desk.cancel();
         }
     }
 
@@ -314,7 +320,7 @@ where
                 output.rest.push(done);
             } else if (output.each)(done).is_break() {
                 output.over = true;
-                self.desk.end(Ending::Stop);
+                self.desk.stop();
             }
         }
         let mut work = self.desk.lock();

@@ -7,13 +7,13 @@ mod dial;
 mod lookup;
 mod proxy;
 mod roots;
-mod stop;
 mod transport;
 
-pub use client::{Client, ClientBuilder, ExchangeError};
+pub use client::{Client, ClientBuilder};
+#[doc(inline)]
+pub use gcm_proto::{ExchangeError, Stop};
 pub use proxy::{Proxy, ProxyError};
 pub use roots::{Roots, RootsError};
-pub use stop::Stop;
 
 /// The code of the workspace's front page, which is not part of this package.
 #[cfg(doctest)]

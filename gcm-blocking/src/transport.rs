@@ -187,25 +187,25 @@ fn cause(error: ureq::Error) -> io::Error {
                 Timeout::Resolve => "looking up the host",
                 Timeout::Connect => "connecting",
                 Timeout::SendRequest | Timeout::SendBody | Timeout::PerWrite => "sending the request",
-                Timeout::RecvBody => "waiting for the rest of the reply",
-                _ => "waiting for the reply",
+                Timeout::RecvBody => "waiting for the rest of the response",
+                _ => "waiting for the response",
             };
             io::Error::new(TimedOut, format!("timed out while {phase}"))
         }
         ureq::Error::HostNotFound => io::Error::new(NotFound, "the host has no address"),
         ureq::Error::BodyExceedsLimit(limit) => io::Error::new(
             InvalidData,
-            format!("the reply's body is over the limit of {limit} bytes"),
+            format!("the response's body is over the limit of {limit} bytes"),
         ),
         ureq::Error::LargeResponseHeader(_, limit) => io::Error::new(
             InvalidData,
-            format!("the reply's head is over the limit of {limit} bytes"),
+            format!("the response's head is over the limit of {limit} bytes"),
         ),
         ureq::Error::Protocol(error) => {
             // What follows a colon may be the peer's.
             let text = error.to_string();
             let what = text.split(':').next().unwrap_or_default();
-            io::Error::new(InvalidData, format!("the reply is no HTTP/1.1: {what}"))
+            io::Error::new(InvalidData, format!("the response is no HTTP/1.1: {what}"))
         }
         ureq::Error::Rustls(error) => io::Error::new(InvalidData, error),
         ureq::Error::Tls(what) => io::Error::new(InvalidData, what),

@@ -192,7 +192,7 @@ fn fault_c4_a_body_over_the_limit_is_lost() {
     assert_eq!(error.head().unwrap().status, 200);
     assert_eq!(
         shown(&error),
-        "the reply's body was lost (HTTP 200): the reply's body is over the limit of 100000 bytes"
+        "the response's body was lost (HTTP 200): the response's body is over the limit of 100000 bytes"
     );
 }
 
@@ -239,7 +239,7 @@ fn fault_d15_a_server_that_never_answers_is_given_up() {
     assert_eq!(error.sent(), Sent::MaybeSent);
     assert_eq!(
         shown(&error),
-        "no reply came, the request may have been sent: timed out while waiting for the reply"
+        "no response came, the request may have been sent: timed out while waiting for the response"
     );
 }
 
@@ -285,7 +285,7 @@ fn fault_d16_a_request_that_is_not_read_is_given_up() {
     assert_eq!(error.sent(), Sent::MaybeSent);
     assert_eq!(
         shown(&error),
-        "no reply came, the request may have been sent: timed out while sending the request"
+        "no response came, the request may have been sent: timed out while sending the request"
     );
 }
 

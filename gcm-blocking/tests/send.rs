@@ -4,7 +4,7 @@
 use gcm_async::emulator::EmulatorServer;
 use gcm_blocking::{Client, Stop};
 use gcm_proto::emulator::{Emulator, Script};
-use gcm_proto::{Advice, Code, Gateway, Message, RetryPolicy, Sent, Token, legacy};
+use gcm_proto::{Advice, Code, Gateway, Message, RetryPolicy, Sent, Token, legacy, legacy::json};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,6 +32,60 @@ fn message() -> Message {
 
 fn tokens(count: usize) -> impl Iterator<Item = Token> + Send {
     (0..count).map(|n| Token::try_from(format!("device-{n:07}")).unwrap())
+}
+
+#[test]
+fn each_message_in_turn_is_sent_as_it_is() {
+    let server = server("{}");
+    let client = Client::new(gateway(&server));
+    let scored = |score| Message::builder().data("score", score).build().unwrap();
+    // The last two differ in an option alone.
+    let collapsed = Message::builder().data("score", "5x1").collapse_key("scores").build();
+    let messages = [scored("4x8"), scored("5x1"), collapsed.unwrap()];
+    let order = [0, 1, 0, 0, 2, 1, 2];
+    for index in order {
+        client
+            .send_one(&messages[index], Token::try_from("device").unwrap())
+            .unwrap();
+    }
+    let server = server.emulator();
+    let bodies: Vec<_> = server.log().iter().map(|entry| entry.body().to_vec()).collect();
+    let expected = [
+        serde_json::json!({"registration_ids": ["device"], "data": {"score": "4x8"}}),
+        serde_json::json!({"registration_ids": ["device"], "data": {"score": "5x1"}}),
+        serde_json::json!({"registration_ids": ["device"], "data": {"score": "5x1"}, "collapse_key": "scores"}),
+    ];
+    assert_eq!(bodies.len(), order.len());
+    for (body, index) in bodies.iter().zip(order) {
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(body).unwrap(),
+            expected[index]
+        );
+    }
+}
+
+#[test]
+fn connections_are_about_as_many_as_threads_not_as_requests() {
+    const THREADS: usize = 8;
+    let server = server("{}");
+    let route = legacy::Route::new(server.endpoint(), "key".parse().unwrap());
+    let client = Client::builder()
+        .concurrency(THREADS)
+        .build(Gateway::legacy_json(route.clone()));
+    let multicast = json::Multicast::new(&route, &message(), vec![Token::try_from("42").unwrap()]).unwrap();
+    let together = Barrier::new(THREADS);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                together.wait();
+                for _ in 0..50 {
+                    client.exchange(&multicast).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(server.emulator().counters().accepted, 400);
+    assert!(server.connections() <= THREADS as u64, "{server:?}");
 }
 
 #[test]

@@ -44,6 +44,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod control;
 mod doubt;
 mod in_flight;
 mod on_response;
@@ -56,6 +57,7 @@ mod sending;
 mod settle;
 mod token;
 
+pub use control::{Controlled, Stop, Watched};
 pub use in_flight::Ticket;
 pub use progress::Progress;
 

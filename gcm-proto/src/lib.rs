@@ -9,6 +9,7 @@
 //! | who may | [`ServiceAccount`], [`AuthorizedUser`], [`MetadataServer`], [`TokenSource`]; an [`ApiKey`] on the legacy wires |
 //! | where to, how fast, how often again | [`Gateway`], with a [`v1::Route`] or a [`legacy::Route`], a [`RetryPolicy`] and a [`Pace`] |
 //! | a delivery over a transport of one's own | [`Delivery`], [`Step`], [`Now`], [`TransportError`] |
+//! | to end sends, and to count them | [`Stop`], [`Progress`] |
 //! | what became of each recipient | [`Outcome`], [`Failure`], [`Code`]; [`Report`] has them in the order of input |
 //! | what to do with its token | [`Advice`]; [`Report::removals`], [`Report::replacements`], [`Report::retriable`] |
 //! | tests | `emulator::Emulator`, with the feature `emulator` |
@@ -36,7 +37,7 @@ pub use credentials::{
     AuthorizedUser, Credential, CredentialError, KeyFileError, MetadataServer, Minting, ServiceAccount, SignError,
     Signer, TokenSource,
 };
-pub use delivery::{Call, Delivery, Progress, Step, Ticket};
+pub use delivery::{Call, Controlled, Delivery, Progress, Step, Stop, Ticket, Watched};
 pub use exchange::{
     Exchange, Receipt, Refusal, Refused, RetryAfter, Scope, TokenResponse, Undeliverable, Unreadable, Wire, legacy,
     oauth, v1,
@@ -61,4 +62,4 @@ pub use policy::{Duplicates, Jitter, Pace, RetryBudget, RetryPolicy};
 pub use secret::Secret;
 pub use target::Target;
 #[doc(no_inline)]
-pub use transport::TransportError;
+pub use transport::{ExchangeError, TransportError};

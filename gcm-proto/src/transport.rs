@@ -7,6 +7,7 @@ mod proxy;
 pub use addresses::Addresses;
 pub use proxy::{Proxy, ProxyError, ProxyRefused, ProxyResponse};
 
+use crate::exchange::Refusal;
 use crate::outcome::Sent;
 use http::response::Parts;
 use std::error::Error;
@@ -31,6 +32,18 @@ pub struct TransportError {
     permanent: bool,
     pause: Option<Duration>,
     source: Arc<dyn Error + Send + Sync>,
+}
+
+/// An exchange that brought no good response.
+#[derive(Debug, thiserror::Error)]
+#[allow(clippy::exhaustive_enums)]
+pub enum ExchangeError {
+    /// No whole response came.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// A response came; the service refused the request, or it cannot be read.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
 }
 
 impl TransportError {

@@ -1,15 +1,15 @@
-//! `ClientBuilder` decides what can be set of a client.
+//! The builder of a client: what can be set.
 
 use super::Client;
 use crate::clock::{Clock, Seeds};
 use crate::pool::Pool;
 use crate::proxy::Proxy;
 use crate::roots::Roots;
+use crate::send::latest::LatestMessage;
 use crate::settings::{AGES, Settings};
-use crate::stop::Stop;
+use crate::shutdown::Shutdown;
 use crate::transport::Transport;
 use gcm_proto::Gateway;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The settings of a [`Client`]. All have a default.
@@ -23,22 +23,22 @@ impl ClientBuilder {
     /// How long it may take until a connection stands, the look-up of the host, the proxy and TLS included: 10 seconds unless
     /// set. The [front page](crate#time-outs) has all time-outs in one table.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.settings.connect = limit.min(AGES);
+        self.settings.connect_timeout = limit.min(AGES);
         self
     }
 
-    /// How long an attempt may take, from handing over the request to the end of the reply's body: 30 seconds unless set.
+    /// How long an attempt may take, from handing over the request to the end of the response's body: 30 seconds unless set.
     ///
     /// Below ten seconds it gives up on requests that the service still works on, and they may be delivered.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
-        self.settings.reply = limit.min(AGES);
+        self.settings.response_timeout = limit.min(AGES);
         self
     }
 
     /// How long a connection is kept that nothing is sent on: 15 seconds unless set. Servers and what is between close idle
     /// connections too; of a request that meets such a close nobody knows whether it arrived.
     pub fn pool_idle_timeout(mut self, limit: Duration) -> Self {
-        self.settings.idle = limit.min(AGES);
+        self.settings.idle_timeout = limit.min(AGES);
         self
     }
 
@@ -52,13 +52,13 @@ impl ClientBuilder {
     /// How long the peer of an HTTP/2 connection may be silent while requests are on their way: 20 seconds unless set. Half
     /// of it has to pass before it is asked by a `PING`, the other half before the connection is given up.
     pub fn keep_alive_timeout(mut self, limit: Duration) -> Self {
-        self.settings.silence = limit.min(AGES);
+        self.settings.keep_alive_timeout = limit.min(AGES);
         self
     }
 
-    /// Bytes a reply's body may have: 1,048,576 unless set. A larger one is not read on, and counts as lost.
+    /// Bytes a response's body may have: 1,048,576 unless set. A larger one is not read on, and counts as lost.
     ///
-    /// A reply to 1000 registration tokens has about 60,000 bytes.
+    /// A response to 1000 registration tokens has about 60,000 bytes.
     pub fn max_response_size(mut self, bytes: u64) -> Self {
         self.settings.max_response_size = usize::try_from(bytes).unwrap_or(usize::MAX);
         self
@@ -111,22 +111,19 @@ impl ClientBuilder {
 
     /// Another network than the system's.
     #[cfg(test)]
-    pub(crate) fn net(mut self, net: impl crate::dial::Net + 'static) -> Self {
-        self.settings.net = Arc::new(net);
+    pub(crate) fn net(mut self, net: impl crate::net::Net + 'static) -> Self {
+        self.settings.net = std::sync::Arc::new(net);
         self
     }
 
     /// The client. It connects when it is first used.
     pub fn build(self, gateway: Gateway) -> Client {
-        let transport = Transport::Pool {
-            max_response_size: self.settings.max_response_size,
-            pool: Arc::new(Pool::new(self.settings.clone())),
-        };
+        let transport = Transport::over_pool(Pool::new(self.settings.clone()), self.settings.max_response_size);
         self.over(transport, gateway)
     }
 
     /// A client that sends over this service, a tower stack for instance, in place of connections of its own. Of the
-    /// settings, the reply's timeout and limit hold for it, and the [concurrency](Self::concurrency), for all hosts
+    /// settings, the response's timeout and limit hold for it, and the [concurrency](Self::concurrency), for all hosts
     /// together.
     ///
     /// Requests have an absolute URL and a whole body. The service must not follow redirects or send twice: the gateway's
@@ -142,10 +139,8 @@ impl ClientBuilder {
         B: http_body::Body + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let transport = Transport::Service {
-            max_response_size: self.settings.max_response_size,
-            service: crate::transport::Service::new(service, self.settings.concurrency),
-        };
+        let service = crate::transport::Service::new(service, self.settings.concurrency);
+        let transport = Transport::over_service(service, self.settings.max_response_size);
         self.over(transport, gateway)
     }
 
@@ -153,13 +148,14 @@ impl ClientBuilder {
         Client {
             gateway,
             transport,
-            connect: self.settings.connect,
-            reply: self.settings.reply,
+            connect_timeout: self.settings.connect_timeout,
+            response_timeout: self.settings.response_timeout,
             clock: Clock::start(),
             seeds: Seeds::new(self.settings.seed),
-            house: Stop::new(),
+            shutdown: Shutdown::default(),
             stop: None,
             expires_after: None,
+            latest: LatestMessage::default(),
         }
     }
 }

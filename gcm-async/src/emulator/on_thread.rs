@@ -28,9 +28,9 @@ impl EmulatorServer {
     /// let server = EmulatorServer::start_blocking(Emulator::new(Script::new()), "127.0.0.1:0")?;
     /// let mut client = TcpStream::connect(server.local_addr())?;
     /// client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    /// let mut reply = String::new();
-    /// client.read_to_string(&mut reply)?;
-    /// assert!(reply.starts_with("HTTP/1.1 404 Not Found\r\n"));
+    /// let mut response = String::new();
+    /// client.read_to_string(&mut response)?;
+    /// assert!(response.starts_with("HTTP/1.1 404 Not Found\r\n"));
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///

@@ -1,4 +1,4 @@
-//! How requests come off a connection and responses go onto it is decided here: hyper's way, bounded.
+//! The service of one connection: requests off it, responses onto it, by hyper and within bounds.
 
 use super::tasks::Tasks;
 use bytes::Bytes;
@@ -23,10 +23,10 @@ const DISCARDED: usize = 64 * 1024 * 1024;
 /// A connection on which nothing comes for this long is closed; over HTTP/2 the client is asked whether it is there.
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 
-/// Answers the requests of one connection until either side closes it.
+/// Responds to the requests of one connection until either side closes it.
 ///
 /// HTTP/1.1 or HTTP/2 is told apart by the first bytes (RFC 9113 section 3.3), so that under TLS the ALPN has its way too.
-pub(super) async fn serve<I, A>(io: I, tasks: Tasks, streams: Option<u32>, answer: A)
+pub(super) async fn serve<I, A>(io: I, tasks: Tasks, streams: Option<u32>, respond: A)
 where
     I: Read + Write + Unpin + Send + 'static,
     A: Fn(&Request<Vec<u8>>) -> Response<Vec<u8>> + Clone + Send + 'static,
@@ -45,14 +45,14 @@ where
         .max_concurrent_streams(streams)
         .auto_date_header(false);
     let service = service_fn(move |request| {
-        let answer = answer.clone();
-        async move { exchange(request, answer).await }
+        let respond = respond.clone();
+        async move { exchange(request, respond).await }
     });
     // An error here is the client's going away.
     let _ = builder.serve_connection(io, service).await;
 }
 
-async fn exchange<A>(request: Request<Incoming>, answer: A) -> Result<Response<Payload>, hyper::Error>
+async fn exchange<A>(request: Request<Incoming>, respond: A) -> Result<Response<Payload>, hyper::Error>
 where
     A: Fn(&Request<Vec<u8>>) -> Response<Vec<u8>>,
 {
@@ -64,7 +64,7 @@ where
     if head.version == Version::HTTP_2 && !head.headers.contains_key(CONTENT_LENGTH) {
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
-    let response = answer(&Request::from_parts(head, body));
+    let response = respond(&Request::from_parts(head, body));
     Ok(Payload::of(response))
 }
 
@@ -118,7 +118,7 @@ impl Payload {
         }
     }
 
-    /// A scripted reply may state a length of its own, which may be wrong: that is a fault to test with, and hyper takes
+    /// A scripted response may state a length of its own, which may be wrong: that is a fault to test with, and hyper takes
     /// it only for a body of which it does not know the length.
     fn of(response: Response<Vec<u8>>) -> Response<Self> {
         let is_stated = response.headers().contains_key(CONTENT_LENGTH);

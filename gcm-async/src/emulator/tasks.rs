@@ -1,4 +1,4 @@
-//! `Tasks` decides when what was started for a server ends: with the server, at the latest.
+//! The tasks of a server, which end with it at the latest.
 
 use hyper::rt::Executor;
 use std::future::Future;

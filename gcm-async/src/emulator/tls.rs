@@ -1,4 +1,4 @@
-//! What the emulator shows of itself under TLS is decided here: the caller's certificate, and both versions of HTTP.
+//! TLS of the emulator: the caller's certificate, and both versions of HTTP.
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;

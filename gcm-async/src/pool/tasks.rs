@@ -1,4 +1,4 @@
-//! `Tasks` decides that what was started for a host ends with it.
+//! The tasks of a host's connections, which end with it.
 
 use std::sync::{Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -6,9 +6,9 @@ use tokio::task::JoinHandle;
 
 /// The tasks of a host's connections, on whichever runtimes they are. Dropped, it ends them.
 #[derive(Default)]
-pub(crate) struct Tasks(Mutex<Vec<JoinHandle<()>>>);
+pub(crate) struct ConnectionTasks(Mutex<Vec<JoinHandle<()>>>);
 
-impl Tasks {
+impl ConnectionTasks {
     /// A runtime that has ended drops the task at once, so nothing may be locked here that it needs.
     pub(super) fn spawn_on(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
         let task = runtime.spawn(task);
@@ -30,7 +30,7 @@ impl Tasks {
     }
 }
 
-impl Drop for Tasks {
+impl Drop for ConnectionTasks {
     fn drop(&mut self) {
         for task in self.0.get_mut().unwrap_or_else(PoisonError::into_inner) {
             task.abort();

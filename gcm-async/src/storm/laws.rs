@@ -1,4 +1,4 @@
-//! What holds in every storm.
+//! The laws that hold in every storm.
 
 use super::Told;
 use gcm_proto::{Duplicates, Outcome, Sent};

@@ -1,4 +1,4 @@
-//! `serve` decides what a host of the service does: it serves the emulator by hyper, as well or as badly as it is told.
+//! A host of the service: it serves the emulator by hyper, as well or as badly as it is told.
 
 use super::Dice;
 use bytes::Bytes;

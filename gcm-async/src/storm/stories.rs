@@ -1,4 +1,4 @@
-//! What goes wrong, and when.
+//! The stories: things that go wrong, and when.
 
 use super::server::{Conduct, Manner};
 use super::{ISSUER, PROGRAM, SECOND, SERVICE, storm};

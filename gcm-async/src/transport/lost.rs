@@ -1,6 +1,6 @@
-//! `Lost` decides what a request that brought no reply means: not sent, or perhaps sent.
+//! The meaning of a request that brought no response: not sent, or perhaps sent.
 
-use crate::pool::{End, Permit, RequestBody};
+use crate::pool::{H2Status, Permit, RequestBody};
 use gcm_proto::TransportError;
 use http::header::HOST;
 use http::{Request, Uri};
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// has no time for `ENHANCE_YOUR_CALM`.
 const CALM: Duration = Duration::from_secs(10);
 
-/// What became of a request that brought no head of a reply.
+/// What became of a request that brought no head of a response.
 pub(super) enum Failed {
     /// It was never written. Here it is.
     Unsent(Box<Request<RequestBody>>, io::Error),
@@ -23,7 +23,7 @@ pub(super) enum Failed {
 
 /// hyper gives a request back that it has not written. One whose stream was not opened is dropped with the connection.
 pub(super) fn over_h2(mut error: TrySendError<Request<RequestBody>>, permit: &mut Permit) -> Failed {
-    let undispatched = permit.end().is_some_and(End::was_undispatched);
+    let undispatched = permit.h2_status().is_some_and(H2Status::was_undispatched);
     match error.take_message() {
         Some(request) => Failed::Unsent(Box::new(request), cause(error.error())),
         None if undispatched && error.error().is_user() => {
@@ -52,15 +52,15 @@ pub(super) fn no_task() -> io::Error {
     io::Error::new(ConnectionAborted, "the runtime of the connection ended")
 }
 
-/// The request was handed over, and no head of a reply came.
+/// The request was handed over, and no head of a response came.
 fn lost(error: &hyper::Error, permit: &mut Permit) -> Failed {
     use h2::Reason;
     let cause = cause(error);
     let Some(h2) = find::<h2::Error>(error).filter(|h2| h2.is_remote()) else {
         let error = TransportError::maybe_sent(cause);
         // Streams up to the last id of a GOAWAY are lost with the connection, and not told why.
-        return Failed::Lost(match permit.end() {
-            Some(end) if end.asked_for_calm() => error.pause(CALM),
+        return Failed::Lost(match permit.h2_status() {
+            Some(status) if status.is_overloaded() => error.pause(CALM),
             _ => error,
         });
     };
@@ -68,7 +68,7 @@ fn lost(error: &hyper::Error, permit: &mut Permit) -> Failed {
         // The peer is overrun: what it says of single streams is no reason to send them again at once.
         Some(Reason::ENHANCE_YOUR_CALM) => {
             if h2.is_go_away() {
-                permit.calm();
+                permit.overloaded();
             }
             Failed::Lost(TransportError::maybe_sent(cause).pause(CALM))
         }
@@ -115,7 +115,7 @@ pub(super) fn cause(error: &hyper::Error) -> io::Error {
         };
     }
     if error.is_incomplete_message() {
-        return io::Error::new(UnexpectedEof, "the connection was closed before the reply");
+        return io::Error::new(UnexpectedEof, "the connection was closed before the response");
     }
     let kind = if error.is_parse() {
         InvalidData

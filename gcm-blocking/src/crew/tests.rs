@@ -7,8 +7,9 @@
 
 use super::{Crew, Desk};
 use crate::clock::Clock;
-use crate::stop::Ending;
-use gcm_proto::{Gateway, Message, Pace, Report, RetryPolicy, Settled, Target, Token, TransportError, legacy};
+use gcm_proto::{
+    Controlled, Gateway, Message, Pace, Report, RetryPolicy, Settled, Target, Token, TransportError, legacy,
+};
 use http::{Request, Response};
 use std::io::ErrorKind::ConnectionRefused;
 use std::ops::ControlFlow;
@@ -129,7 +130,7 @@ fn a_crew_that_is_ended_hands_out_everybody_it_took() {
         let requests = AtomicUsize::new(0);
         let carry = |request: Request<Vec<u8>>| {
             if requests.fetch_add(1, SeqCst) == when / 10 && how < 2 {
-                desk.end([Ending::Stop, Ending::Cancel][how]);
+                [Desk::stop, Desk::cancel][how](&desk);
             }
             dice.dawdle();
             results(&request, || if dice.roll(3) == 0 { UNAVAILABLE } else { ACCEPTED })

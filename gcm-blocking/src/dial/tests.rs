@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use super::line::{Line, Place};
 use super::{Dial, Retired, Terms, tls_is_permanent};
-use crate::lookup::Lookup;
+use crate::lookup::{Lookup, Nobody};
 use crate::proxy::Proxy;
 use crate::transport::{Settings, Transport};
 use gcm_proto::{Sent, TransportError};
@@ -13,6 +14,86 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
+use ureq::unversioned::transport::{self, Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout};
+
+/// A connection to a server that accepts everything. It keeps what is written to it, in the pieces that it is written in.
+#[derive(Clone, Debug)]
+struct Pieces {
+    written: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+#[derive(Debug)]
+struct OverPieces {
+    pieces: Pieces,
+    buffers: LazyBuffers,
+}
+
+impl Connector<()> for Pieces {
+    type Out = Line;
+
+    fn connect(&self, _: &ConnectionDetails, _: Option<()>) -> Result<Option<Line>, ureq::Error> {
+        let over = OverPieces {
+            pieces: self.clone(),
+            buffers: LazyBuffers::new(1 << 16, 1 << 16),
+        };
+        let place = Place {
+            lookup: Lookup::new(),
+            host: "push.example.org".into(),
+            port: 80,
+            address: SocketAddr::from(([192, 0, 2, 1], 80)),
+        };
+        let limit = Duration::from_secs(60);
+        Ok(Some(Line::new(
+            Box::new(over),
+            place,
+            None,
+            limit,
+            0,
+            &Retired::default(),
+        )))
+    }
+}
+
+impl transport::Transport for OverPieces {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        let piece = self.buffers.output()[..amount].to_vec();
+        self.pieces.written.lock().unwrap().push(piece);
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        self.buffers.input_append_buf()[..REPLY.len()].copy_from_slice(REPLY);
+        self.buffers.input_appended(REPLY.len());
+        Ok(true)
+    }
+
+    fn is_open(&mut self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_request_leaves_in_one_write() {
+    let pieces = Pieces {
+        written: Arc::default(),
+    };
+    let agent = ureq::Agent::with_parts(ureq::config::Config::default(), pieces.clone(), Nobody);
+    // The second and third go over the connection of the first.
+    for length in [0, 40, 60_000] {
+        let body = vec![b'x'; length];
+        let request = Request::post("http://push.example.org/gcm/send").body(body.clone());
+        assert_eq!(agent.run(request.unwrap()).unwrap().status(), 200);
+        let written = std::mem::take(&mut *pieces.written.lock().unwrap());
+        assert_eq!(written.len(), 1, "{length} bytes of body");
+        assert!(written[0].starts_with(b"POST /gcm/send HTTP/1.1\r\n"));
+        let end = written[0].windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        assert!(written[0][end + 4..] == body, "{length} bytes of body");
+    }
+}
 
 #[test]
 fn a_handshake_is_tried_again_only_when_the_peer_blames_itself() {

@@ -1,10 +1,11 @@
-//! What no peer shows: who is in the queue, and when a connection is looked at.
+//! Tests of a host that no peer shows: who is in the queue, and when a connection is looked at.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::Site;
+use super::Host;
 use crate::Client;
-use crate::dial::{Dial, Doing, Net, Stream, Target};
-use crate::pool::Taking;
+use crate::connect::{Connector, Origin};
+use crate::net::{Net, NetFuture, Stream};
+use crate::pool::checkout::Checkout;
 use crate::settings::Settings;
 use bytes::Bytes;
 use gcm_proto::{Gateway, Message, RetryPolicy, Token, legacy};
@@ -22,37 +23,37 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// A host that a connection is being made to, for ever.
-fn site(settings: Settings) -> Arc<Site> {
-    let target = Target::of(&"http://127.0.0.1:1/".parse().unwrap()).unwrap();
-    let dial = Arc::new(Dial::new(&settings));
-    let site = Site::new(target, Arc::new(settings), dial);
-    site.lock().dialing.push((0, Instant::now()));
-    site
+fn host(settings: Settings) -> Arc<Host> {
+    let origin = Origin::of(&"http://127.0.0.1:1/".parse().unwrap()).unwrap();
+    let connector = Arc::new(Connector::new(&settings));
+    let host = Host::new(origin, Arc::new(settings), connector);
+    host.lock().connecting.push((0, Instant::now()));
+    host
 }
 
 #[tokio::test]
 async fn those_who_leave_the_queue_do_not_make_it_grow() {
-    let site = site(Settings::default());
-    let first = site.take();
+    let host = host(Settings::default());
+    let first = Checkout::at(&host);
     for _ in 0..10_000 {
-        drop(site.take());
+        drop(Checkout::at(&host));
     }
-    let last = site.take();
-    assert!(site.lock().waiting.len() <= 130);
-    assert!(matches!((&first, &last), (Taking::Later(_), Taking::Later(_))));
-    let still_there = site.lock().waiting.iter().filter(|seat| !seat.is_left()).count();
+    let last = Checkout::at(&host);
+    assert!(host.lock().queue.len() <= 130);
+    assert!(matches!((&first, &last), (Checkout::Waiting(_), Checkout::Waiting(_))));
+    let still_there = host.lock().queue.present().count();
     assert_eq!(still_there, 2);
 }
 
 #[tokio::test]
 async fn a_connection_in_use_is_not_looked_at_all_the_time_whatever_the_idle_time() {
-    let site = site(Settings {
-        idle: Duration::ZERO,
+    let host = host(Settings {
+        idle_timeout: Duration::ZERO,
         ..Settings::default()
     });
-    site.lock().busy = 1;
+    host.lock().busy = 1;
     let now = Instant::now();
-    assert!(site.tend(1, now).unwrap() >= now + Duration::from_secs(1));
+    assert!(host.tend(1, now).unwrap() >= now + Duration::from_secs(1));
 }
 
 /// Connections within this process: the first brings one reply, after three seconds, and is silent then; others bring all at once.
@@ -64,11 +65,11 @@ struct Piped {
 struct Pipes(Arc<Piped>);
 
 impl Net for Pipes {
-    fn look_up(&self, _: String, port: u16) -> Doing<Vec<SocketAddr>> {
+    fn look_up(&self, _: String, port: u16) -> NetFuture<Vec<SocketAddr>> {
         Box::pin(async move { Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]) })
     }
 
-    fn connect(&self, _: SocketAddr) -> Doing<Box<dyn Stream>> {
+    fn connect(&self, _: SocketAddr) -> NetFuture<Box<dyn Stream>> {
         let is_first = self.0.connections.fetch_add(1, Ordering::SeqCst) == 0;
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let requests = Arc::new(AtomicUsize::new(0));

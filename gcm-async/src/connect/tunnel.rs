@@ -1,7 +1,10 @@
-//! `Tunnel` decides how a proxy is asked for one, over a connection that was just made.
+//! The tunnel through a proxy, over a connection that was just made (RFC 9110 section 9.3.6).
 
-use super::{NoConnection, Stream, Target};
+use super::error::ConnectError;
+use super::origin::Origin;
+use crate::net::Stream;
 use crate::proxy::Proxy;
+use crate::settings::USER_AGENT;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -11,24 +14,28 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 struct ProxyFailed(#[source] io::Error);
 
 /// Asks the proxy for a tunnel. The credential it is shown is its own.
-pub(super) async fn dig(stream: &mut Box<dyn Stream>, to: &Target, proxy: &Proxy) -> Result<(), NoConnection> {
-    let lost = |error| NoConnection::transient(at_proxy(error));
-    let ask = proxy.0.connect(&to.host, to.port, crate::transport::USER_AGENT);
+pub(super) async fn connect_tunnel(
+    stream: &mut Box<dyn Stream>,
+    to: &Origin,
+    proxy: &Proxy,
+) -> Result<(), ConnectError> {
+    let lost = |error| ConnectError::transient(at_proxy(error));
+    let ask = proxy.0.connect(&to.host, to.port, USER_AGENT);
     stream.write_all(&ask).await.map_err(lost)?;
-    let mut answer = proxy.0.answer();
+    let mut response = proxy.0.answer();
     // A byte at a time: what follows the head belongs to TLS. It happens once a connection.
     loop {
         let byte = stream.read_u8().await.map_err(lost)?;
-        match answer.read(byte) {
+        match response.read(byte) {
             Ok(true) => return Ok(()),
             Ok(false) => {}
             Err(refused) => {
                 let (permanent, status) = (refused.is_permanent(), refused.status());
                 return Err(match status {
                     Some(_) if permanent => {
-                        NoConnection::permanent(io::Error::new(io::ErrorKind::ConnectionRefused, refused))
+                        ConnectError::permanent(io::Error::new(io::ErrorKind::ConnectionRefused, refused))
                     }
-                    Some(_) => NoConnection::transient(io::Error::new(io::ErrorKind::ConnectionRefused, refused)),
+                    Some(_) => ConnectError::transient(io::Error::new(io::ErrorKind::ConnectionRefused, refused)),
                     None => lost(io::Error::new(io::ErrorKind::InvalidData, refused)),
                 });
             }

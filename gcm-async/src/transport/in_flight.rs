@@ -1,9 +1,9 @@
-//! `Carriage` decides how far a request gets: it is sent and answered in its connection's task, whoever waits for it.
+//! A request in flight: it is sent, and its response read, in its connection's task, whoever waits for it.
 
 use super::lost::{self, Failed};
-use super::reply::{Reply, ReplyBody};
-use crate::dial::timed_out;
-use crate::pool::{Errand, H1Sender, Permit, Place, RequestBody, Seat, Taking};
+use super::response::{ResponseBody, ResponseReader};
+use crate::connect::timed_out;
+use crate::pool::{Checkout, H1Sender, Job, Permit, Place, RequestBody, Sender};
 use bytes::Bytes;
 use gcm_proto::TransportError;
 use http::header::HOST;
@@ -15,16 +15,16 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// A request on its way, as the one sees it who waits for its reply. Dropped, it is given up: its stream is reset, or its
+/// A request on its way, as the one sees it who waits for its response. Dropped, it is given up: its stream is reset, or its
 /// connection closed.
-pub(super) struct Carriage {
-    slip: Arc<Slip>,
+pub(super) struct InFlight {
+    mailbox: Arc<Mailbox>,
     place: Place,
 }
 
 /// What comes of a request.
 pub(super) enum Arrived {
-    Reply(Response<Bytes>),
+    Response(Response<Bytes>),
     /// It was never written, or given back unprocessed. Here it is.
     Unsent(Box<Request<RequestBody>>, TransportError),
     Failed(TransportError),
@@ -32,13 +32,13 @@ pub(super) enum Arrived {
 
 /// What both sides know.
 #[derive(Default)]
-struct Slip(Mutex<State>);
+struct Mailbox(Mutex<MailboxState>);
 
 #[derive(Default)]
-struct State {
+struct MailboxState {
     /// What the connection's task has not taken yet.
-    load: Option<Load>,
-    /// Of a reply whose body is still to come.
+    outgoing: Option<Outgoing>,
+    /// Of a response whose body is still to come.
     head: Option<Parts>,
     arrived: Option<Arrived>,
     /// Nobody waits any more.
@@ -50,40 +50,40 @@ struct State {
 }
 
 /// A request, and the room for it.
-struct Load {
+struct Outgoing {
     request: Option<Box<Request<RequestBody>>>,
     permit: Permit,
     max_response_size: usize,
 }
 
 /// A request in its connection's task.
-struct Trip {
-    slip: Arc<Slip>,
-    load: Option<Load>,
+struct RequestJob {
+    mailbox: Arc<Mailbox>,
+    outgoing: Option<Outgoing>,
 }
 
-impl Carriage {
+impl InFlight {
     /// Hands the request to the task of the connection that there is room on.
     pub(super) fn start(request: Box<Request<RequestBody>>, permit: Permit, max_response_size: usize) -> Self {
-        let (carrier, place) = (permit.carrier(), permit.place());
-        let slip = Arc::new(Slip(Mutex::new(State {
-            load: Some(Load {
+        let (jobs, place) = (permit.jobs(), permit.place());
+        let mailbox = Arc::new(Mailbox(Mutex::new(MailboxState {
+            outgoing: Some(Outgoing {
                 request: Some(request),
                 permit,
                 max_response_size,
             }),
-            ..State::default()
+            ..MailboxState::default()
         })));
-        let trip = Trip {
-            slip: Arc::clone(&slip),
-            load: None,
+        let request_job = RequestJob {
+            mailbox: Arc::clone(&mailbox),
+            outgoing: None,
         };
-        carrier.carry(trip.errand());
-        Self { slip, place }
+        jobs.submit(request_job.job());
+        Self { mailbox, place }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Arrived> {
-        let mut state = self.slip.lock();
+        let mut state = self.mailbox.lock();
         if let Some(arrived) = state.arrived.take() {
             state.over = true;
             return Poll::Ready(arrived);
@@ -95,33 +95,33 @@ impl Carriage {
     }
 
     /// Other room at the same host.
-    pub(super) fn take_again(&self) -> Taking {
-        self.place.take()
+    pub(super) fn check_out_again(&self) -> Checkout {
+        Checkout::again(&self.place)
     }
 
     /// Gives the request up, unless something has come of it.
     pub(super) fn expire(&mut self) -> Option<TransportError> {
-        if self.slip.lock().arrived.is_some() {
+        if self.mailbox.lock().arrived.is_some() {
             return None;
         }
         let (was_taken, head) = self.give_up();
         Some(match head {
-            Some(head) => TransportError::body_lost(head, timed_out("waiting for the rest of the reply")),
-            None if was_taken => TransportError::maybe_sent(timed_out("waiting for the reply")),
+            Some(head) => TransportError::body_lost(head, timed_out("waiting for the rest of the response")),
+            None if was_taken => TransportError::maybe_sent(timed_out("waiting for the response")),
             None => TransportError::not_sent(timed_out("waiting for a connection")),
         })
     }
 
     /// Says how far it got: the connection's task took it, and what came of it.
     fn give_up(&self) -> (bool, Option<Parts>) {
-        let (load, head, arrived, task) = {
-            let mut state = self.slip.lock();
+        let (outgoing, head, arrived, task) = {
+            let mut state = self.mailbox.lock();
             if std::mem::replace(&mut state.over, true) {
                 return (true, None);
             }
             state.owner = None;
             (
-                state.load.take(),
+                state.outgoing.take(),
                 state.head.take(),
                 state.arrived.take(),
                 state.task.take(),
@@ -131,22 +131,22 @@ impl Carriage {
         if let Some(task) = task {
             task.wake();
         }
-        let was_taken = load.is_none();
-        if let Some(mut load) = load.filter(|_| is_missed) {
+        let was_taken = outgoing.is_none();
+        if let Some(mut outgoing) = outgoing.filter(|_| is_missed) {
             // Nobody drives that task.
-            load.permit.retire();
+            outgoing.permit.retire();
         }
         (was_taken, head)
     }
 }
 
-impl Drop for Carriage {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.give_up();
     }
 }
 
-impl Slip {
+impl Mailbox {
     /// Whether nobody waits any more. Else the task is woken when that is so.
     fn is_over(&self, cx: &mut Context<'_>) -> bool {
         let mut state = self.lock();
@@ -174,21 +174,21 @@ impl Slip {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, MailboxState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Trip {
-    fn errand(mut self) -> Errand {
+impl RequestJob {
+    fn job(mut self) -> Job {
         Box::pin(async move {
-            let taken = self.slip.lock().load.take();
-            self.load = taken;
-            let Some(load) = &mut self.load else { return };
+            let taken = self.mailbox.lock().outgoing.take();
+            self.outgoing = taken;
+            let Some(outgoing) = &mut self.outgoing else { return };
             let arrived = {
-                let mut steps = pin!(load.steps(&self.slip));
+                let mut steps = pin!(outgoing.steps(&self.mailbox));
                 poll_fn(|cx| {
-                    if self.slip.is_over(cx) {
+                    if self.mailbox.is_over(cx) {
                         return Poll::Ready(None);
                     }
                     steps.as_mut().poll(cx).map(Some)
@@ -196,85 +196,102 @@ impl Trip {
                 .await
             };
             // In this order: the connection is free when nothing is on it any more, and who waits finds it free.
-            drop(self.load.take());
+            drop(self.outgoing.take());
             if let Some(arrived) = arrived {
-                self.slip.arrive(arrived);
+                self.mailbox.arrive(arrived);
             }
         })
     }
 }
 
-impl Load {
-    async fn steps(&mut self, slip: &Slip) -> Arrived {
-        let permit = &mut self.permit;
+impl Outgoing {
+    async fn steps(&mut self, mailbox: &Mailbox) -> Arrived {
         let Some(request) = self.request.take() else {
             return Arrived::Failed(TransportError::not_sent(timed_out("waiting for a connection")));
         };
-        permit.sent();
+        self.permit.sent();
         let mut kept = None;
-        let sent = match permit.seat() {
-            Seat::Stream { sender, .. } => {
+        match self.send(request, &mut kept).await {
+            Ok((response, sender)) => {
+                self.permit.heard();
+                self.read(response, sender, mailbox).await
+            }
+            Err(Failed::Unsent(request, cause)) => {
+                // The connection stood, and did not take it.
+                self.permit.given_back();
+                Arrived::Unsent(request, TransportError::given_back(cause))
+            }
+            Err(Failed::Back(error)) => {
+                self.permit.broke();
+                match kept {
+                    Some(request) => Arrived::Unsent(request, error),
+                    None => Arrived::Failed(error),
+                }
+            }
+            Err(Failed::Lost(error)) => {
+                self.permit.broke();
+                Arrived::Failed(error)
+            }
+        }
+    }
+
+    /// Sends the request, until the head of the response has come. The sender of an HTTP/1.1 connection comes back with it.
+    async fn send(
+        &mut self,
+        request: Box<Request<RequestBody>>,
+        kept: &mut Option<Box<Request<RequestBody>>>,
+    ) -> Result<(Response<Incoming>, Option<H1Sender>), Failed> {
+        let permit = &mut self.permit;
+        match permit.sender() {
+            Sender::H2 { sender, .. } => {
                 // For a peer that gives it back: hyper does not, once it is written.
                 let copy = Request::clone(&request);
-                kept = Some(request);
+                *kept = Some(request);
                 match sender.try_send_request(copy).await {
                     Ok(response) => Ok((response, None)),
                     Err(error) => Err(lost::over_h2(error, permit)),
                 }
             }
-            Seat::Connection { sender, .. } => match sender.take() {
-                Some(mut sender) => match send_h1(&mut sender, permit.host().cloned(), request).await {
-                    Ok(response) => Ok((response, Some(sender))),
-                    Err(failed) => Err(failed),
-                },
+            Sender::H1 { sender, .. } => match sender.take() {
+                Some(mut sender) => {
+                    let response = send_h1(&mut sender, permit.host_header().cloned(), request).await?;
+                    Ok((response, Some(sender)))
+                }
                 None => Err(Failed::Unsent(request, timed_out("waiting for a connection"))),
             },
-        };
-        let (response, back) = match sent {
-            Ok(sent) => {
-                permit.heard();
-                sent
-            }
-            Err(Failed::Unsent(request, cause)) => {
-                // The connection stood, and did not take it.
-                permit.given_back();
-                return Arrived::Unsent(request, TransportError::given_back(cause));
-            }
-            Err(Failed::Back(error)) => {
-                permit.broke();
-                return match kept {
-                    Some(request) => Arrived::Unsent(request, error),
-                    None => Arrived::Failed(error),
-                };
-            }
-            Err(Failed::Lost(error)) => {
-                permit.broke();
-                return Arrived::Failed(error);
-            }
-        };
+        }
+    }
+
+    /// Reads the rest of the response. With it the connection is free again.
+    async fn read(
+        &mut self,
+        response: Response<Incoming>,
+        sender_back: Option<H1Sender>,
+        mailbox: &Mailbox,
+    ) -> Arrived {
         let (mut head, body) = response.into_parts();
         // The HTTP client keeps things of its own here.
         head.extensions.clear();
         let status = head.status;
-        slip.lock().head = Some(head);
-        let mut reply = Reply::new(ReplyBody::Hyper(body));
-        let whole = poll_fn(|cx| reply.poll(cx, self.max_response_size)).await;
-        let Some(head) = slip.lock().head.take() else {
+        mailbox.lock().head = Some(head);
+        let mut reader = ResponseReader::new(ResponseBody::Hyper(body));
+        let whole = poll_fn(|cx| reader.poll(cx, self.max_response_size)).await;
+        let Some(head) = mailbox.lock().head.take() else {
             // It was given up just now.
             return Arrived::Failed(TransportError::maybe_sent(timed_out(
-                "waiting for the rest of the reply",
+                "waiting for the rest of the response",
             )));
         };
         match whole {
             Ok(body) => {
-                if let Seat::Connection { sender, .. } = permit.seat() {
-                    *sender = back;
+                if let Sender::H1 { sender, .. } = self.permit.sender() {
+                    *sender = sender_back;
                 }
                 if status == StatusCode::MISDIRECTED_REQUEST {
                     // RFC 9110 section 15.5.20: to be sent again over another connection.
-                    permit.retire();
+                    self.permit.retire();
                 }
-                Arrived::Reply(Response::from_parts(head, body))
+                Arrived::Response(Response::from_parts(head, body))
             }
             Err(cause) => Arrived::Failed(TransportError::body_lost(head, cause)),
         }
@@ -299,14 +316,17 @@ async fn send_h1(
     sent.map_err(|error| lost::over_h1(error, whole))
 }
 
-impl Drop for Trip {
-    /// The connection's task ended before the errand did.
+impl Drop for RequestJob {
+    /// The connection's task ended before the job did.
     fn drop(&mut self) {
-        let (load, head) = {
-            let mut state = self.slip.lock();
-            (self.load.take().or_else(|| state.load.take()), state.head.take())
+        let (outgoing, head) = {
+            let mut state = self.mailbox.lock();
+            (
+                self.outgoing.take().or_else(|| state.outgoing.take()),
+                state.head.take(),
+            )
         };
-        let Some(Load { request, permit, .. }) = load else {
+        let Some(Outgoing { request, permit, .. }) = outgoing else {
             return;
         };
         let arrived = match (request, head) {
@@ -315,6 +335,6 @@ impl Drop for Trip {
             (None, None) => Arrived::Failed(TransportError::maybe_sent(lost::no_task())),
         };
         drop(permit);
-        self.slip.arrive(arrived);
+        self.mailbox.arrive(arrived);
     }
 }

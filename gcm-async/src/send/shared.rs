@@ -1,28 +1,27 @@
-//! `Desk` decides who may look at a send's machine while it runs: the task that drives it, and handles that end or count it.
+//! The delivery of a send, shared by the task that drives it and the handles that end or count it.
 
 use crate::clock::Clock;
-use crate::stop::Ending;
-use gcm_proto::{Delivery, Now, Progress, Settled, Step};
+use gcm_proto::{Controlled, Delivery, Now, Progress, Settled, Step};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// The machine of one send.
-pub(crate) struct Desk {
+/// The delivery of one send.
+pub(crate) struct SharedDelivery {
     clock: Clock,
-    work: Mutex<Work>,
+    inner: Mutex<Inner>,
 }
 
-pub(crate) struct Work {
+pub(crate) struct Inner {
     pub(crate) delivery: Delivery,
     driver: Option<Waker>,
 }
 
-impl Desk {
+impl SharedDelivery {
     pub(crate) fn new(delivery: Delivery, clock: Clock) -> Self {
         Self {
             clock,
-            work: Mutex::new(Work { delivery, driver: None }),
+            inner: Mutex::new(Inner { delivery, driver: None }),
         }
     }
 
@@ -30,30 +29,12 @@ impl Desk {
         self.clock.now()
     }
 
-    pub(crate) fn end(&self, ending: Ending) {
-        let driver = {
-            let mut work = self.lock();
-            match ending {
-                Ending::Stop => work.delivery.stop(),
-                Ending::Cancel => work.delivery.cancel(),
-            }
-            work.driver.take()
-        };
-        if let Some(driver) = driver {
-            driver.wake();
-        }
-    }
-
-    pub(crate) fn progress(&self) -> Progress {
-        self.lock().delivery.progress()
-    }
-
     /// Wakes this task when somebody ends the send, and when others at its gateway have changed what it waits for.
     pub(crate) fn driven_by(&self, driver: &Waker) {
-        let mut work = self.lock();
-        if !work.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
-            work.delivery.set_waker(driver.clone());
-            work.driver = Some(driver.clone());
+        let mut inner = self.lock();
+        if !inner.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
+            inner.delivery.set_waker(driver.clone());
+            inner.driver = Some(driver.clone());
         }
     }
 
@@ -62,7 +43,7 @@ impl Desk {
         self.lock().delivery.wants_to_send()
     }
 
-    /// What the machine has next; no request, unless it `may_send`. Outcomes go to `out`, until it has `most` of them: then
+    /// What the delivery has next; no request, unless it `may_send`. Outcomes go to `out`, until it has `most` of them: then
     /// there is nothing else. And whether there may be another request to send.
     pub(crate) fn poll(
         &self,
@@ -71,8 +52,8 @@ impl Desk {
         out: &mut VecDeque<Settled>,
         most: usize,
     ) -> (Option<Step>, bool) {
-        let mut work = self.lock();
-        let delivery = &mut work.delivery;
+        let mut inner = self.lock();
+        let delivery = &mut inner.delivery;
         while out.len() < most {
             let step = if may_send {
                 delivery.poll(now)
@@ -87,8 +68,33 @@ impl Desk {
         (None, delivery.wants_to_send())
     }
 
+    fn end(&self, end: impl FnOnce(&mut Delivery)) {
+        let driver = {
+            let mut inner = self.lock();
+            end(&mut inner.delivery);
+            inner.driver.take()
+        };
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
     /// A poisoned lock is taken all the same: what is behind it is whole.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Controlled for SharedDelivery {
+    fn stop(&self) {
+        self.end(Delivery::stop);
+    }
+
+    fn cancel(&self) {
+        self.end(Delivery::cancel);
+    }
+
+    fn progress(&self) -> Progress {
+        self.lock().delivery.progress()
     }
 }

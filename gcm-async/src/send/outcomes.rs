@@ -1,9 +1,8 @@
-//! `Outcomes` decides nothing: it is a send, seen as a stream.
+//! The outcomes of a send, as a stream.
 
-use crate::run::{Intake, Run};
-use crate::stop::Ending;
+use super::driver::{Driver, Intake};
 use futures_core::{FusedStream, Stream};
-use gcm_proto::{Progress, Settled, Target};
+use gcm_proto::{Controlled, Progress, Settled, Target};
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
@@ -16,10 +15,10 @@ use std::task::{Context, Poll};
 /// is left. Between two items nothing is lost: `next()` of such a stream is cancel safe.
 ///
 /// While it is not polled, what is on its way comes back all the same, and makes room for others: a slow consumer holds up no
-/// other send of the same client. (Over a `tower` service replies are read by whoever polls: there it does.)
+/// other send of the same client. (Over a `tower` service responses are read by whoever polls: there it does.)
 #[must_use = "nothing is sent unless the stream is polled"]
 pub struct Outcomes<S> {
-    run: Run,
+    driver: Driver,
     source: Source<S>,
     ready: VecDeque<Settled>,
 }
@@ -27,9 +26,9 @@ pub struct Outcomes<S> {
 struct Source<S>(Option<Pin<Box<S>>>);
 
 impl<S> Outcomes<S> {
-    pub(crate) fn new(run: Run, targets: S) -> Self {
+    pub(crate) fn new(driver: Driver, targets: S) -> Self {
         Self {
-            run,
+            driver,
             source: Source(Some(Box::pin(targets))),
             ready: VecDeque::new(),
         }
@@ -38,18 +37,18 @@ impl<S> Outcomes<S> {
     /// Sends nothing new and lets what is on its way come back; nothing more is taken from the input. The rest comes out of
     /// the stream, which then ends.
     pub fn stop(&self) {
-        self.run.desk().end(Ending::Stop);
+        self.driver.delivery().stop();
     }
 
     /// Settles everyone now; what is on its way counts as maybe sent, and is cancelled. All comes out of the stream, which
     /// then ends.
     pub fn cancel(&self) {
-        self.run.desk().end(Ending::Cancel);
+        self.driver.delivery().cancel();
     }
 
-    /// Where the send stands. Outcomes count as soon as the machine has them.
+    /// Where the send stands. Outcomes count as soon as the delivery has them.
     pub fn progress(&self) -> Progress {
-        self.run.desk().progress()
+        self.driver.delivery().progress()
     }
 }
 
@@ -63,8 +62,8 @@ where
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Settled>> {
         let this = &mut *self;
         if this.ready.is_empty()
-            && !this.run.is_finished()
-            && this.run.poll(cx, &mut this.source, &mut this.ready).is_pending()
+            && !this.driver.is_finished()
+            && this.driver.poll(cx, &mut this.source, &mut this.ready).is_pending()
         {
             return Poll::Pending;
         }
@@ -78,7 +77,7 @@ where
     S::Item: Into<Target>,
 {
     fn is_terminated(&self) -> bool {
-        self.run.is_finished() && self.ready.is_empty()
+        self.driver.is_finished() && self.ready.is_empty()
     }
 }
 

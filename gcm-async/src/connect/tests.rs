@@ -1,7 +1,10 @@
-//! Which address a dial begins with, over a network that does as it is told, in virtual time.
+//! The addresses that a connector begins with, over a network that does as it is told, in virtual time.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{Dial, Doing, Net, NoConnection, Stream, Target, timed_out};
+use super::Connector;
+use super::error::{ConnectError, timed_out};
+use super::origin::Origin;
+use crate::net::{Net, NetFuture, Stream};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use crate::settings::Settings;
@@ -39,7 +42,7 @@ struct Fake {
 }
 
 impl Net for Fake {
-    fn look_up(&self, _: String, _: u16) -> Doing<Vec<SocketAddr>> {
+    fn look_up(&self, _: String, _: u16) -> NetFuture<Vec<SocketAddr>> {
         let found = self.found.lock().unwrap().take();
         Box::pin(async move {
             match found {
@@ -49,7 +52,7 @@ impl Net for Fake {
         })
     }
 
-    fn connect(&self, address: SocketAddr) -> Doing<Box<dyn Stream>> {
+    fn connect(&self, address: SocketAddr) -> NetFuture<Box<dyn Stream>> {
         self.tried.lock().unwrap().push(address);
         let manner = self
             .manners
@@ -112,8 +115,8 @@ fn certified() -> (Roots, Arc<ServerConfig>) {
     (Roots::of(issuer.der()), Arc::new(config))
 }
 
-/// A dial over this network, trusting this authority.
-fn dial(manners: &[Manner], roots: Option<&Roots>) -> (Arc<Fake>, Dial) {
+/// A connector over this network, trusting this authority.
+fn connector(manners: &[Manner], roots: Option<&Roots>) -> (Arc<Fake>, Connector) {
     let manners = manners
         .iter()
         .cloned()
@@ -130,33 +133,33 @@ fn dial(manners: &[Manner], roots: Option<&Roots>) -> (Arc<Fake>, Dial) {
         roots: roots.cloned(),
         ..Settings::default()
     };
-    (fake, Dial::new(&settings))
+    (fake, Connector::new(&settings))
 }
 
-fn target(url: &str) -> Target {
-    Target::of(&url.parse().unwrap()).unwrap()
+fn origin(url: &str) -> Origin {
+    Origin::of(&url.parse().unwrap()).unwrap()
 }
 
 /// How it ended: the address, or the error's text, and how long that took.
-async fn connected(dial: &Dial, url: &str) -> (Result<SocketAddr, NoConnection>, Duration) {
+async fn connected(connector: &Connector, url: &str) -> (Result<SocketAddr, ConnectError>, Duration) {
     let start = Instant::now();
-    let made = dial.connect(&target(url), false).await;
+    let made = connector.connect(&origin(url), false).await;
     (made.map(|made| made.address), start.elapsed())
 }
 
 #[tokio::test(start_paused = true)]
 async fn trial_s06_an_address_that_accepts_and_stays_silent_leaves_time_for_the_next() {
     let (roots, server) = certified();
-    let (fake, dial) = dial(&[Manner::Silent, Manner::Tls(server)], Some(&roots));
-    let (made, time) = connected(&dial, "https://push.example.org/").await;
+    let (fake, connector) = connector(&[Manner::Silent, Manner::Tls(server)], Some(&roots));
+    let (made, time) = connected(&connector, "https://push.example.org/").await;
     assert_eq!(made.unwrap(), address(2));
     // Half of the ten seconds that connecting may take.
     assert_eq!(time.as_secs(), 5);
     assert_eq!(fake.tried(), [address(1), address(2)]);
-    // The next dial begins with what worked, whatever the resolver's order.
+    // The next connector begins with what worked, whatever the resolver's order.
     fake.finds(Ok(vec![address(1), address(2)]));
     assert_eq!(
-        connected(&dial, "https://push.example.org/").await.0.unwrap(),
+        connected(&connector, "https://push.example.org/").await.0.unwrap(),
         address(2)
     );
     assert_eq!(fake.tried(), [address(2)]);
@@ -165,17 +168,17 @@ async fn trial_s06_an_address_that_accepts_and_stays_silent_leaves_time_for_the_
 #[tokio::test(start_paused = true)]
 async fn trial_s06_a_dial_begins_with_another_address_than_the_one_that_failed_last() {
     for manner in [Manner::Silent, Manner::Close] {
-        let (fake, dial) = dial(&[manner.clone(), manner.clone(), manner], None);
+        let (fake, connector) = connector(&[manner.clone(), manner.clone(), manner], None);
         let mut first = Vec::new();
         for _ in 0..4 {
             fake.finds(Ok((1..=3).map(address).collect()));
-            let (made, time) = connected(&dial, "http://push.example.org:443/").await;
+            let (made, time) = connected(&connector, "http://push.example.org:443/").await;
             assert!(time < Duration::from_millis(1));
             let address = made.unwrap();
             assert_eq!(fake.tried(), [address]);
             first.push(address);
             // Nothing was heard on it, whoever found that out.
-            dial.is_silent(&target("http://push.example.org:443/"), address);
+            connector.is_silent(&origin("http://push.example.org:443/"), address);
         }
         assert_eq!(first, [address(1), address(2), address(3), address(1)]);
     }
@@ -183,8 +186,8 @@ async fn trial_s06_a_dial_begins_with_another_address_than_the_one_that_failed_l
 
 #[tokio::test(start_paused = true)]
 async fn an_address_that_refuses_or_hangs_is_passed_over() {
-    let (fake, dial) = dial(&[Manner::Refuse, Manner::Drop, Manner::Silent], None);
-    let (made, time) = connected(&dial, "http://push.example.org:443/").await;
+    let (fake, connector) = connector(&[Manner::Refuse, Manner::Drop, Manner::Silent], None);
+    let (made, time) = connected(&connector, "http://push.example.org:443/").await;
     assert_eq!(made.unwrap(), address(3));
     // RFC 8305 section 5: the next one has its turn a quarter of a second later.
     assert_eq!(time.as_millis(), 250);
@@ -196,7 +199,7 @@ async fn an_address_with_a_certificate_of_its_own_is_passed_over_and_is_hopeless
     let (roots, server) = certified();
     let (_, stranger) = certified();
     let bad = || Manner::Tls(Arc::clone(&stranger));
-    let (fake, mixed) = dial(&[bad(), Manner::Tls(server)], Some(&roots));
+    let (fake, mixed) = connector(&[bad(), Manner::Tls(server)], Some(&roots));
     assert_eq!(
         connected(&mixed, "https://push.example.org/").await.0.unwrap(),
         address(2)
@@ -208,8 +211,8 @@ async fn an_address_with_a_certificate_of_its_own_is_passed_over_and_is_hopeless
         (vec![Manner::Close, bad()], false),
         (vec![bad(), Manner::Refuse], false),
     ] {
-        let (_, dial) = dial(&manners, Some(&roots));
-        let none = connected(&dial, "https://push.example.org/").await.0.unwrap_err();
+        let (_, connector) = connector(&manners, Some(&roots));
+        let none = connected(&connector, "https://push.example.org/").await.0.unwrap_err();
         assert_eq!(none.to_error().is_permanent(), permanent);
     }
 }
@@ -217,8 +220,8 @@ async fn an_address_with_a_certificate_of_its_own_is_passed_over_and_is_hopeless
 #[tokio::test(start_paused = true)]
 async fn connecting_takes_no_longer_than_it_may_whatever_takes_the_time() {
     for manners in [vec![Manner::Drop; 9], vec![Manner::Silent; 9]] {
-        let (_, dial) = dial(&manners, None);
-        let (made, time) = connected(&dial, "https://push.example.org/").await;
+        let (_, connector) = connector(&manners, None);
+        let (made, time) = connected(&connector, "https://push.example.org/").await;
         assert_eq!(made.unwrap_err().cause.to_string(), "timed out while connecting");
         assert_eq!(time.as_secs(), 10);
     }
@@ -228,11 +231,11 @@ async fn connecting_takes_no_longer_than_it_may_whatever_takes_the_time() {
 async fn trial_s11_a_proxy_that_dribbles_its_answer_takes_no_longer_than_connecting_may() {
     struct Dribbles;
     impl Net for Dribbles {
-        fn look_up(&self, _: String, _: u16) -> Doing<Vec<SocketAddr>> {
+        fn look_up(&self, _: String, _: u16) -> NetFuture<Vec<SocketAddr>> {
             Box::pin(async { Ok(vec![address(1)]) })
         }
 
-        fn connect(&self, _: SocketAddr) -> Doing<Box<dyn Stream>> {
+        fn connect(&self, _: SocketAddr) -> NetFuture<Box<dyn Stream>> {
             let (here, mut there) = duplex(4096);
             tokio::spawn(async move {
                 while there.write_u8(b'H').await.is_ok() {
@@ -242,32 +245,32 @@ async fn trial_s11_a_proxy_that_dribbles_its_answer_takes_no_longer_than_connect
             Box::pin(async { Ok(Box::new(here) as Box<dyn Stream>) })
         }
     }
-    let dial = Dial::new(&Settings {
+    let connector = Connector::new(&Settings {
         net: Arc::new(Dribbles),
         proxy: Some("http://proxy.example.org".parse::<Proxy>().unwrap()),
-        connect: Duration::from_secs(3),
+        connect_timeout: Duration::from_secs(3),
         ..Settings::default()
     });
-    let (made, time) = connected(&dial, "https://push.example.org/").await;
+    let (made, time) = connected(&connector, "https://push.example.org/").await;
     assert_eq!(made.unwrap_err().cause.to_string(), "no connection to the proxy");
     assert_eq!(time.as_secs(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn trial_s10_while_the_resolver_is_silent_or_fails_the_last_addresses_are_good() {
-    let (fake, dial) = dial(&[Manner::Silent], None);
+    let (fake, connector) = connector(&[Manner::Silent], None);
     let url = "http://push.example.org:443/";
-    assert!(connected(&dial, url).await.0.is_ok());
+    assert!(connected(&connector, url).await.0.is_ok());
     // It says nothing. RFC 8767 section 5: after 1.8 seconds an old answer is better than none.
-    let (made, time) = connected(&dial, url).await;
+    let (made, time) = connected(&connector, url).await;
     assert_eq!((made.unwrap(), time.as_millis()), (address(1), 1800));
     for error in [io::ErrorKind::NotFound.into(), io::Error::other("try again")] {
         fake.finds(Err(error));
-        let (made, time) = connected(&dial, url).await;
+        let (made, time) = connected(&connector, url).await;
         assert_eq!((made.unwrap(), time.as_millis()), (address(1), 0));
     }
     // A host without any has none.
-    let (made, time) = connected(&dial, "http://other.example.org:443/").await;
+    let (made, time) = connected(&connector, "http://other.example.org:443/").await;
     assert_eq!(
         made.unwrap_err().cause.to_string(),
         timed_out("looking up the host").to_string()
@@ -281,14 +284,14 @@ async fn a_resolver_that_hangs_is_not_waited_for() {
         (None, "timed out while looking up the host"),
         (Some("http://proxy.example.org:3128"), "no connection to the proxy"),
     ] {
-        let (fake, _) = dial(&[Manner::Silent], None);
+        let (fake, _) = connector(&[Manner::Silent], None);
         fake.found.lock().unwrap().take();
-        let dial = Dial::new(&Settings {
+        let connector = Connector::new(&Settings {
             net: fake,
             proxy: proxy.map(|proxy| proxy.parse::<Proxy>().unwrap()),
             ..Settings::default()
         });
-        let none = connected(&dial, "https://push.example.org/").await.0.unwrap_err();
+        let none = connected(&connector, "https://push.example.org/").await.0.unwrap_err();
         let error = none.to_error();
         assert_eq!((error.sent(), error.is_permanent()), (Sent::NotSent, false));
         assert_eq!(none.cause.kind(), io::ErrorKind::TimedOut);
@@ -303,16 +306,16 @@ fn trial_s13_the_environment_means_what_the_table_says() {
             let found = variables.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         });
-        let dial = Dial::new(&Settings {
+        let connector = Connector::new(&Settings {
             proxy: proxy.unwrap().map(Proxy::from),
             ..Settings::default()
         });
-        let ways = gcm_testkit::proxies::URLS.map(|url| match dial.proxy_for(&target(url)) {
+        let ways = gcm_testkit::proxies::URLS.map(|url| match connector.proxy_for(&origin(url)) {
             Some(_) => 'p',
             None => 'd',
         });
         assert_eq!(String::from_iter(ways), expected, "{variables:?}");
         // What is not encrypted goes past any proxy.
-        assert!(dial.proxy_for(&target("http://notexample.org/")).is_none());
+        assert!(connector.proxy_for(&origin("http://notexample.org/")).is_none());
     }
 }

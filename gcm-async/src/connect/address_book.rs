@@ -1,4 +1,4 @@
-//! `Book` decides which addresses a host is tried at, and remembers how that went.
+//! The addresses of hosts, in the order to try them, by how that went before.
 
 use gcm_proto::transport::Addresses;
 use std::net::SocketAddr;
@@ -9,15 +9,15 @@ const HOSTS: usize = 16;
 
 /// The addresses of the hosts that a client connects to.
 #[derive(Default)]
-pub(super) struct Book(Mutex<Vec<Entry>>);
+pub(super) struct AddressBook(Mutex<Vec<KnownHost>>);
 
-struct Entry {
+struct KnownHost {
     host: String,
     port: u16,
     addresses: Addresses,
 }
 
-impl Book {
+impl AddressBook {
     /// The addresses known of a host, in the order to try them.
     pub(super) fn in_order(&self, host: &str, port: u16) -> Vec<SocketAddr> {
         let entries = self.lock();
@@ -32,7 +32,7 @@ impl Book {
             if entries.len() >= HOSTS {
                 entries.remove(0);
             }
-            entries.push(Entry {
+            entries.push(KnownHost {
                 host: host.to_owned(),
                 port,
                 addresses: Addresses::default(),
@@ -57,12 +57,12 @@ impl Book {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<KnownHost>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Entry {
+impl KnownHost {
     fn is(&self, host: &str, port: u16) -> bool {
         self.port == port && self.host == host
     }

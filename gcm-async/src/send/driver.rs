@@ -1,10 +1,10 @@
-//! `Run` decides what a send does next: one future that asks the machine, carries its requests and takes in recipients.
+//! The driver of a send: one future that asks the delivery, carries its requests and takes in recipients.
 //!
 //! Nothing of it runs by itself. It knows nothing of what is sent.
 
+use super::shared::SharedDelivery;
 use crate::bundle::Bundle;
-use crate::desk::Desk;
-use crate::stop::Watched;
+use crate::shutdown::SendGuard;
 use crate::transport::{Attempt, Reservation, Transport};
 use bytes::Bytes;
 use gcm_proto::{Settled, Step, Target, Ticket, TransportError};
@@ -20,93 +20,93 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Outcomes handed over at a time.
 const HANDFUL: usize = 64;
 
-/// Recipients taken in at a time, before the machine is asked for work again.
+/// Recipients taken in at a time, before the delivery is asked for requests again.
 const INTAKE: usize = 256;
 
 /// Recipients that may be ready and not yet sent to: enough for full batches. More would fill the window with those that only
 /// wait for their turn.
 const AHEAD: usize = 4096;
 
-/// Who is found to be overdue for longer was not looked after: the machine slept, or whoever reads the outcomes did. What has come
+/// Who is found to be overdue for longer was not looked after: the computer slept, or whoever reads the outcomes did. What has come
 /// meanwhile is read first, which may take so long.
 const LATE: Duration = Duration::from_secs(1);
 
-/// Who has recipients beyond those the machine began with.
+/// Who has recipients beyond those the delivery began with.
 pub(crate) trait Intake {
     fn poll_target(&mut self, cx: &mut Context<'_>) -> Poll<Option<Target>>;
 }
 
 /// A send on its way. Dropped, it is cancelled.
-pub(crate) struct Run {
-    desk: Arc<Desk>,
+pub(crate) struct Driver {
+    delivery: Arc<SharedDelivery>,
     transport: Transport,
-    reply: Duration,
+    response_timeout: Duration,
     /// Where messages go.
     url: Uri,
     /// Room for the next request, or the promise of it. Dropped before those on their way, so that it is not given to them.
     room: Option<Reservation>,
     /// On their way.
-    flights: Bundle<Flight>,
+    pending: Bundle<PendingCall>,
     /// Nobody on its way is overdue before.
     overdue_at: Option<Instant>,
     /// They have been given time to be read, until then.
     late: Option<Instant>,
     /// Some are on their way that were not polled yet.
     fresh: bool,
-    landed: Vec<(Ticket, Result<Response<Bytes>, TransportError>)>,
+    arrived: Vec<(Ticket, Result<Response<Bytes>, TransportError>)>,
     open: bool,
     finished: bool,
     timer: Option<Pin<Box<Sleep>>>,
     armed: Option<Instant>,
     /// Given up last, and as soon as it is over.
-    watched: [Option<Watched>; 2],
+    guard: Option<SendGuard>,
 }
 
-/// A request on its way, with the ticket for its reply.
-struct Flight {
+/// A request on its way, with the ticket for its response.
+struct PendingCall {
     ticket: Option<Ticket>,
     attempt: Attempt,
     since: Instant,
 }
 
-/// What the machine has for now.
-enum Asked {
+/// What the delivery has for now.
+enum NextStep {
     Outcomes,
     Nothing(Option<Duration>),
     Finished,
 }
 
-impl Run {
-    /// Drives the machine at this desk. `open` says that an intake belongs to it.
+impl Driver {
+    /// Drives this delivery. `open` says that an intake belongs to it.
     pub(crate) fn new(
-        desk: Arc<Desk>,
+        delivery: Arc<SharedDelivery>,
         transport: Transport,
-        reply: Duration,
+        response_timeout: Duration,
         url: Uri,
         open: bool,
-        watched: [Option<Watched>; 2],
+        guard: SendGuard,
     ) -> Self {
         Self {
-            desk,
+            delivery,
             transport,
-            reply,
-            flights: Bundle::new(),
+            response_timeout,
+            pending: Bundle::new(),
             overdue_at: None,
             late: None,
             url,
             room: None,
             fresh: false,
-            landed: Vec::new(),
+            arrived: Vec::new(),
             open,
             finished: false,
             timer: None,
             armed: None,
-            watched,
+            guard: Some(guard),
         }
     }
 
-    pub(crate) fn desk(&self) -> &Desk {
-        &self.desk
+    pub(crate) fn delivery(&self) -> &SharedDelivery {
+        &self.delivery
     }
 
     /// Whether all outcomes were handed over.
@@ -122,21 +122,21 @@ impl Run {
         intake: &mut impl Intake,
         out: &mut VecDeque<Settled>,
     ) -> Poll<()> {
-        self.desk.driven_by(cx.waker());
+        self.delivery.driven_by(cx.waker());
         while !self.finished {
-            self.land(cx);
+            self.hand_in(cx);
             let delay = match self.ask(cx, out) {
-                Asked::Outcomes => {
+                NextStep::Outcomes => {
                     self.leave_room();
                     return Poll::Ready(());
                 }
-                Asked::Nothing(delay) => delay,
-                Asked::Finished => {
+                NextStep::Nothing(delay) => delay,
+                NextStep::Finished => {
                     self.finished = true;
                     // Nobody waits for what is still on its way.
                     self.room = None;
-                    self.flights.clear();
-                    self.watched = [None, None];
+                    self.pending.clear();
+                    self.guard = None;
                     break;
                 }
             };
@@ -155,23 +155,23 @@ impl Run {
     }
 
     /// Hands in what has come back.
-    fn land(&mut self, cx: &mut Context<'_>) {
-        while let Some(landed) = self.flights.poll_next(cx) {
-            self.landed.push(landed);
+    fn hand_in(&mut self, cx: &mut Context<'_>) {
+        while let Some(arrived) = self.pending.poll_next(cx) {
+            self.arrived.push(arrived);
         }
-        if self.landed.is_empty() {
+        if self.arrived.is_empty() {
             return;
         }
-        let now = self.desk.now();
-        let mut work = self.desk.lock();
-        for (ticket, result) in self.landed.drain(..) {
-            work.delivery.handle(ticket, result, now);
+        let now = self.delivery.now();
+        let mut inner = self.delivery.lock();
+        for (ticket, result) in self.arrived.drain(..) {
+            inner.delivery.handle(ticket, result, now);
         }
     }
 
-    fn launch(&mut self, ticket: Ticket, attempt: Attempt, since: Instant) {
-        self.overdue_at = self.overdue_at.or_else(|| since.checked_add(self.reply));
-        self.flights.push(Flight {
+    fn start(&mut self, ticket: Ticket, attempt: Attempt, since: Instant) {
+        self.overdue_at = self.overdue_at.or_else(|| since.checked_add(self.response_timeout));
+        self.pending.push(PendingCall {
             ticket: Some(ticket),
             attempt,
             since,
@@ -179,21 +179,21 @@ impl Run {
         self.fresh = true;
     }
 
-    /// Asks the machine until it has nothing for now. It hands out outcomes before it makes a request, and makes one only when
+    /// Asks the delivery until it has nothing for now. It hands out outcomes before it makes a request, and makes one only when
     /// there is room for it: what is made is sent, whatever happens meanwhile.
-    fn ask(&mut self, cx: &mut Context<'_>, out: &mut VecDeque<Settled>) -> Asked {
-        let (now, instant) = (self.desk.now(), Instant::now());
-        let mut wants_to_send = self.desk.wants_to_send();
+    fn ask(&mut self, cx: &mut Context<'_>, out: &mut VecDeque<Settled>) -> NextStep {
+        let (now, instant) = (self.delivery.now(), Instant::now());
+        let mut wants_to_send = self.delivery.wants_to_send();
         loop {
             let has_room = self.has_room(cx, wants_to_send);
             let step;
-            (step, wants_to_send) = self.desk.poll(now, has_room, out, HANDFUL);
+            (step, wants_to_send) = self.delivery.poll(now, has_room, out, HANDFUL);
             match step {
-                None => return Asked::Outcomes,
+                None => return NextStep::Outcomes,
                 Some(Step::Settle(done)) => out.push_back(done),
                 Some(Step::Send(call)) => {
                     let attempt = self.attempt(call.request);
-                    self.launch(call.ticket, attempt, instant);
+                    self.start(call.ticket, attempt, instant);
                 }
                 // Some who waited are ready now: for them there may be room.
                 Some(Step::Wait(_)) if self.room.is_none() && wants_to_send => {}
@@ -202,13 +202,13 @@ impl Run {
                         // Others may need it.
                         self.room = None;
                     }
-                    return Asked::Nothing(delay);
+                    return NextStep::Nothing(delay);
                 }
                 Some(Step::Finish) => {
                     return if out.is_empty() {
-                        Asked::Finished
+                        NextStep::Finished
                     } else {
-                        Asked::Outcomes
+                        NextStep::Outcomes
                     };
                 }
             }
@@ -248,14 +248,14 @@ impl Run {
             return false;
         }
         let room = {
-            let work = self.desk.lock();
-            let ahead = AHEAD.saturating_sub(work.delivery.ready());
-            work.delivery.room().saturating_sub(in_hand).min(ahead).min(INTAKE)
+            let inner = self.delivery.lock();
+            let ahead = AHEAD.saturating_sub(inner.delivery.ready());
+            inner.delivery.room().saturating_sub(in_hand).min(ahead).min(INTAKE)
         };
         if room == 0 {
             return false;
         }
-        // The intake is the caller's: what it does may end this send, so the desk is left alone meanwhile.
+        // The intake is the caller's: what it does may end this send, so the delivery is left alone meanwhile.
         let mut taken = Vec::new();
         while taken.len() < room {
             match intake.poll_target(cx) {
@@ -270,20 +270,20 @@ impl Run {
         if taken.is_empty() && self.open {
             return false;
         }
-        let now = self.desk.now();
-        let mut work = self.desk.lock();
+        let now = self.delivery.now();
+        let mut inner = self.delivery.lock();
         for target in taken {
             // There is room for them, and once it has ended there always is.
-            let pushed = work.delivery.push(target, now);
+            let pushed = inner.delivery.push(target, now);
             debug_assert!(pushed.is_ok());
         }
         if !self.open {
-            work.delivery.close();
+            inner.delivery.close();
         }
         true
     }
 
-    /// Waits until the machine wants to be asked, or somebody is overdue.
+    /// Waits until the delivery wants to be asked, or somebody is overdue.
     fn poll_timer(&mut self, cx: &mut Context<'_>, delay: Option<Duration>) -> Poll<()> {
         let now = Instant::now();
         let due = delay.and_then(|delay| now.checked_add(delay));
@@ -316,35 +316,35 @@ impl Run {
             return;
         }
         let mut next: Option<Instant> = None;
-        self.flights.wake_if(|flight| {
-            let Some(at) = flight.since.checked_add(self.reply) else {
+        self.pending.wake_if(|call| {
+            let Some(at) = call.since.checked_add(self.response_timeout) else {
                 return false;
             };
             if at > now {
                 next = Some(next.map_or(at, |first| first.min(at)));
                 return false;
             }
-            flight.attempt.fail_expired();
+            call.attempt.fail_expired();
             true
         });
         self.overdue_at = next;
     }
 }
 
-impl Future for Flight {
+impl Future for PendingCall {
     type Output = (Ticket, Result<Response<Bytes>, TransportError>);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let flight = &mut *self;
-        let result = ready!(Pin::new(&mut flight.attempt).poll(cx));
-        match flight.ticket.take() {
+        let call = &mut *self;
+        let result = ready!(Pin::new(&mut call.attempt).poll(cx));
+        match call.ticket.take() {
             Some(ticket) => Poll::Ready((ticket, result)),
             None => Poll::Pending,
         }
     }
 }
 
-/// No recipients beyond those the machine began with.
+/// No recipients beyond those the delivery began with.
 pub(crate) struct NoIntake;
 
 impl Intake for NoIntake {

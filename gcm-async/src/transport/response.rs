@@ -1,4 +1,4 @@
-//! `Reply` decides when a reply is whole, and how much of it is read.
+//! The body of a response: when it is whole, and how much of it is read.
 
 use super::lost::cause;
 use bytes::Bytes;
@@ -8,36 +8,36 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// The body of a reply whose head has come.
-pub(super) struct Reply {
-    body: ReplyBody,
-    read: Read,
+/// The body of a response whose head has come.
+pub(super) struct ResponseReader {
+    body: ResponseBody,
+    read: Collected,
 }
 
-pub(super) enum ReplyBody {
+pub(super) enum ResponseBody {
     Hyper(Incoming),
-    #[cfg(feature = "tower")]
+    #[cfg_attr(not(feature = "tower"), allow(dead_code))]
     Other(Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>),
 }
 
-/// The usual reply comes in one piece, which is kept as it is.
-enum Read {
+/// The usual response comes in one piece, which is kept as it is.
+enum Collected {
     Nothing,
     Piece(Bytes),
     Pieces(Vec<u8>),
 }
 
-impl Reply {
-    pub(super) fn new(body: ReplyBody) -> Self {
+impl ResponseReader {
+    pub(super) fn new(body: ResponseBody) -> Self {
         Self {
             body,
-            read: Read::Nothing,
+            read: Collected::Nothing,
         }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<Bytes>> {
         let too_large = || {
-            let text = format!("the reply's body is over the limit of {limit} bytes");
+            let text = format!("the response's body is over the limit of {limit} bytes");
             io::Error::new(io::ErrorKind::InvalidData, text)
         };
         if self.body.size_hint().lower() > limit as u64 {
@@ -61,7 +61,7 @@ impl Reply {
     }
 }
 
-impl Read {
+impl Collected {
     fn add(&mut self, data: Bytes) {
         match self {
             Self::Nothing => *self = Self::Piece(data),
@@ -92,7 +92,7 @@ impl Read {
     }
 }
 
-impl Body for ReplyBody {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -101,7 +101,6 @@ impl Body for ReplyBody {
             Self::Hyper(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map(|frame| frame.map(|frame| frame.map_err(|error| cause(&error)))),
-            #[cfg(feature = "tower")]
             Self::Other(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -109,7 +108,6 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Hyper(body) => body.is_end_stream(),
-            #[cfg(feature = "tower")]
             Self::Other(body) => body.is_end_stream(),
         }
     }
@@ -117,7 +115,6 @@ impl Body for ReplyBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Hyper(body) => body.size_hint(),
-            #[cfg(feature = "tower")]
             Self::Other(body) => body.size_hint(),
         }
     }

@@ -1,4 +1,4 @@
-//! `Listened` decides how often a peer has said something.
+//! A count of how often a peer has said something.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,23 +8,23 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection that counts how often bytes come.
-pub(super) struct Listened<S> {
+pub(super) struct CountedStream<S> {
     stream: S,
     heard: Arc<AtomicU64>,
 }
 
-impl<S> Listened<S> {
+impl<S> CountedStream<S> {
     pub(super) fn new(stream: S) -> (Self, Arc<AtomicU64>) {
         let heard = Arc::new(AtomicU64::new(0));
-        let listened = Self {
+        let counted = Self {
             stream,
             heard: Arc::clone(&heard),
         };
-        (listened, heard)
+        (counted, heard)
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Listened<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
@@ -35,7 +35,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Listened<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Listened<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CountedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

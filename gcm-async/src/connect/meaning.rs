@@ -1,15 +1,15 @@
-//! `explained` decides what the commonest errors of connecting mean for whoever set this up.
+//! The meaning of the commonest errors of connecting, for whoever set this up.
 
 use std::io;
 
 /// Nobody listens there.
 const NOBODY: &str = "the server is not running, or its address is wrong";
 
-/// Whoever answers is not known.
+/// Whoever responds is not known.
 const STRANGER: &str = "the server's certificate is not trusted: if something in between opens TLS, its root certificate has to \
                         be handed in";
 
-/// Whoever answers does not speak TLS.
+/// Whoever responds does not speak TLS.
 const PLAIN: &str = "the server does not speak TLS at this port: is it one for http://?";
 
 /// An error, and first what it means.
