@@ -1,10 +1,10 @@
 //! `Client` decides how a message travels: over which connection, on how many threads, for how long.
 
 use crate::clock::Clock;
-use crate::crew::{Crew, Desk};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use crate::transport::{AGES, Settings, Transport};
+use crate::workers::{SharedDelivery, Workers};
 use gcm_proto::{
     Accepted, Code, Delivery, Exchange, ExchangeError, Failure, Gateway, Message, Outcome, Prepared, Report, Sent,
     Settled, Stop, Target, Undeliverable,
@@ -273,10 +273,10 @@ impl Client {
         I: Iterator<Item = Target> + Send,
         F: FnMut(Settled) -> ControlFlow<()> + Send,
     {
-        let desk = Desk::new(delivery, self.clock);
-        let _watched = self.stop.as_ref().map(|stop| stop.watch(&desk));
+        let shared = SharedDelivery::new(delivery, self.clock);
+        let _watched = self.stop.as_ref().map(|stop| stop.watch(&shared));
         let carry = |request| self.transport.call(request);
-        Crew::new(Arc::clone(&desk), carry, threads, input, each).run()
+        Workers::new(Arc::clone(&shared), carry, threads, input, each).run()
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! It knows HTTP, and nothing of what is sent.
 
-use crate::dial::{Broken, Dial, NoConnection, Retired, Terms, USER_AGENT};
-use crate::lookup::{Lookup, Nobody};
+use crate::connector::{Broken, Connector, NoConnection, Retired, Terms, USER_AGENT};
 use crate::proxy::Proxy;
+use crate::resolver::{NoResolver, Resolver};
 use crate::roots::Roots;
 use gcm_proto::TransportError;
 use http::{Request, Response, StatusCode};
@@ -61,13 +61,13 @@ impl Default for Settings {
 
 impl Transport {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self::with_lookup(settings, Lookup::new())
+        Self::with_lookup(settings, Resolver::new())
     }
 
-    pub(crate) fn with_lookup(settings: &Settings, lookup: Lookup) -> Self {
+    pub(crate) fn with_lookup(settings: &Settings, resolver: Resolver) -> Self {
         let retired = Retired::default();
         Self {
-            agent: agent(settings, lookup, &retired),
+            agent: agent(settings, resolver, &retired),
             max_response_size: settings.max_response_size,
             retired,
         }
@@ -89,7 +89,7 @@ impl Transport {
     }
 }
 
-fn agent(settings: &Settings, lookup: Lookup, retired: &Retired) -> Agent {
+fn agent(settings: &Settings, resolver: Resolver, retired: &Retired) -> Agent {
     // The limits of phases, never one of the whole call: ureq starts a thread a call to keep that one.
     let config = Agent::config_builder()
         .timeout_connect(Some(settings.connect))
@@ -117,8 +117,8 @@ fn agent(settings: &Settings, lookup: Lookup, retired: &Retired) -> Agent {
         reply: settings.reply,
         lifetime: settings.lifetime,
     };
-    let dial = Dial::new(lookup, settings.proxy.clone(), &terms, retired.clone());
-    Agent::with_parts(config, dial, Nobody)
+    let connector = Connector::new(resolver, settings.proxy.clone(), &terms, retired.clone());
+    Agent::with_parts(config, connector, NoResolver)
 }
 
 /// The request was handed over, or not even that, and no head of a reply came.

@@ -8,14 +8,14 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 
 /// A TCP connection, as ureq uses one.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct TcpTransport {
     stream: TcpStream,
     buffers: LazyBuffers,
     read_limit: Option<Duration>,
     write_limit: Option<Duration>,
 }
 
-impl Wire {
+impl TcpTransport {
     pub(super) fn new(stream: TcpStream, buffers: LazyBuffers) -> Self {
         Self {
             stream,
@@ -26,7 +26,7 @@ impl Wire {
     }
 }
 
-impl Transport for Wire {
+impl Transport for TcpTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }

@@ -4,37 +4,37 @@
 //! What fails here was not sent, whatever the error is. By its kind alone an error does not tell: a reset may end the handshake
 //! or the reply.
 
-mod line;
+mod connection;
 mod race;
-mod wire;
+mod tcp;
 
-pub(crate) use line::{Broken, Line, Retired};
+pub(crate) use connection::{Broken, Connection, Retired};
 
-use crate::lookup::Lookup;
 use crate::proxy::Proxy;
+use crate::resolver::Resolver;
+use connection::Place;
 use gcm_proto::transport::ProxyRefused;
 use http::Uri;
 use http::uri::Scheme;
-use line::Place;
 use race::race;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use tcp::TcpTransport;
 use ureq::unversioned::transport::time::Duration as Limit;
 use ureq::unversioned::transport::{
-    ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, RustlsConnector, Transport,
+    self, ConnectionDetails, Connector as _, Either, LazyBuffers, NextTimeout, RustlsConnector, Transport,
 };
 use ureq::{Error, Timeout};
-use wire::Wire;
 
 /// How this client names itself.
 pub(crate) const USER_AGENT: &str = concat!("gcm-blocking/", env!("CARGO_PKG_VERSION"));
 
 /// How the connections of a client are made.
 #[derive(Debug)]
-pub(crate) struct Dial {
-    lookup: Lookup,
+pub(crate) struct Connector {
+    resolver: Resolver,
     proxy: Option<Proxy>,
     tls: RustlsConnector,
     limit: Duration,
@@ -62,10 +62,10 @@ pub(crate) struct NoConnection {
     pub(crate) at_proxy: bool,
 }
 
-impl Dial {
-    pub(crate) fn new(lookup: Lookup, proxy: Option<Proxy>, terms: &Terms, retired: Retired) -> Self {
+impl Connector {
+    pub(crate) fn new(resolver: Resolver, proxy: Option<Proxy>, terms: &Terms, retired: Retired) -> Self {
         Self {
-            lookup,
+            resolver,
             proxy,
             tls: RustlsConnector::default(),
             limit: terms.limit,
@@ -75,7 +75,7 @@ impl Dial {
         }
     }
 
-    fn make(&self, details: &ConnectionDetails) -> Result<Line, NoConnection> {
+    fn make(&self, details: &ConnectionDetails) -> Result<Connection, NoConnection> {
         let generation = self.retired.generation();
         let until = Instant::now() + self.limit;
         let (host, port) = host_and_port(details.uri).ok_or_else(no_host)?;
@@ -88,10 +88,10 @@ impl Dial {
             error: Error::Io(error),
             at_proxy: proxy.is_some(),
         };
-        let mut left = self.lookup.addresses(to, at, self.limit).map_err(at_proxy)?;
+        let mut left = self.resolver.addresses(to, at, self.limit).map_err(at_proxy)?;
         let mut failed: Option<NoConnection> = None;
         loop {
-            let winner = match race(&left, until, |address| self.lookup.failed(to, at, address)) {
+            let winner = match race(&left, until, |address| self.resolver.failed(to, at, address)) {
                 Ok(winner) => winner,
                 // What failed above TCP says more.
                 Err(error) => return Err(failed.unwrap_or_else(|| at_proxy(error))),
@@ -103,18 +103,25 @@ impl Dial {
             let share = until.saturating_duration_since(now) / shares;
             match self.over(winner.stream, proxy, now, share, details) {
                 Ok(transport) => {
-                    self.lookup.worked(to, at, winner.address);
+                    self.resolver.worked(to, at, winner.address);
                     let place = Place {
-                        lookup: self.lookup.clone(),
+                        resolver: self.resolver.clone(),
                         host: to.into(),
                         port: at,
                         address: winner.address,
                     };
                     let end = Instant::now().checked_add(self.lifetime);
-                    return Ok(Line::new(transport, place, end, self.reply, generation, &self.retired));
+                    return Ok(Connection::new(
+                        transport,
+                        place,
+                        end,
+                        self.reply,
+                        generation,
+                        &self.retired,
+                    ));
                 }
                 Err(error) => {
-                    self.lookup.failed(to, at, winner.address);
+                    self.resolver.failed(to, at, winner.address);
                     // Another attempt may end otherwise if one of the addresses says so.
                     let error = failed.filter(|failed| !failed.is_permanent()).unwrap_or(error);
                     if left.is_empty() {
@@ -166,8 +173,8 @@ impl Dial {
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        match self.tls.connect(&details, Some(Wire::new(stream, buffers))) {
-            Ok(Some(Either::A(wire))) => Ok(Box::new(wire)),
+        match self.tls.connect(&details, Some(TcpTransport::new(stream, buffers))) {
+            Ok(Some(Either::A(tcp))) => Ok(Box::new(tcp)),
             Ok(Some(Either::B(tls))) => Ok(Box::new(tls)),
             Ok(None) => Err(Error::ConnectionFailed.into()),
             Err(error) => Err(error.into()),
@@ -175,12 +182,12 @@ impl Dial {
     }
 }
 
-impl Connector<()> for Dial {
-    type Out = Line;
+impl transport::Connector<()> for Connector {
+    type Out = Connection;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Line>, Error> {
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Connection>, Error> {
         match self.make(details) {
-            Ok(line) => Ok(Some(line)),
+            Ok(connection) => Ok(Some(connection)),
             Err(none) => Err(Error::Other(Box::new(none))),
         }
     }

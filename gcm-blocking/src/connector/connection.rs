@@ -1,6 +1,6 @@
 //! `Line` decides how long a connection is used again, and how long an attempt over it may take.
 
-use crate::lookup::Lookup;
+use crate::resolver::Resolver;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ struct Counts {
 }
 
 /// A connection that is not used again when it is old, or was retired.
-pub(crate) struct Line {
+pub(crate) struct Connection {
     inner: Box<dyn Transport>,
     place: Place,
     end: Option<Instant>,
@@ -46,7 +46,7 @@ pub(crate) struct Line {
 /// Where it leads.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) lookup: Lookup,
+    pub(super) resolver: Resolver,
     pub(super) host: Box<str>,
     pub(super) port: u16,
     pub(super) address: SocketAddr,
@@ -77,7 +77,7 @@ impl Retired {
     }
 }
 
-impl Line {
+impl Connection {
     pub(super) fn new(
         inner: Box<dyn Transport>,
         place: Place,
@@ -150,7 +150,7 @@ impl Line {
         }
         if !self.heard {
             let place = &self.place;
-            place.lookup.failed(&place.host, place.port, place.address);
+            place.resolver.failed(&place.host, place.port, place.address);
         }
         if matches!(result, Err(Error::Timeout(_))) {
             self.retired.missed();
@@ -158,7 +158,7 @@ impl Line {
     }
 }
 
-impl Transport for Line {
+impl Transport for Connection {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.inner.buffers()
     }
@@ -211,9 +211,9 @@ impl Transport for Line {
 }
 
 /// Without the bytes: they hold the credential.
-impl fmt::Debug for Line {
+impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line")
+        f.debug_struct("Connection")
             .field("place", &self.place)
             .finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! `Lookup` decides which addresses a host has, and for how long that is believed.
+//! Resolution of host names, with a cache.
 //!
 //! The system is asked once in a while, by one thread a host, which nobody waits for longer than a connection may take.
 
@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use ureq::config::Config;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{self, ResolvedSocketAddrs};
 use ureq::unversioned::transport::NextTimeout;
 
 /// Java's `networkaddress.cache.ttl` without a security manager, in its `java.security`.
@@ -27,7 +27,7 @@ type System = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
 /// Looks up hosts. Clones share what they know.
 #[derive(Clone)]
-pub(crate) struct Lookup(Arc<Shared>);
+pub(crate) struct Resolver(Arc<Shared>);
 
 struct Shared {
     system: Arc<System>,
@@ -54,11 +54,11 @@ struct Known {
 #[error("the host could not be looked up")]
 struct NoAddress(#[source] Arc<io::Error>);
 
-/// Asks nobody: a kept connection needs no address, and a new one is made by [`Dial`](crate::dial::Dial), which asks.
+/// Asks nobody: a kept connection needs no address, and a new one is made by [`Connector`](crate::connector::Connector), which asks.
 #[derive(Debug)]
-pub(crate) struct Nobody;
+pub(crate) struct NoResolver;
 
-impl Lookup {
+impl Resolver {
     /// Asks the operating system.
     pub(crate) fn new() -> Self {
         Self::asking(|host, port| Ok((host, port).to_socket_addrs()?.collect()))
@@ -136,10 +136,10 @@ impl Lookup {
 
     /// The system's call cannot be broken off: its thread is left to end by itself.
     fn ask(&self, host: &str, port: u16) -> io::Result<()> {
-        let (lookup, host) = (self.clone(), host.to_owned());
+        let (resolver, host) = (self.clone(), host.to_owned());
         let ask = move || {
-            let answer = (lookup.0.system)(&host, port);
-            lookup.take_down(&host, port, answer);
+            let answer = (resolver.0.system)(&host, port);
+            resolver.take_down(&host, port, answer);
         };
         thread::Builder::new()
             .name("gcm-lookup".to_owned())
@@ -200,15 +200,15 @@ impl Known {
     }
 }
 
-impl Resolver for Nobody {
+impl resolver::Resolver for NoResolver {
     fn resolve(&self, _: &http::Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         Ok(self.empty())
     }
 }
 
-impl fmt::Debug for Lookup {
+impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lookup")
+        f.write_str("Resolver")
     }
 }
 
@@ -216,7 +216,7 @@ impl fmt::Debug for Lookup {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{HOSTS, Lookup};
+    use super::{HOSTS, Resolver};
     use std::io;
     use std::net::SocketAddr;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -231,40 +231,40 @@ mod tests {
 
     #[test]
     fn an_address_is_not_looked_up() {
-        let lookup = Lookup::asking(|_, _| unreachable!());
-        let found = |host, port| lookup.addresses(host, port, LONG).unwrap();
+        let resolver = Resolver::asking(|_, _| unreachable!());
+        let found = |host, port| resolver.addresses(host, port, LONG).unwrap();
         assert_eq!(found("127.0.0.1", 80), ["127.0.0.1:80".parse().unwrap()]);
         assert_eq!(found("::1", 443), ["[::1]:443".parse().unwrap()]);
-        assert!(lookup.lock().is_empty());
+        assert!(resolver.lock().is_empty());
     }
 
     #[test]
     fn a_name_is_remembered_until_connecting_failed() {
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&asked);
-        let lookup = Lookup::asking(move |_, _| {
+        let resolver = Resolver::asking(move |_, _| {
             counter.fetch_add(1, Ordering::SeqCst);
             Ok(vec![address(1), address(2)])
         });
         for _ in 0..3 {
             assert_eq!(
-                lookup.clone().addresses("a", 1, LONG).unwrap(),
+                resolver.clone().addresses("a", 1, LONG).unwrap(),
                 [address(1), address(2)]
             );
         }
         assert_eq!(asked.load(Ordering::SeqCst), 1);
-        lookup.failed("a", 1, address(1));
-        assert_eq!(lookup.addresses("a", 1, LONG).unwrap(), [address(2), address(1)]);
+        resolver.failed("a", 1, address(1));
+        assert_eq!(resolver.addresses("a", 1, LONG).unwrap(), [address(2), address(1)]);
         assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 
     #[test]
     fn only_so_many_hosts_are_remembered() {
-        let lookup = Lookup::asking(|_, port| Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))]));
+        let resolver = Resolver::asking(|_, port| Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))]));
         for port in 1..40 {
-            assert_eq!(lookup.addresses("a", port, LONG).unwrap()[0].port(), port);
+            assert_eq!(resolver.addresses("a", port, LONG).unwrap()[0].port(), port);
         }
-        let known = lookup.lock();
+        let known = resolver.lock();
         assert_eq!(known.len(), HOSTS);
         assert_eq!(known[HOSTS - 1].port, 39);
     }
@@ -273,9 +273,9 @@ mod tests {
     fn a_name_without_an_address_is_an_error_of_its_own_kind() {
         // Longer than RFC 1035 section 2.3.4 lets a label be, so that nothing is asked over the network.
         let host = format!("{}.invalid", "x".repeat(64));
-        let error = Lookup::new().addresses(&host, 443, LONG).unwrap_err();
+        let error = Resolver::new().addresses(&host, 443, LONG).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
-        let error = Lookup::asking(|_, _| Ok(Vec::new()))
+        let error = Resolver::asking(|_, _| Ok(Vec::new()))
             .addresses("a", 1, LONG)
             .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
@@ -287,22 +287,22 @@ mod tests {
         let (release, held) = mpsc::channel::<()>();
         let (held, asked) = (Mutex::new(held), Arc::new(AtomicUsize::new(0)));
         let counter = Arc::clone(&asked);
-        let lookup = Lookup::asking(move |host, _| {
+        let resolver = Resolver::asking(move |host, _| {
             counter.fetch_add(1, Ordering::SeqCst);
             if host == "b" || counter.load(Ordering::SeqCst) > 1 {
                 let _ = held.lock().unwrap().recv();
             }
             Ok(vec![address(1), address(2)])
         });
-        lookup.addresses("a", 1, LONG).unwrap();
+        resolver.addresses("a", 1, LONG).unwrap();
         for _ in 0..3 {
             // Nobody connects there just now: it is asked again, by one thread, and the others are tried meanwhile.
-            lookup.failed("a", 1, address(1));
-            let found = lookup.addresses("a", 1, Duration::from_millis(5)).unwrap();
+            resolver.failed("a", 1, address(1));
+            let found = resolver.addresses("a", 1, Duration::from_millis(5)).unwrap();
             assert_eq!(found, [address(2), address(1)]);
         }
         assert_eq!(asked.load(Ordering::SeqCst), 2);
-        let error = lookup.addresses("b", 1, Duration::from_millis(1)).unwrap_err();
+        let error = resolver.addresses("b", 1, Duration::from_millis(1)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(release);
     }
@@ -310,12 +310,12 @@ mod tests {
     #[test]
     fn trial_s10_a_system_that_fails_leaves_the_last_addresses() {
         let asked = Arc::new(AtomicUsize::new(0));
-        let lookup = Lookup::asking(move |_, _| match asked.fetch_add(1, Ordering::SeqCst) {
+        let resolver = Resolver::asking(move |_, _| match asked.fetch_add(1, Ordering::SeqCst) {
             0 => Ok(vec![address(1)]),
             _ => Err(io::Error::other("try again")),
         });
-        lookup.addresses("a", 1, LONG).unwrap();
-        lookup.failed("a", 1, address(1));
-        assert_eq!(lookup.addresses("a", 1, LONG).unwrap(), [address(1)]);
+        resolver.addresses("a", 1, LONG).unwrap();
+        resolver.failed("a", 1, address(1));
+        assert_eq!(resolver.addresses("a", 1, LONG).unwrap(), [address(1)]);
     }
 }

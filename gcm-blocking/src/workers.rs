@@ -31,7 +31,7 @@ const AHEAD: usize = 4 * INTAKE;
 const INTAKE_TIME: Duration = Duration::from_millis(20);
 
 /// The machine, and what threads need to share it. It outlives no send, but a [`Stop`](crate::Stop) may look at it.
-pub(crate) struct Desk {
+pub(crate) struct SharedDelivery {
     clock: Clock,
     work: Mutex<Work>,
     bell: Arc<Bell>,
@@ -69,8 +69,8 @@ struct Work {
 }
 
 /// A send with its threads. `C` carries a request, `I` has the recipients, `F` wants the outcomes.
-pub(crate) struct Crew<C, I, F> {
-    desk: Arc<Desk>,
+pub(crate) struct Workers<C, I, F> {
+    shared: Arc<SharedDelivery>,
     carry: C,
     most: usize,
     /// Locked and unlocked at the desk only: who finds it locked there knows that somebody is away with it.
@@ -96,7 +96,7 @@ enum Next {
     Finish,
 }
 
-impl Desk {
+impl SharedDelivery {
     pub(crate) fn new(mut delivery: Delivery, clock: Clock) -> Arc<Self> {
         let bell = Arc::new(Bell::default());
         delivery.set_waker(Arc::clone(&bell).into());
@@ -135,7 +135,7 @@ impl Desk {
     }
 }
 
-impl Controlled for Desk {
+impl Controlled for SharedDelivery {
     fn stop(&self) {
         self.end(Delivery::stop);
     }
@@ -232,16 +232,16 @@ impl Work {
     }
 }
 
-impl<C, I, F> Crew<C, I, F>
+impl<C, I, F> Workers<C, I, F>
 where
     C: Fn(Request<Vec<u8>>) -> Result<Response<Vec<u8>>, TransportError> + Sync,
     I: Iterator<Item = Target> + Send,
     F: FnMut(Settled) -> ControlFlow<()> + Send,
 {
     /// Up to `most` threads, the caller's own included. Without `input`, the delivery has all its recipients.
-    pub(crate) fn new(desk: Arc<Desk>, carry: C, most: usize, input: Option<I>, each: F) -> Self {
+    pub(crate) fn new(shared: Arc<SharedDelivery>, carry: C, most: usize, input: Option<I>, each: F) -> Self {
         Self {
-            desk,
+            shared,
             carry,
             most,
             input: Mutex::new(input),
@@ -270,28 +270,28 @@ where
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .get_or_insert(panic);
-            self.desk.cancel();
+            self.shared.cancel();
         }
     }
 
     fn work<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        let mut work = self.desk.lock();
+        let mut work = self.shared.lock();
         loop {
             work = self.hand_out(work, scope);
             work = self.take_in(work, scope);
-            match work.next(self.desk.clock.now()) {
+            match work.next(self.shared.clock.now()) {
                 Next::HandOut => {}
                 Next::Send(call) => {
                     self.call_another(&mut work, scope);
                     drop(work);
                     let result = (self.carry)(call.request);
-                    work = self.desk.lock();
-                    work.delivery.handle(call.ticket, result, self.desk.clock.now());
+                    work = self.shared.lock();
+                    work.delivery.handle(call.ticket, result, self.shared.clock.now());
                 }
                 Next::Wait(_) | Next::Finish if self.can_hand_out(&work) || self.can_take_in(&work) => {}
                 Next::Wait(delay) => work = self.sleep(work, delay),
                 Next::Finish => {
-                    self.desk.bell.send_home();
+                    self.shared.bell.send_home();
                     return;
                 }
             }
@@ -320,10 +320,10 @@ where
                 output.rest.push(done);
             } else if (output.each)(done).is_break() {
                 output.over = true;
-                self.desk.stop();
+                self.shared.stop();
             }
         }
-        let mut work = self.desk.lock();
+        let mut work = self.shared.lock();
         work.in_hand = 0;
         work
     }
@@ -342,17 +342,17 @@ where
         };
         let Some(targets) = &mut *input else { return work };
         self.call_another(&mut work, scope);
-        let until = self.desk.clock.now().mono.saturating_add(INTAKE_TIME);
+        let until = self.shared.clock.now().mono.saturating_add(INTAKE_TIME);
         for _ in 0..INTAKE {
             drop(work);
             let target = targets.next();
-            work = self.desk.lock();
+            work = self.shared.lock();
             let Some(target) = target else {
                 work.delivery.close();
                 *input = None;
                 break;
             };
-            let now = self.desk.clock.now();
+            let now = self.shared.clock.now();
             let was_idle = work.delivery.ready() == 0;
             // There is room for it, and once the machine has ended there always is.
             let pushed = work.delivery.push(target, now);
@@ -372,7 +372,7 @@ where
     /// Before this thread leaves the desk: wakes another, or starts one if there is something for it to do or to wait for.
     fn call_another<'scope>(&'scope self, work: &mut Work, scope: &'scope Scope<'scope, '_>) {
         if work.asleep > 0 {
-            self.desk.wake(work);
+            self.shared.wake(work);
         } else if work.threads < self.most
             && ((work.delivery.ready() > 0 || work.delivery.waiting() > 0)
                 || self.can_hand_out(work)
@@ -399,7 +399,7 @@ where
     /// Sleeps until it is called, or it is time and nobody went to sleep since: that one asked the machine later, and looks
     /// when it is time.
     fn sleep<'scope>(&'scope self, mut work: MutexGuard<'scope, Work>, delay: Duration) -> MutexGuard<'scope, Work> {
-        let bell = &self.desk.bell;
+        let bell = &self.shared.bell;
         work.asleep += 1;
         work.watch += 1;
         let watch = work.watch;
@@ -409,7 +409,7 @@ where
             let rung = bell.lock();
             drop(work);
             let woken = bell.wait(rung, limit);
-            work = self.desk.lock();
+            work = self.shared.lock();
             if woken || work.watch == watch {
                 work.asleep -= 1;
                 return work;
