@@ -162,10 +162,10 @@ fn trial_s09_what_worked_is_tried_first_and_what_failed_last() {
     let (says_nothing, unheard) = listener(silent);
     for dead in [closed, hangs_up, says_nothing] {
         let (live, served) = listener(answer_all);
-        let transport = Transport::with_lookup(
+        let transport = Transport::with_resolver(
             &Settings {
                 lifetime: Duration::ZERO,
-                reply: Duration::from_millis(100),
+                response: Duration::from_millis(100),
                 ..Settings::default()
             },
             Resolver::asking(move |_, _| Ok(vec![dead, live])),
@@ -186,7 +186,7 @@ fn trial_s09_what_worked_is_tried_first_and_what_failed_last() {
 fn trial_s09_an_address_that_speaks_no_tls_leaves_time_for_the_next() {
     let (says_nothing, first) = listener(silent);
     let (hangs_up, second) = listener(|_, stream| drop(stream));
-    let transport = Transport::with_lookup(
+    let transport = Transport::with_resolver(
         &Settings {
             connect: Duration::from_millis(200),
             ..Settings::default()
@@ -222,7 +222,7 @@ fn trial_s10_a_kept_connection_asks_no_resolver_and_a_new_one_takes_the_last_add
         }
         Ok(vec![address])
     });
-    let transport = Transport::with_lookup(&Settings::default(), resolver.clone());
+    let transport = Transport::with_resolver(&Settings::default(), resolver.clone());
     assert_eq!(call(&transport, "http://push.example.org/").unwrap(), 200);
     // From now on the resolver is silent, and nothing that it said is believed for longer.
     resolver.failed("push.example.org", 80, address);
@@ -263,7 +263,7 @@ fn trial_s11_connecting_is_over_in_time_whoever_dribbles() {
             proxy: proxied.then(|| format!("http://{address}").parse().unwrap()),
             ..Settings::default()
         };
-        let transport = Transport::with_lookup(&settings, Resolver::asking(move |_, _| Ok(vec![address])));
+        let transport = Transport::with_resolver(&settings, Resolver::asking(move |_, _| Ok(vec![address])));
         let (sent, words) = cause(&call(&transport, "https://push.example.org/").unwrap_err());
         let expected = if proxied {
             "no connection to the proxy"
@@ -290,7 +290,7 @@ fn trial_s05_connections_that_are_kept_are_as_dead_as_those_that_were_silent() {
     });
     let url = format!("http://{address}/");
     let transport = Transport::new(&Settings {
-        reply: Duration::from_millis(300),
+        response: Duration::from_millis(300),
         ..Settings::default()
     });
     thread::scope(|scope| {
@@ -317,7 +317,7 @@ fn an_attempt_takes_no_longer_than_it_may_however_much_comes_of_the_reply() {
         }
     });
     let transport = Transport::new(&Settings {
-        reply: Duration::from_millis(300),
+        response: Duration::from_millis(300),
         ..Settings::default()
     });
     let error = call(&transport, &format!("http://{address}/")).unwrap_err();
@@ -335,7 +335,7 @@ fn trial_s13_the_environment_means_what_the_table_says() {
         });
         let terms = Terms {
             limit: Duration::ZERO,
-            reply: Duration::ZERO,
+            response: Duration::ZERO,
             lifetime: Duration::ZERO,
         };
         let proxy = proxy.unwrap().map(Proxy::from);

@@ -5,7 +5,8 @@
     clippy::unnecessary_wraps
 )]
 
-use super::{SharedDelivery, Workers};
+use super::Workers;
+use super::shared_delivery::SharedDelivery;
 use crate::clock::Clock;
 use gcm_proto::{
     Controlled, Gateway, Message, Pace, Report, RetryPolicy, Settled, Target, Token, TransportError, legacy,
