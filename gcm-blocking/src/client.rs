@@ -105,7 +105,7 @@ impl Client {
     }
 
     /// The same client, whose sends end after this time: who has no outcome by then settles as
-    /// [`Expired`](gcm_proto::Code::Expired). It is the time there is to answer somebody, or that the message is worth.
+    /// [`Expired`](gcm_proto::Code::Expired). It is how long somebody waits for the outcome, or how long the message is of use.
     ///
     /// A send returns when the requests that block its threads are over, at their time limits at the latest.
     #[must_use]
