@@ -49,10 +49,10 @@ use std::time::Duration;
 const EMULATOR_KEY: &str = "quickstart-key";
 
 /// The account that the emulator knows, with the key of RFC 7515 appendix A.2, which is published there for tests.
-const ACCOUNT: &str = include_str!("quickstart/demo-project.json");
+const ACCOUNT: &str = include_str!("../../gcm-proto/tests/oauth/demo-project.json");
 
 /// That key's public half, by which the emulator verifies signatures.
-const PUBLIC_KEY: &str = include_str!("quickstart/demo-project.pem");
+const PUBLIC_KEY: &str = include_str!("../../gcm-proto/tests/oauth/demo-project.pem");
 
 /// The exit code after Ctrl-C, as a shell has it: 128 and the number of the signal.
 const INTERRUPTED: u8 = 130;

@@ -1,10 +1,10 @@
-//! `Client` decides how a message travels: over which connection, on how many threads, for how long.
+//! Blocking client and its settings.
 
 use crate::clock::Clock;
-use crate::crew::{Crew, Desk};
 use crate::proxy::Proxy;
 use crate::roots::Roots;
 use crate::transport::{AGES, Settings, Transport};
+use crate::workers::{SharedDelivery, Workers};
 use gcm_proto::{
     Accepted, Code, Delivery, Exchange, ExchangeError, Failure, Gateway, Message, Outcome, Prepared, Report, Sent,
     Settled, Stop, Target, Undeliverable,
@@ -57,7 +57,7 @@ pub struct Client {
     latest: Latest,
 }
 
-/// The message that was last sent to one target, as it was encoded: the next one is often the same.
+/// The message that was last sent to one target, encoded: the next one is often the same.
 type Latest = Arc<Mutex<Option<(Message, Prepared)>>>;
 
 /// The settings of a [`Client`]. All have a default.
@@ -105,7 +105,7 @@ impl Client {
     }
 
     /// The same client, whose sends end after this time: who has no outcome by then settles as
-    /// [`Expired`](gcm_proto::Code::Expired). It is the time there is to answer somebody, or that the message is worth.
+    /// [`Expired`](gcm_proto::Code::Expired). It is how long somebody waits for the outcome, or how long the message is of use.
     ///
     /// A send returns when the requests that block its threads are over, at their time limits at the latest.
     #[must_use]
@@ -219,15 +219,15 @@ impl Client {
         Ok(self.run(delivery, self.concurrency, Some(targets), each))
     }
 
-    /// Sends the exchange's request once, and reads its reply. The gateway has no part in it: no retry, no pace.
+    /// Sends the exchange's request once, and reads its response. The gateway has no part in it: no retry, no pace.
     ///
     /// # Errors
     ///
-    /// [`ExchangeError::Transport`] when no whole reply came: it says how far the request got.
-    /// [`ExchangeError::Refusal`] when the service refused the request or its reply cannot be read.
+    /// [`ExchangeError::Transport`] when no whole response came: it says how far the request got.
+    /// [`ExchangeError::Refusal`] when the service refused the request or its response cannot be read.
     pub fn exchange<E: Exchange + ?Sized>(&self, exchange: &E) -> Result<E::Response, ExchangeError> {
-        let reply = self.transport.call(exchange.request())?;
-        let (head, body) = reply.into_parts();
+        let response = self.transport.call(exchange.request())?;
+        let (head, body) = response.into_parts();
         Ok(exchange.read(&head, &body)?)
     }
 
@@ -242,7 +242,7 @@ impl Client {
         self.run(delivery, threads, None::<Empty<Target>>, each);
     }
 
-    /// As [`prepare`](Self::prepare), without encoding the same message twice in a row. Nobody waits for another thread here.
+    /// As [`prepare`](Self::prepare), without encoding the same message twice in a row. It waits for no other thread.
     fn prepare_again(&self, message: &Message) -> Result<Prepared, Undeliverable> {
         let Ok(mut latest) = self.latest.try_lock() else {
             return self.prepare(message);
@@ -273,10 +273,10 @@ impl Client {
         I: Iterator<Item = Target> + Send,
         F: FnMut(Settled) -> ControlFlow<()> + Send,
     {
-        let desk = Desk::new(delivery, self.clock);
-        let _watched = self.stop.as_ref().map(|stop| stop.watch(&desk));
-        let carry = |request| self.transport.call(request);
-        Crew::new(Arc::clone(&desk), carry, threads, input, each).run()
+        let shared = SharedDelivery::new(delivery, self.clock);
+        let _watched = self.stop.as_ref().map(|stop| stop.watch(&shared));
+        let call = |request| self.transport.call(request);
+        Workers::new(Arc::clone(&shared), call, threads, input, each).run()
     }
 }
 
@@ -308,11 +308,11 @@ impl ClientBuilder {
         self
     }
 
-    /// How long an attempt may take, from handing over the request to the end of the reply's body: 30 seconds unless set.
+    /// How long an attempt may take, from handing over the request to the end of the response's body: 30 seconds unless set.
     ///
     /// Below ten seconds it gives up on requests that the service still works on, and they may be delivered.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
-        self.settings.reply = limit.min(AGES);
+        self.settings.response = limit.min(AGES);
         self
     }
 
@@ -330,9 +330,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Bytes a reply's body may have: 1,048,576 unless set. A larger one is not read on, and counts as lost.
+    /// Bytes a response's body may have: 1,048,576 unless set. A larger one is not read on, and counts as lost.
     ///
-    /// A reply to 1000 registration tokens has about 60,000 bytes.
+    /// A response to 1000 registration tokens has about 60,000 bytes.
     pub fn max_response_size(mut self, bytes: u64) -> Self {
         self.settings.max_response_size = bytes;
         self

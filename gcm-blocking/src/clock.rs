@@ -1,4 +1,4 @@
-//! `Clock` decides what time it is for the deliveries of a client.
+//! Clocks of a client's deliveries.
 
 use gcm_proto::Now;
 use std::sync::OnceLock;

@@ -2,12 +2,12 @@
 
 mod client;
 mod clock;
-mod crew;
-mod dial;
-mod lookup;
+mod connector;
 mod proxy;
+mod resolver;
 mod roots;
 mod transport;
+mod workers;
 
 pub use client::{Client, ClientBuilder};
 #[doc(inline)]

@@ -1,4 +1,4 @@
-//! `Proxy` decides which proxies may be used, and for which hosts.
+//! Proxies, from a URL or from the environment.
 
 use gcm_proto::transport;
 use std::env;

@@ -1,4 +1,4 @@
-//! `Roots` decides which certificate authorities a server's certificate may come from.
+//! Certificate authorities to trust.
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;

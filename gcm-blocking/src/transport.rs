@@ -1,10 +1,10 @@
-//! `Transport` decides what a request that brought no whole reply means: not sent, perhaps sent, or the answer lost.
+//! Transport over ureq, and the meaning of its errors: not sent, perhaps sent, or the response lost.
 //!
-//! It knows HTTP, and nothing of what is sent.
+//! It knows HTTP, and nothing of messages.
 
-use crate::dial::{Broken, Dial, NoConnection, Retired, Terms, USER_AGENT};
-use crate::lookup::{Lookup, Nobody};
+use crate::connector::{Broken, Connector, NoConnection, Retired, Terms, USER_AGENT};
 use crate::proxy::Proxy;
+use crate::resolver::{NoResolver, Resolver};
 use crate::roots::Roots;
 use gcm_proto::TransportError;
 use http::{Request, Response, StatusCode};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
-/// As good as no limit: more could not be added to an instant.
+/// As good as no limit: a much longer time cannot be added to an instant.
 pub(crate) const AGES: Duration = Duration::from_secs(365 * 86_400);
 
 /// What a transport is made from.
@@ -22,7 +22,7 @@ pub(crate) const AGES: Duration = Duration::from_secs(365 * 86_400);
 pub(crate) struct Settings {
     pub(crate) connect: Duration,
     pub(crate) send: Duration,
-    pub(crate) reply: Duration,
+    pub(crate) response: Duration,
     pub(crate) max_response_size: u64,
     pub(crate) concurrency: usize,
     pub(crate) idle: Duration,
@@ -45,7 +45,7 @@ impl Default for Settings {
             connect: Duration::from_secs(10),
             // Firebase, "Best practices when sending FCM messages at scale": timeouts of ten seconds at least.
             send: Duration::from_secs(30),
-            reply: Duration::from_secs(30),
+            response: Duration::from_secs(30),
             max_response_size: 1 << 20,
             concurrency: 16,
             // ureq's own default.
@@ -61,21 +61,21 @@ impl Default for Settings {
 
 impl Transport {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self::with_lookup(settings, Lookup::new())
+        Self::with_resolver(settings, Resolver::new())
     }
 
-    pub(crate) fn with_lookup(settings: &Settings, lookup: Lookup) -> Self {
+    pub(crate) fn with_resolver(settings: &Settings, resolver: Resolver) -> Self {
         let retired = Retired::default();
         Self {
-            agent: agent(settings, lookup, &retired),
+            agent: agent(settings, resolver, &retired),
             max_response_size: settings.max_response_size,
             retired,
         }
     }
 
-    /// One attempt: a request out, a whole reply in.
+    /// One attempt: sends a request and reads the whole response.
     pub(crate) fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, TransportError> {
-        let (mut head, body) = self.agent.run(request).map_err(no_reply)?.into_parts();
+        let (mut head, body) = self.agent.run(request).map_err(no_response)?.into_parts();
         // The HTTP client keeps the request's URI here.
         head.extensions.clear();
         if head.status == StatusCode::MISDIRECTED_REQUEST {
@@ -89,14 +89,14 @@ impl Transport {
     }
 }
 
-fn agent(settings: &Settings, lookup: Lookup, retired: &Retired) -> Agent {
+fn agent(settings: &Settings, resolver: Resolver, retired: &Retired) -> Agent {
     // The limits of phases, never one of the whole call: ureq starts a thread a call to keep that one.
     let config = Agent::config_builder()
         .timeout_connect(Some(settings.connect))
         .timeout_send_request(Some(settings.send))
         .timeout_send_body(Some(settings.send))
-        .timeout_recv_response(Some(settings.reply))
-        .timeout_recv_body(Some(settings.reply))
+        .timeout_recv_response(Some(settings.response))
+        .timeout_recv_body(Some(settings.response))
         .max_idle_connections(settings.concurrency)
         .max_idle_connections_per_host(settings.concurrency)
         .max_redirects(0)
@@ -114,15 +114,15 @@ fn agent(settings: &Settings, lookup: Lookup, retired: &Retired) -> Agent {
         .build();
     let terms = Terms {
         limit: settings.connect,
-        reply: settings.reply,
+        response: settings.response,
         lifetime: settings.lifetime,
     };
-    let dial = Dial::new(lookup, settings.proxy.clone(), &terms, retired.clone());
-    Agent::with_parts(config, dial, Nobody)
+    let connector = Connector::new(resolver, settings.proxy.clone(), &terms, retired.clone());
+    Agent::with_parts(config, connector, NoResolver)
 }
 
-/// The request was handed over, or not even that, and no head of a reply came.
-fn no_reply(error: ureq::Error) -> TransportError {
+/// The error of an attempt that brought no head of a response.
+fn no_response(error: ureq::Error) -> TransportError {
     let none = match error {
         ureq::Error::Other(other) => match other.downcast::<NoConnection>() {
             Ok(none) => *none,
@@ -147,7 +147,7 @@ fn no_reply(error: ureq::Error) -> TransportError {
     if permanent { error.permanent() } else { error }
 }
 
-/// What the commonest errors mean for whoever set this up.
+/// What the commonest errors mean, for whoever set the client up.
 fn meaning(error: &ureq::Error) -> Option<&'static str> {
     use rustls::{CertificateError, Error};
     const NOBODY: &str = "the server is not running, or its address is wrong";
@@ -156,7 +156,7 @@ fn meaning(error: &ureq::Error) -> Option<&'static str> {
     const CLEAR: &str = "the server does not speak TLS at this port: is it one for http://?";
     match (error, rustls_error(error)) {
         (_, Some(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => Some(STRANGER),
-        // The handshake's first answer was no TLS at all.
+        // The first bytes of the handshake were no TLS at all.
         (_, Some(Error::InvalidMessage(_))) => Some(CLEAR),
         // The system says so, and not a proxy.
         (ureq::Error::Io(error), None)
@@ -176,7 +176,7 @@ fn rustls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     }
 }
 
-/// The cause as std has it, in words that hold no URL: a peer's or the HTTP client's text may quote one.
+/// The cause as an error of std's, in words that hold no URL: a peer's or the HTTP client's text may quote one.
 fn cause(error: ureq::Error) -> io::Error {
     use io::ErrorKind::{InvalidData, InvalidInput, NotFound, TimedOut};
     use ureq::Timeout;
@@ -202,7 +202,7 @@ fn cause(error: ureq::Error) -> io::Error {
             format!("the response's head is over the limit of {limit} bytes"),
         ),
         ureq::Error::Protocol(error) => {
-            // What follows a colon may be the peer's.
+            // What follows a colon may be the peer's text.
             let text = error.to_string();
             let what = text.split(':').next().unwrap_or_default();
             io::Error::new(InvalidData, format!("the response is no HTTP/1.1: {what}"))
@@ -218,7 +218,7 @@ fn cause(error: ureq::Error) -> io::Error {
     }
 }
 
-/// An error, and first what it means.
+/// An error with what it means before it.
 #[derive(Debug, thiserror::Error)]
 #[error("{meaning}")]
 struct Explained {

@@ -44,7 +44,7 @@ fn each_message_in_turn_is_sent_as_it_is() {
     let messages = [scored("4x8"), scored("5x1"), collapsed.unwrap()];
     let order = [0, 1, 0, 0, 2, 1, 2];
     for index in order {
-        client
+        let _ = client
             .send_one(&messages[index], Token::try_from("device").unwrap())
             .unwrap();
     }

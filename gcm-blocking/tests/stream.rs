@@ -50,10 +50,13 @@ fn every_token_of_the_file_is_sent_to() {
 fn with_a_service_account_it_sends_over_v1() {
     let script = Script::new().account(
         "push@demo-project.iam.gserviceaccount.com",
-        Account::public_key(include_str!("../examples/quickstart/demo-project.pem")).unwrap(),
+        Account::public_key(include_str!("../../gcm-proto/tests/oauth/demo-project.pem")).unwrap(),
     );
     let server = EmulatorServer::start_blocking(Emulator::new(script), "127.0.0.1:0").unwrap();
-    let file = scratch("account.json", include_str!("../examples/quickstart/demo-project.json"));
+    let file = scratch(
+        "account.json",
+        include_str!("../../gcm-proto/tests/oauth/demo-project.json"),
+    );
     let tokens = scratch("v1.txt", "device-one\ndevice-two\ndevice-three\n");
     let output = Command::new(gcm_testkit::example("stream"))
         .arg("--tokens")

@@ -189,7 +189,7 @@ fn print_row(out: &mut impl Write, device: &str, outcome: &str, attempts: &str, 
     writeln!(out, "{device:<9}{outcome:<27}{attempts:<10}{advice}")
 }
 
-/// No reply came to the last attempt, or one of a service in trouble: such have been seen to be delivered.
+/// No response came to the last attempt, or one of a service in trouble: such have been seen to be delivered.
 fn may_have_arrived(failure: &Failure) -> bool {
     failure.sent() == Sent::MaybeSent || failure.status().is_some_and(|status| status.is_server_error())
 }

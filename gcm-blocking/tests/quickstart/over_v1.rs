@@ -8,10 +8,10 @@ use serde_json::Value;
 use std::process::Command;
 
 /// A key file with the key of RFC 7515 appendix A.2, which is published there for tests.
-pub(crate) const KEY_FILE: &str = include_str!("../../examples/quickstart/demo-project.json");
+pub(crate) const KEY_FILE: &str = include_str!("../../../gcm-proto/tests/oauth/demo-project.json");
 
 /// That key's public half.
-const PUBLIC_KEY: &str = include_str!("../../examples/quickstart/demo-project.pem");
+const PUBLIC_KEY: &str = include_str!("../../../gcm-proto/tests/oauth/demo-project.pem");
 
 const EMAIL: &str = "push@demo-project.iam.gserviceaccount.com";
 

@@ -17,8 +17,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-const KEY_FILE: &str = include_str!("../../examples/quickstart/demo-project.json");
-const PUBLIC_KEY: &str = include_str!("../../examples/quickstart/demo-project.pem");
+const KEY_FILE: &str = include_str!("../../../gcm-proto/tests/oauth/demo-project.json");
+const PUBLIC_KEY: &str = include_str!("../../../gcm-proto/tests/oauth/demo-project.pem");
 const DEVICE: &str = "marker-of-the-device-token-which-is-long";
 const REFRESH: &str = "1//marker-of-the-refresh-token";
 const CLIENT_SECRET: &str = "marker-of-the-client-secret";

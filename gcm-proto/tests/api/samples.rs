@@ -7,6 +7,7 @@ use crate::shown;
 use gcm_proto::legacy::{json, plaintext};
 use gcm_proto::transport::{Addresses, Proxy, ProxyError, ProxyRefused, ProxyResponse};
 use gcm_proto::*;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 pub(crate) fn route() -> legacy::Route {
@@ -191,6 +192,12 @@ fn transport_errors() -> Vec<TransportError> {
     ]
 }
 
+fn exchange_errors() -> Vec<ExchangeError> {
+    let refusals = replies::refusals().into_iter().map(ExchangeError::from);
+    let transport = transport_errors().into_iter().map(ExchangeError::from);
+    refusals.chain(transport).collect()
+}
+
 fn accepted() -> Vec<Accepted> {
     let mut all: Vec<Accepted> = tokens()
         .into_iter()
@@ -292,6 +299,37 @@ fn progress() -> Vec<Progress> {
         .collect()
 }
 
+struct Controllable(Mutex<Delivery>);
+
+impl Controlled for Controllable {
+    fn stop(&self) {
+        self.0.lock().unwrap().stop();
+    }
+
+    fn cancel(&self) {
+        self.0.lock().unwrap().cancel();
+    }
+
+    fn progress(&self) -> Progress {
+        self.0.lock().unwrap().progress()
+    }
+}
+
+fn watched() -> Vec<Watched> {
+    let watch = |delivery| Stop::new().watch(&Arc::new(Controllable(Mutex::new(delivery))));
+    deliveries().into_iter().map(watch).collect()
+}
+
+/// A handle that was used, and has watched deliveries.
+fn used() -> Stop {
+    let stop = Stop::new();
+    for delivery in deliveries() {
+        drop(stop.watch(&Arc::new(Controllable(Mutex::new(delivery)))));
+    }
+    stop.cancel();
+    stop
+}
+
 /// What everybody waits for, with failures that hold a secret as the cause.
 fn services() -> Vec<Service> {
     let (since, until, next_probe) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
@@ -366,6 +404,7 @@ fn values() -> Vec<Shown> {
         shown!("now.rs" Now, Now, [now()]),
         shown!("target.rs" Target, Target, targets()),
         shown!("transport.rs" TransportError, TransportError, transport_errors()),
+        shown!("transport.rs" ExchangeError, ExchangeError, exchange_errors()),
         shown!("transport/addresses.rs" Addresses, Addresses, [Addresses::default()]),
         shown!("transport/proxy.rs" Proxy, Proxy, proxies()),
         shown!("transport/proxy.rs" ProxyResponse, ProxyResponse, proxies().iter().map(Proxy::answer).collect::<Vec<_>>()),
@@ -501,6 +540,8 @@ fn machine() -> Vec<Shown> {
         shown!("delivery.rs" Delivery, Delivery, deliveries()),
         shown!("delivery.rs" Step, Step, steps()),
         shown!("delivery.rs" Call, Call, calls()),
+        shown!("delivery/control.rs" Stop, Stop, [Stop::new(), used()]),
+        shown!("delivery/control.rs" Watched, Watched, watched()),
         shown!("delivery/in_flight.rs" Ticket, Ticket, calls().into_iter().map(|call| call.ticket).collect::<Vec<_>>()),
         shown!("delivery/progress.rs" Progress, Progress, progress()),
     ]

@@ -5,7 +5,8 @@
     clippy::unnecessary_wraps
 )]
 
-use super::{Crew, Desk};
+use super::Workers;
+use super::shared_delivery::SharedDelivery;
 use crate::clock::Clock;
 use gcm_proto::{
     Controlled, Gateway, Message, Pace, Report, RetryPolicy, Settled, Target, Token, TransportError, legacy,
@@ -35,10 +36,10 @@ fn targets(count: usize) -> impl Iterator<Item = Target> + Send {
     (0..count).map(|n| Token::try_from(format!("device-{n}")).unwrap().into())
 }
 
-fn desk(gateway: &Gateway) -> Arc<Desk> {
+fn shared(gateway: &Gateway) -> Arc<SharedDelivery> {
     let message = Message::builder().build().unwrap();
     let clock = Clock::start();
-    Desk::new(gateway.prepare(&message).unwrap().open(clock.now(), 7), clock)
+    SharedDelivery::new(gateway.prepare(&message).unwrap().open(clock.now(), 7), clock)
 }
 
 /// A reply that has one of these results for each token of the request.
@@ -103,17 +104,17 @@ fn a_crew_in_disorder_loses_nobody_and_does_not_spin() {
             assert!(inside.fetch_add(1, SeqCst) < window);
         });
         let mut seen = vec![0; count];
-        let desk = desk(&gateway);
-        let crew = Crew::new(Arc::clone(&desk), carry, threads, Some(input), |done: Settled| {
+        let shared = shared(&gateway);
+        let workers = Workers::new(Arc::clone(&shared), carry, threads, Some(input), |done: Settled| {
             seen[usize::try_from(done.position.get()).unwrap()] += 1;
             dice.dawdle();
             inside.fetch_sub(1, SeqCst);
             ControlFlow::Continue(())
         });
-        assert!(crew.run().is_empty());
+        assert!(workers.run().is_empty());
         assert!(seen.iter().all(|&times| times == 1), "seed {seed}: {seen:?}");
-        assert_eq!(desk.progress().settled(), count as u64);
-        let (rounds, events) = (desk.lock().rounds, (requests.into_inner() + count + threads) as u64);
+        assert_eq!(shared.progress().settled(), count as u64);
+        let (rounds, events) = (shared.lock().rounds, (requests.into_inner() + count + threads) as u64);
         assert!(rounds <= 4 * events, "seed {seed}: {rounds} rounds, {events} events");
     }
 }
@@ -125,12 +126,12 @@ fn a_crew_that_is_ended_hands_out_everybody_it_took() {
         let dice = Dice(AtomicU64::new(seed << 32));
         let threads = [1, 2, 3, 16][dice.roll(4)];
         let gateway = gateway().with_window(1 + dice.roll(40)).with_batch(1 + dice.roll(12));
-        let desk = desk(&gateway);
+        let shared = shared(&gateway);
         let (how, when) = (dice.roll(3), dice.roll(100));
         let requests = AtomicUsize::new(0);
         let carry = |request: Request<Vec<u8>>| {
             if requests.fetch_add(1, SeqCst) == when / 10 && how < 2 {
-                [Desk::stop, Desk::cancel][how](&desk);
+                [SharedDelivery::stop, SharedDelivery::cancel][how](&shared);
             }
             dice.dawdle();
             results(&request, || if dice.roll(3) == 0 { UNAVAILABLE } else { ACCEPTED })
@@ -141,19 +142,19 @@ fn a_crew_that_is_ended_hands_out_everybody_it_took() {
             taken.fetch_add(1, SeqCst);
         });
         let mut heard = Report::new();
-        let crew = Crew::new(Arc::clone(&desk), carry, threads, Some(input), |done| {
+        let workers = Workers::new(Arc::clone(&shared), carry, threads, Some(input), |done| {
             heard.push(done);
             if how == 2 && heard.len() > when {
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
         });
-        let rest = crew.run();
+        let rest = workers.run();
         heard.extend(rest);
         let positions: Vec<_> = heard.iter().map(|done| done.position.get()).collect();
         let taken = taken.into_inner() as u64;
         assert!(positions.iter().copied().eq(0..taken), "seed {seed}: {positions:?}");
-        assert_eq!(desk.progress().settled(), taken, "seed {seed}");
+        assert_eq!(shared.progress().settled(), taken, "seed {seed}");
     }
 }
 
@@ -182,15 +183,21 @@ fn a_callback_that_blocks_holds_up_no_retry() {
     let clock = Clock::start();
     let delivery = gateway().prepare(&message).unwrap().deliver(targets(2), clock.now(), 7);
     let input = None::<std::iter::Empty<Target>>;
-    let crew = Crew::new(Desk::new(delivery, clock), carry, 2, input, move |done: Settled| {
-        if accepted == 0 {
-            sent_again.recv_timeout(LONG).unwrap();
-        }
-        accepted += 1;
-        assert!(done.outcome.accepted().is_some());
-        ControlFlow::Continue(())
-    });
-    assert!(crew.run().is_empty());
+    let workers = Workers::new(
+        SharedDelivery::new(delivery, clock),
+        carry,
+        2,
+        input,
+        move |done: Settled| {
+            if accepted == 0 {
+                sent_again.recv_timeout(LONG).unwrap();
+            }
+            accepted += 1;
+            assert!(done.outcome.accepted().is_some());
+            ControlFlow::Continue(())
+        },
+    );
+    assert!(workers.run().is_empty());
 }
 
 /// A thread by itself: what settled is handed out before the next request is made.
@@ -202,12 +209,12 @@ fn an_outcome_is_handed_out_before_the_next_request() {
         assert_eq!(heard.load(SeqCst), 10 * requests.fetch_add(1, SeqCst));
         results(&request, || ACCEPTED)
     };
-    let desk = desk(&gateway().with_batch(10));
-    let crew = Crew::new(desk, carry, 1, Some(targets(100)), |_| {
+    let shared = shared(&gateway().with_batch(10));
+    let workers = Workers::new(shared, carry, 1, Some(targets(100)), |_| {
         heard.fetch_add(1, SeqCst);
         ControlFlow::Continue(())
     });
-    crew.run();
+    workers.run();
     assert_eq!((heard.into_inner(), requests.into_inner()), (100, 10));
 }
 
@@ -225,10 +232,10 @@ fn a_slow_iterator_and_one_thread_send_before_the_iterator_ends() {
         (sent.load(SeqCst) == 0 && n < 999).then_some(target)
     });
     let mut heard = 0;
-    let crew = Crew::new(desk(&gateway()), carry, 1, Some(input), |_| {
+    let workers = Workers::new(shared(&gateway()), carry, 1, Some(input), |_| {
         heard += 1;
         ControlFlow::Continue(())
     });
-    crew.run();
+    workers.run();
     assert!((1..900).contains(&heard), "{heard}");
 }

@@ -1,6 +1,6 @@
-//! `Lookup` decides which addresses a host has, and for how long that is believed.
+//! Resolution of host names, with a cache.
 //!
-//! The system is asked once in a while, by one thread a host, which nobody waits for longer than a connection may take.
+//! The system is asked by one thread for each host. A connection waits for it no longer than it may take itself.
 
 use gcm_proto::transport::Addresses;
 use std::fmt;
@@ -10,98 +10,97 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use ureq::config::Config;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{self, ResolvedSocketAddrs};
 use ureq::unversioned::transport::NextTimeout;
 
-/// Java's `networkaddress.cache.ttl` without a security manager, in its `java.security`.
-const BELIEVED: Duration = Duration::from_secs(30);
+/// How long addresses are taken from the cache: Java's `networkaddress.cache.ttl` without a security manager, in its
+/// `java.security`.
+const FRESH: Duration = Duration::from_secs(30);
 
-/// RFC 8767 section 5: how long a resolver is waited for where there are older addresses.
-const OLD_ADDRESSES: Duration = Duration::from_millis(1800);
+/// How long the system is waited for where there are older addresses: RFC 8767 section 5.
+const STALE_WAIT: Duration = Duration::from_millis(1800);
 
 /// Hosts remembered. A client talks to one or two.
 const HOSTS: usize = 16;
 
-/// Who is asked.
+/// The system's function, or a test's.
 type System = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// Looks up hosts. Clones share what they know.
+/// Resolves host names. Clones share the cache.
 #[derive(Clone)]
-pub(crate) struct Lookup(Arc<Shared>);
+pub(crate) struct Resolver(Arc<Cache>);
 
-struct Shared {
+struct Cache {
     system: Arc<System>,
-    known: Mutex<Vec<Known>>,
-    /// Told when the system has answered.
-    answered: Condvar,
+    hosts: Mutex<Vec<CachedHost>>,
+    /// Told when the system has responded.
+    responded: Condvar,
 }
 
-struct Known {
+struct CachedHost {
     host: Box<str>,
     port: u16,
     addresses: Addresses,
     /// When they were found; `None` when they are to be asked for again.
     since: Option<Instant>,
-    /// A thread is at it.
+    /// A thread is asking for it.
     is_asked: bool,
-    answers: u64,
-    /// What the last answer was, if it was no addresses.
+    /// How often the system has responded.
+    responses: u64,
+    /// Why the last response had no addresses, if it had none.
     failure: Option<Arc<io::Error>>,
 }
 
-/// The system has no answer.
+/// The system found no address.
 #[derive(Debug, thiserror::Error)]
 #[error("the host could not be looked up")]
 struct NoAddress(#[source] Arc<io::Error>);
 
-/// Asks nobody: a kept connection needs no address, and a new one is made by [`Dial`](crate::dial::Dial), which asks.
+/// Resolves nothing, for ureq: a kept connection needs no address, and the [`Connector`](crate::connector::Connector) resolves for
+/// a new one.
 #[derive(Debug)]
-pub(crate) struct Nobody;
+pub(crate) struct NoResolver;
 
-impl Lookup {
+impl Resolver {
     /// Asks the operating system.
     pub(crate) fn new() -> Self {
         Self::asking(|host, port| Ok((host, port).to_socket_addrs()?.collect()))
     }
 
     pub(crate) fn asking(system: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(Cache {
             system: Arc::new(system),
-            known: Mutex::default(),
-            answered: Condvar::new(),
+            hosts: Mutex::default(),
+            responded: Condvar::new(),
         }))
     }
 
-    /// The addresses of a host, in the order to try them. While the system is silent, the last ones that it knew are good.
+    /// The addresses of a host, in the order to try them. While the system is silent, its last ones are used.
     pub(crate) fn addresses(&self, host: &str, port: u16, limit: Duration) -> io::Result<Vec<SocketAddr>> {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
-        let mut known = self.lock();
-        let entry = Known::of(&mut known, host, port);
+        let mut hosts = self.lock();
+        let entry = CachedHost::entry(&mut hosts, host, port);
         let old = entry.addresses.in_order();
-        if !old.is_empty() && entry.since.is_some_and(|since| since.elapsed() < BELIEVED) {
+        if !old.is_empty() && entry.since.is_some_and(|since| since.elapsed() < FRESH) {
             return Ok(old);
         }
-        let answers = entry.answers;
+        let responses = entry.responses;
         if !std::mem::replace(&mut entry.is_asked, true) {
             if let Err(error) = self.ask(host, port) {
                 entry.is_asked = false;
                 return if old.is_empty() { Err(error) } else { Ok(old) };
             }
         }
-        let limit = if old.is_empty() {
-            limit
-        } else {
-            limit.min(OLD_ADDRESSES)
-        };
-        let is_same = |known: &mut Vec<Known>| Known::of(known, host, port).answers == answers;
-        let (mut known, waited) = self
+        let limit = if old.is_empty() { limit } else { limit.min(STALE_WAIT) };
+        let is_same = |hosts: &mut Vec<CachedHost>| CachedHost::entry(hosts, host, port).responses == responses;
+        let (mut hosts, waited) = self
             .0
-            .answered
-            .wait_timeout_while(known, limit, is_same)
+            .responded
+            .wait_timeout_while(hosts, limit, is_same)
             .unwrap_or_else(PoisonError::into_inner);
-        let entry = Known::of(&mut known, host, port);
+        let entry = CachedHost::entry(&mut hosts, host, port);
         let found = entry.addresses.in_order();
         match &entry.failure {
             _ if !found.is_empty() => Ok(found),
@@ -120,7 +119,8 @@ impl Lookup {
         self.mark(host, port, |known| known.addresses.worked(address));
     }
 
-    /// None was, or one on which nothing is heard. The system is asked again, and another address comes first.
+    /// No connection to this address was made, or one on which nothing came. The system is asked again, and another address comes
+    /// first.
     pub(crate) fn failed(&self, host: &str, port: u16, address: SocketAddr) {
         self.mark(host, port, |known| {
             known.addresses.failed(address);
@@ -128,18 +128,18 @@ impl Lookup {
         });
     }
 
-    fn mark(&self, host: &str, port: u16, mark: impl FnOnce(&mut Known)) {
+    fn mark(&self, host: &str, port: u16, mark: impl FnOnce(&mut CachedHost)) {
         if let Some(known) = self.lock().iter_mut().find(|known| known.is(host, port)) {
             mark(known);
         }
     }
 
-    /// The system's call cannot be broken off: its thread is left to end by itself.
+    /// The system's call cannot be cancelled: its thread is left to end by itself.
     fn ask(&self, host: &str, port: u16) -> io::Result<()> {
-        let (lookup, host) = (self.clone(), host.to_owned());
+        let (resolver, host) = (self.clone(), host.to_owned());
         let ask = move || {
-            let answer = (lookup.0.system)(&host, port);
-            lookup.take_down(&host, port, answer);
+            let found = (resolver.0.system)(&host, port);
+            resolver.store(&host, port, found);
         };
         thread::Builder::new()
             .name("gcm-lookup".to_owned())
@@ -147,12 +147,12 @@ impl Lookup {
             .map(drop)
     }
 
-    fn take_down(&self, host: &str, port: u16, answer: io::Result<Vec<SocketAddr>>) {
-        let mut known = self.lock();
-        let entry = Known::of(&mut known, host, port);
+    fn store(&self, host: &str, port: u16, found: io::Result<Vec<SocketAddr>>) {
+        let mut hosts = self.lock();
+        let entry = CachedHost::entry(&mut hosts, host, port);
         entry.is_asked = false;
-        entry.answers += 1;
-        match answer {
+        entry.responses += 1;
+        match found {
             Ok(found) if !found.is_empty() => {
                 entry.addresses.found(found);
                 (entry.since, entry.failure) = (Some(Instant::now()), None);
@@ -163,52 +163,52 @@ impl Lookup {
             }
             Err(error) => entry.failure = Some(Arc::new(error)),
         }
-        drop(known);
-        self.0.answered.notify_all();
+        drop(hosts);
+        self.0.responded.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<CachedHost>> {
+        self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
+impl CachedHost {
     fn is(&self, host: &str, port: u16) -> bool {
         self.port == port && *self.host == *host
     }
 
-    /// What is known of this host. The one that has been there for the longest makes way for a new one.
-    fn of<'a>(known: &'a mut Vec<Self>, host: &str, port: u16) -> &'a mut Self {
-        let index = known.iter().position(|entry| entry.is(host, port));
+    /// The entry of this host. The oldest one makes way for a new one.
+    fn entry<'a>(hosts: &'a mut Vec<Self>, host: &str, port: u16) -> &'a mut Self {
+        let index = hosts.iter().position(|entry| entry.is(host, port));
         let index = index.unwrap_or_else(|| {
-            if known.len() >= HOSTS {
-                known.remove(0);
+            if hosts.len() >= HOSTS {
+                hosts.remove(0);
             }
-            known.push(Self {
+            hosts.push(Self {
                 host: host.into(),
                 port,
                 addresses: Addresses::default(),
                 since: None,
                 is_asked: false,
-                answers: 0,
+                responses: 0,
                 failure: None,
             });
-            known.len() - 1
+            hosts.len() - 1
         });
         #[allow(clippy::indexing_slicing)] // it was found there, or put there
-        &mut known[index]
+        &mut hosts[index]
     }
 }
 
-impl Resolver for Nobody {
+impl resolver::Resolver for NoResolver {
     fn resolve(&self, _: &http::Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         Ok(self.empty())
     }
 }
 
-impl fmt::Debug for Lookup {
+impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lookup")
+        f.write_str("Resolver")
     }
 }
 
@@ -216,7 +216,7 @@ impl fmt::Debug for Lookup {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{HOSTS, Lookup};
+    use super::{HOSTS, Resolver};
     use std::io;
     use std::net::SocketAddr;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -231,40 +231,40 @@ mod tests {
 
     #[test]
     fn an_address_is_not_looked_up() {
-        let lookup = Lookup::asking(|_, _| unreachable!());
-        let found = |host, port| lookup.addresses(host, port, LONG).unwrap();
+        let resolver = Resolver::asking(|_, _| unreachable!());
+        let found = |host, port| resolver.addresses(host, port, LONG).unwrap();
         assert_eq!(found("127.0.0.1", 80), ["127.0.0.1:80".parse().unwrap()]);
         assert_eq!(found("::1", 443), ["[::1]:443".parse().unwrap()]);
-        assert!(lookup.lock().is_empty());
+        assert!(resolver.lock().is_empty());
     }
 
     #[test]
     fn a_name_is_remembered_until_connecting_failed() {
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&asked);
-        let lookup = Lookup::asking(move |_, _| {
+        let resolver = Resolver::asking(move |_, _| {
             counter.fetch_add(1, Ordering::SeqCst);
             Ok(vec![address(1), address(2)])
         });
         for _ in 0..3 {
             assert_eq!(
-                lookup.clone().addresses("a", 1, LONG).unwrap(),
+                resolver.clone().addresses("a", 1, LONG).unwrap(),
                 [address(1), address(2)]
             );
         }
         assert_eq!(asked.load(Ordering::SeqCst), 1);
-        lookup.failed("a", 1, address(1));
-        assert_eq!(lookup.addresses("a", 1, LONG).unwrap(), [address(2), address(1)]);
+        resolver.failed("a", 1, address(1));
+        assert_eq!(resolver.addresses("a", 1, LONG).unwrap(), [address(2), address(1)]);
         assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 
     #[test]
     fn only_so_many_hosts_are_remembered() {
-        let lookup = Lookup::asking(|_, port| Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))]));
+        let resolver = Resolver::asking(|_, port| Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))]));
         for port in 1..40 {
-            assert_eq!(lookup.addresses("a", port, LONG).unwrap()[0].port(), port);
+            assert_eq!(resolver.addresses("a", port, LONG).unwrap()[0].port(), port);
         }
-        let known = lookup.lock();
+        let known = resolver.lock();
         assert_eq!(known.len(), HOSTS);
         assert_eq!(known[HOSTS - 1].port, 39);
     }
@@ -273,9 +273,9 @@ mod tests {
     fn a_name_without_an_address_is_an_error_of_its_own_kind() {
         // Longer than RFC 1035 section 2.3.4 lets a label be, so that nothing is asked over the network.
         let host = format!("{}.invalid", "x".repeat(64));
-        let error = Lookup::new().addresses(&host, 443, LONG).unwrap_err();
+        let error = Resolver::new().addresses(&host, 443, LONG).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
-        let error = Lookup::asking(|_, _| Ok(Vec::new()))
+        let error = Resolver::asking(|_, _| Ok(Vec::new()))
             .addresses("a", 1, LONG)
             .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
@@ -287,22 +287,22 @@ mod tests {
         let (release, held) = mpsc::channel::<()>();
         let (held, asked) = (Mutex::new(held), Arc::new(AtomicUsize::new(0)));
         let counter = Arc::clone(&asked);
-        let lookup = Lookup::asking(move |host, _| {
+        let resolver = Resolver::asking(move |host, _| {
             counter.fetch_add(1, Ordering::SeqCst);
             if host == "b" || counter.load(Ordering::SeqCst) > 1 {
                 let _ = held.lock().unwrap().recv();
             }
             Ok(vec![address(1), address(2)])
         });
-        lookup.addresses("a", 1, LONG).unwrap();
+        resolver.addresses("a", 1, LONG).unwrap();
         for _ in 0..3 {
             // Nobody connects there just now: it is asked again, by one thread, and the others are tried meanwhile.
-            lookup.failed("a", 1, address(1));
-            let found = lookup.addresses("a", 1, Duration::from_millis(5)).unwrap();
+            resolver.failed("a", 1, address(1));
+            let found = resolver.addresses("a", 1, Duration::from_millis(5)).unwrap();
             assert_eq!(found, [address(2), address(1)]);
         }
         assert_eq!(asked.load(Ordering::SeqCst), 2);
-        let error = lookup.addresses("b", 1, Duration::from_millis(1)).unwrap_err();
+        let error = resolver.addresses("b", 1, Duration::from_millis(1)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(release);
     }
@@ -310,12 +310,12 @@ mod tests {
     #[test]
     fn trial_s10_a_system_that_fails_leaves_the_last_addresses() {
         let asked = Arc::new(AtomicUsize::new(0));
-        let lookup = Lookup::asking(move |_, _| match asked.fetch_add(1, Ordering::SeqCst) {
+        let resolver = Resolver::asking(move |_, _| match asked.fetch_add(1, Ordering::SeqCst) {
             0 => Ok(vec![address(1)]),
             _ => Err(io::Error::other("try again")),
         });
-        lookup.addresses("a", 1, LONG).unwrap();
-        lookup.failed("a", 1, address(1));
-        assert_eq!(lookup.addresses("a", 1, LONG).unwrap(), [address(1)]);
+        resolver.addresses("a", 1, LONG).unwrap();
+        resolver.failed("a", 1, address(1));
+        assert_eq!(resolver.addresses("a", 1, LONG).unwrap(), [address(1)]);
     }
 }

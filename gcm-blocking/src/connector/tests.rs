@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use super::line::{Line, Place};
-use super::{Dial, Retired, Terms, tls_is_permanent};
-use crate::lookup::{Lookup, Nobody};
+use super::connection::{Connection, Place};
+use super::{Connector, Retired, Terms, tls_is_permanent};
 use crate::proxy::Proxy;
+use crate::resolver::{NoResolver, Resolver};
 use crate::transport::{Settings, Transport};
 use gcm_proto::{Sent, TransportError};
 use http::Request;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
-use ureq::unversioned::transport::{self, Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout};
+use ureq::unversioned::transport::{self, Buffers, ConnectionDetails, LazyBuffers, NextTimeout};
 
 /// A connection to a server that accepts everything. It keeps what is written to it, in the pieces that it is written in.
 #[derive(Clone, Debug)]
@@ -28,22 +28,22 @@ struct OverPieces {
     buffers: LazyBuffers,
 }
 
-impl Connector<()> for Pieces {
-    type Out = Line;
+impl transport::Connector<()> for Pieces {
+    type Out = Connection;
 
-    fn connect(&self, _: &ConnectionDetails, _: Option<()>) -> Result<Option<Line>, ureq::Error> {
+    fn connect(&self, _: &ConnectionDetails, _: Option<()>) -> Result<Option<Connection>, ureq::Error> {
         let over = OverPieces {
             pieces: self.clone(),
             buffers: LazyBuffers::new(1 << 16, 1 << 16),
         };
         let place = Place {
-            lookup: Lookup::new(),
+            resolver: Resolver::new(),
             host: "push.example.org".into(),
             port: 80,
             address: SocketAddr::from(([192, 0, 2, 1], 80)),
         };
         let limit = Duration::from_secs(60);
-        Ok(Some(Line::new(
+        Ok(Some(Connection::new(
             Box::new(over),
             place,
             None,
@@ -81,7 +81,7 @@ fn a_request_leaves_in_one_write() {
     let pieces = Pieces {
         written: Arc::default(),
     };
-    let agent = ureq::Agent::with_parts(ureq::config::Config::default(), pieces.clone(), Nobody);
+    let agent = ureq::Agent::with_parts(ureq::config::Config::default(), pieces.clone(), NoResolver);
     // The second and third go over the connection of the first.
     for length in [0, 40, 60_000] {
         let body = vec![b'x'; length];
@@ -162,13 +162,13 @@ fn trial_s09_what_worked_is_tried_first_and_what_failed_last() {
     let (says_nothing, unheard) = listener(silent);
     for dead in [closed, hangs_up, says_nothing] {
         let (live, served) = listener(answer_all);
-        let transport = Transport::with_lookup(
+        let transport = Transport::with_resolver(
             &Settings {
                 lifetime: Duration::ZERO,
-                reply: Duration::from_millis(100),
+                response: Duration::from_millis(100),
                 ..Settings::default()
             },
-            Lookup::asking(move |_, _| Ok(vec![dead, live])),
+            Resolver::asking(move |_, _| Ok(vec![dead, live])),
         );
         // It may be found out by a request that goes there; then the next one goes elsewhere.
         let first = call(&transport, "http://push.example.org/");
@@ -186,12 +186,12 @@ fn trial_s09_what_worked_is_tried_first_and_what_failed_last() {
 fn trial_s09_an_address_that_speaks_no_tls_leaves_time_for_the_next() {
     let (says_nothing, first) = listener(silent);
     let (hangs_up, second) = listener(|_, stream| drop(stream));
-    let transport = Transport::with_lookup(
+    let transport = Transport::with_resolver(
         &Settings {
             connect: Duration::from_millis(200),
             ..Settings::default()
         },
-        Lookup::asking(move |_, _| Ok(vec![says_nothing, hangs_up])),
+        Resolver::asking(move |_, _| Ok(vec![says_nothing, hangs_up])),
     );
     let error = call(&transport, "https://push.example.org/").unwrap_err();
     assert_eq!(error.sent(), Sent::NotSent);
@@ -216,16 +216,16 @@ fn trial_s10_a_kept_connection_asks_no_resolver_and_a_new_one_takes_the_last_add
             }
         }
     });
-    let lookup = Lookup::asking(move |_, _| {
+    let resolver = Resolver::asking(move |_, _| {
         if counter.fetch_add(1, Ordering::SeqCst) > 0 {
             let _ = held.lock().unwrap().recv();
         }
         Ok(vec![address])
     });
-    let transport = Transport::with_lookup(&Settings::default(), lookup.clone());
+    let transport = Transport::with_resolver(&Settings::default(), resolver.clone());
     assert_eq!(call(&transport, "http://push.example.org/").unwrap(), 200);
     // From now on the resolver is silent, and nothing that it said is believed for longer.
-    lookup.failed("push.example.org", 80, address);
+    resolver.failed("push.example.org", 80, address);
     for _ in 0..2 {
         assert_eq!(call(&transport, "http://push.example.org/").unwrap(), 200);
     }
@@ -263,7 +263,7 @@ fn trial_s11_connecting_is_over_in_time_whoever_dribbles() {
             proxy: proxied.then(|| format!("http://{address}").parse().unwrap()),
             ..Settings::default()
         };
-        let transport = Transport::with_lookup(&settings, Lookup::asking(move |_, _| Ok(vec![address])));
+        let transport = Transport::with_resolver(&settings, Resolver::asking(move |_, _| Ok(vec![address])));
         let (sent, words) = cause(&call(&transport, "https://push.example.org/").unwrap_err());
         let expected = if proxied {
             "no connection to the proxy"
@@ -290,7 +290,7 @@ fn trial_s05_connections_that_are_kept_are_as_dead_as_those_that_were_silent() {
     });
     let url = format!("http://{address}/");
     let transport = Transport::new(&Settings {
-        reply: Duration::from_millis(300),
+        response: Duration::from_millis(300),
         ..Settings::default()
     });
     thread::scope(|scope| {
@@ -317,7 +317,7 @@ fn an_attempt_takes_no_longer_than_it_may_however_much_comes_of_the_reply() {
         }
     });
     let transport = Transport::new(&Settings {
-        reply: Duration::from_millis(300),
+        response: Duration::from_millis(300),
         ..Settings::default()
     });
     let error = call(&transport, &format!("http://{address}/")).unwrap_err();
@@ -335,17 +335,21 @@ fn trial_s13_the_environment_means_what_the_table_says() {
         });
         let terms = Terms {
             limit: Duration::ZERO,
-            reply: Duration::ZERO,
+            response: Duration::ZERO,
             lifetime: Duration::ZERO,
         };
         let proxy = proxy.unwrap().map(Proxy::from);
-        let dial = Dial::new(Lookup::new(), proxy, &terms, Retired::default());
-        let ways = gcm_testkit::proxies::URLS.map(|url| match dial.proxy_for(&url.parse().unwrap()) {
+        let connector = Connector::new(Resolver::new(), proxy, &terms, Retired::default());
+        let ways = gcm_testkit::proxies::URLS.map(|url| match connector.proxy_for(&url.parse().unwrap()) {
             Some(_) => 'p',
             None => 'd',
         });
         assert_eq!(String::from_iter(ways), expected, "{variables:?}");
         // What is not encrypted goes past any proxy.
-        assert!(dial.proxy_for(&"http://notexample.org/".parse().unwrap()).is_none());
+        assert!(
+            connector
+                .proxy_for(&"http://notexample.org/".parse().unwrap())
+                .is_none()
+        );
     }
 }

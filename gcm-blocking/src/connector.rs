@@ -1,56 +1,55 @@
-//! `Dial` decides how a connection is made: which address first, through which proxy, with TLS or without; and how long it is
-//! used again.
+//! Connector: TCP to one of the host's addresses, the proxy's tunnel, TLS.
 //!
-//! What fails here was not sent, whatever the error is. By its kind alone an error does not tell: a reset may end the handshake
-//! or the reply.
+//! A request that fails here was not sent, whatever the error is. Its kind alone does not tell: a reset may end the handshake or
+//! the response.
 
-mod line;
+mod connection;
 mod race;
-mod wire;
+mod tcp;
 
-pub(crate) use line::{Broken, Line, Retired};
+pub(crate) use connection::{Broken, Connection, Retired};
 
-use crate::lookup::Lookup;
 use crate::proxy::Proxy;
+use crate::resolver::Resolver;
+use connection::Place;
 use gcm_proto::transport::ProxyRefused;
 use http::Uri;
 use http::uri::Scheme;
-use line::Place;
 use race::race;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use tcp::TcpTransport;
 use ureq::unversioned::transport::time::Duration as Limit;
 use ureq::unversioned::transport::{
-    ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, RustlsConnector, Transport,
+    self, ConnectionDetails, Connector as _, Either, LazyBuffers, NextTimeout, RustlsConnector, Transport,
 };
 use ureq::{Error, Timeout};
-use wire::Wire;
 
 /// How this client names itself.
 pub(crate) const USER_AGENT: &str = concat!("gcm-blocking/", env!("CARGO_PKG_VERSION"));
 
 /// How the connections of a client are made.
 #[derive(Debug)]
-pub(crate) struct Dial {
-    lookup: Lookup,
+pub(crate) struct Connector {
+    resolver: Resolver,
     proxy: Option<Proxy>,
     tls: RustlsConnector,
     limit: Duration,
-    reply: Duration,
+    response: Duration,
     lifetime: Duration,
     retired: Retired,
 }
 
-/// What holds for the connections that are made.
+/// Time limits of a connection.
 #[derive(Debug)]
 pub(crate) struct Terms {
-    /// How long it takes to make one at most.
+    /// How long it may take to make it.
     pub(crate) limit: Duration,
-    /// How long an attempt takes over it at most.
-    pub(crate) reply: Duration,
-    /// How long it is used.
+    /// How long an attempt over it may take.
+    pub(crate) response: Duration,
+    /// How long it is used for.
     pub(crate) lifetime: Duration,
 }
 
@@ -58,24 +57,24 @@ pub(crate) struct Terms {
 #[derive(Debug)]
 pub(crate) struct NoConnection {
     pub(crate) error: Error,
-    /// It was the connection to the proxy.
+    /// The connection to the proxy failed.
     pub(crate) at_proxy: bool,
 }
 
-impl Dial {
-    pub(crate) fn new(lookup: Lookup, proxy: Option<Proxy>, terms: &Terms, retired: Retired) -> Self {
+impl Connector {
+    pub(crate) fn new(resolver: Resolver, proxy: Option<Proxy>, terms: &Terms, retired: Retired) -> Self {
         Self {
-            lookup,
+            resolver,
             proxy,
             tls: RustlsConnector::default(),
             limit: terms.limit,
-            reply: terms.reply,
+            response: terms.response,
             lifetime: terms.lifetime,
             retired,
         }
     }
 
-    fn make(&self, details: &ConnectionDetails) -> Result<Line, NoConnection> {
+    fn connect_in_time(&self, details: &ConnectionDetails) -> Result<Connection, NoConnection> {
         let generation = self.retired.generation();
         let until = Instant::now() + self.limit;
         let (host, port) = host_and_port(details.uri).ok_or_else(no_host)?;
@@ -88,33 +87,40 @@ impl Dial {
             error: Error::Io(error),
             at_proxy: proxy.is_some(),
         };
-        let mut left = self.lookup.addresses(to, at, self.limit).map_err(at_proxy)?;
+        let mut left = self.resolver.addresses(to, at, self.limit).map_err(at_proxy)?;
         let mut failed: Option<NoConnection> = None;
         loop {
-            let winner = match race(&left, until, |address| self.lookup.failed(to, at, address)) {
+            let winner = match race(&left, until, |address| self.resolver.failed(to, at, address)) {
                 Ok(winner) => winner,
-                // What failed above TCP says more.
+                // The error of a step above TCP says more.
                 Err(error) => return Err(failed.unwrap_or_else(|| at_proxy(error))),
             };
             left = winner.left;
-            // One that accepts and says nothing does not take all the time of the others.
+            // An address that accepts and says nothing leaves half of the time to the others.
             let now = Instant::now();
             let shares = if left.is_empty() { 1 } else { 2 };
             let share = until.saturating_duration_since(now) / shares;
-            match self.over(winner.stream, proxy, now, share, details) {
+            match self.connect_over(winner.stream, proxy, now, share, details) {
                 Ok(transport) => {
-                    self.lookup.worked(to, at, winner.address);
+                    self.resolver.worked(to, at, winner.address);
                     let place = Place {
-                        lookup: self.lookup.clone(),
+                        resolver: self.resolver.clone(),
                         host: to.into(),
                         port: at,
                         address: winner.address,
                     };
                     let end = Instant::now().checked_add(self.lifetime);
-                    return Ok(Line::new(transport, place, end, self.reply, generation, &self.retired));
+                    return Ok(Connection::new(
+                        transport,
+                        place,
+                        end,
+                        self.response,
+                        generation,
+                        &self.retired,
+                    ));
                 }
                 Err(error) => {
-                    self.lookup.failed(to, at, winner.address);
+                    self.resolver.failed(to, at, winner.address);
                     // Another attempt may end otherwise if one of the addresses says so.
                     let error = failed.filter(|failed| !failed.is_permanent()).unwrap_or(error);
                     if left.is_empty() {
@@ -133,8 +139,8 @@ impl Dial {
         (!proxy.0.goes_direct(host, port)).then_some(proxy)
     }
 
-    /// The steps above TCP.
-    fn over(
+    /// The tunnel and TLS, over a TCP connection.
+    fn connect_over(
         &self,
         mut stream: TcpStream,
         proxy: Option<&Proxy>,
@@ -144,7 +150,7 @@ impl Dial {
     ) -> Result<Box<dyn Transport>, NoConnection> {
         let until = now + share;
         if let (Some(proxy), Some((_, port))) = (proxy, host_and_port(details.uri)) {
-            dig(&mut stream, proxy, details.uri.host().unwrap_or_default(), port, until)?;
+            connect_tunnel(&mut stream, proxy, details.uri.host().unwrap_or_default(), port, until)?;
         }
         let config = details.config;
         let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
@@ -166,8 +172,8 @@ impl Dial {
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        match self.tls.connect(&details, Some(Wire::new(stream, buffers))) {
-            Ok(Some(Either::A(wire))) => Ok(Box::new(wire)),
+        match self.tls.connect(&details, Some(TcpTransport::new(stream, buffers))) {
+            Ok(Some(Either::A(tcp))) => Ok(Box::new(tcp)),
             Ok(Some(Either::B(tls))) => Ok(Box::new(tls)),
             Ok(None) => Err(Error::ConnectionFailed.into()),
             Err(error) => Err(error.into()),
@@ -175,19 +181,25 @@ impl Dial {
     }
 }
 
-impl Connector<()> for Dial {
-    type Out = Line;
+impl transport::Connector<()> for Connector {
+    type Out = Connection;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Line>, Error> {
-        match self.make(details) {
-            Ok(line) => Ok(Some(line)),
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Connection>, Error> {
+        match self.connect_in_time(details) {
+            Ok(connection) => Ok(Some(connection)),
             Err(none) => Err(Error::Other(Box::new(none))),
         }
     }
 }
 
-/// Asks the proxy for a tunnel, in this time. The credential it is shown is its own.
-fn dig(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16, until: Instant) -> Result<(), NoConnection> {
+/// Asks the proxy for a tunnel, in this time, with the proxy's own credential.
+fn connect_tunnel(
+    stream: &mut TcpStream,
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+    until: Instant,
+) -> Result<(), NoConnection> {
     let lost = |error: io::Error| {
         let error = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
@@ -207,9 +219,9 @@ fn dig(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16, until: Inst
     let ask = proxy.0.connect(host, port, USER_AGENT);
     left().and_then(|left| stream.set_write_timeout(left)).map_err(lost)?;
     stream.write_all(&ask).map_err(lost)?;
-    let mut answer = proxy.0.answer();
+    let mut response = proxy.0.answer();
     let mut byte = [0];
-    // A byte at a time: what follows the head belongs to TLS. It happens once a connection.
+    // A byte at a time, once a connection: what follows the head belongs to TLS.
     loop {
         left().and_then(|left| stream.set_read_timeout(left)).map_err(lost)?;
         match stream.read(&mut byte) {
@@ -219,7 +231,7 @@ fn dig(stream: &mut TcpStream, proxy: &Proxy, host: &str, port: u16, until: Inst
             Err(error) => return Err(lost(error)),
         }
         let [byte] = byte;
-        match answer.read(byte) {
+        match response.read(byte) {
             Ok(true) => return Ok(()),
             Ok(false) => {}
             Err(refused) => {

@@ -1,4 +1,4 @@
-//! `Wire` decides how a TCP connection is read and written, and whether it may be used again.
+//! TCP transport for ureq: reads and writes within a time limit.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
-/// A TCP connection, as ureq uses one.
+/// A TCP connection for ureq.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct TcpTransport {
     stream: TcpStream,
     buffers: LazyBuffers,
     read_limit: Option<Duration>,
     write_limit: Option<Duration>,
 }
 
-impl Wire {
+impl TcpTransport {
     pub(super) fn new(stream: TcpStream, buffers: LazyBuffers) -> Self {
         Self {
             stream,
@@ -26,7 +26,7 @@ impl Wire {
     }
 }
 
-impl Transport for Wire {
+impl Transport for TcpTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }
@@ -70,7 +70,7 @@ impl Transport for Wire {
         }
     }
 
-    /// Nothing is expected of a connection that is not in use: an end closes it, and what else comes belongs to no request.
+    /// Nothing may come over a connection that is not in use: it would be the end of it, or belong to no request.
     fn is_open(&mut self) -> bool {
         let peeked = self
             .stream
@@ -81,7 +81,7 @@ impl Transport for Wire {
     }
 }
 
-/// When an operation is over.
+/// When the time of an operation ends, if it does.
 #[derive(Clone, Copy)]
 struct Until(Option<Instant>);
 
@@ -91,7 +91,7 @@ impl Until {
         Self(after.and_then(|after| Instant::now().checked_add(after)))
     }
 
-    /// What is to be set for what is left of the time, if any is: no limit, where there is none.
+    /// The socket's limit for what is left of the time; `None` where there is no limit.
     fn left(self, timeout: NextTimeout) -> Result<Option<Duration>, Error> {
         let Some(until) = self.0 else { return Ok(None) };
         let left = until.saturating_duration_since(Instant::now());
@@ -102,7 +102,7 @@ impl Until {
     }
 }
 
-/// A limit that is the same each time need not be set each time: one of seconds is rounded up to a quarter of one.
+/// Rounds a limit of seconds up to a quarter of one: one that stays the same need not be set anew.
 fn coarse(limit: Duration) -> Duration {
     const QUARTER: Duration = Duration::from_millis(250);
     let quarters = limit.as_millis() / QUARTER.as_millis() + 1;
@@ -112,7 +112,7 @@ fn coarse(limit: Duration) -> Duration {
     }
 }
 
-/// Sets a limit of the socket's, if it is another one.
+/// Sets a limit of the socket, if it has changed.
 fn set(
     known: &mut Option<Duration>,
     limit: Option<Duration>,
@@ -130,7 +130,7 @@ fn set(
     Ok(())
 }
 
-/// A socket that is over its limit says either, by the system.
+/// Which of the two a socket over its limit gives depends on the system.
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }

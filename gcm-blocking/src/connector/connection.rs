@@ -1,6 +1,6 @@
-//! `Line` decides how long a connection is used again, and how long an attempt over it may take.
+//! Connection that is kept: the time of an attempt over it, and how long it is used again.
 
-use crate::lookup::Lookup;
+use crate::resolver::Resolver;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -11,9 +11,9 @@ use ureq::Error;
 use ureq::unversioned::transport::time::Duration as Limit;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
-/// Attempts that run out of time one after the other, with nothing heard meanwhile, after which the connections that are kept
-/// are thought to be as dead.
-const MISSED: u32 = 2;
+/// Attempts in a row that end by their time limit, with nothing read on any connection meanwhile, after which all kept
+/// connections are taken to be dead.
+const TIMED_OUT: u32 = 2;
 
 /// Ends the use of all connections made so far: the next request gets a new one.
 #[derive(Clone, Debug, Default)]
@@ -22,31 +22,32 @@ pub(crate) struct Retired(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     generation: AtomicU64,
-    missed: AtomicU32,
+    timed_out: AtomicU32,
 }
 
 /// A connection that is not used again when it is old, or was retired.
-pub(crate) struct Line {
+pub(crate) struct Connection {
     inner: Box<dyn Transport>,
     place: Place,
     end: Option<Instant>,
-    reply: Duration,
-    /// When the attempt that is on it is over.
+    response: Duration,
+    /// When the time of the attempt over it ends; `None` between two attempts.
     until: Option<Instant>,
+    /// Something was read on it.
     heard: bool,
     generation: u64,
     retired: Retired,
-    /// The head of a request, until there is some of its body too or the response is waited for: a request that fits leaves
-    /// as one segment, by one call of the system.
-    kept: Vec<u8>,
+    /// The head of a request, until some of its body is there or the response is waited for: a request that fits leaves in one
+    /// write, as one segment.
+    unsent: Vec<u8>,
     /// Why nothing can be written any more.
     unwritable: Option<io::Error>,
 }
 
-/// Where it leads.
+/// The address of a connection, and the name that it was resolved from.
 #[derive(Debug)]
 pub(super) struct Place {
-    pub(super) lookup: Lookup,
+    pub(super) resolver: Resolver,
     pub(super) host: Box<str>,
     pub(super) port: u16,
     pub(super) address: SocketAddr,
@@ -66,23 +67,23 @@ impl Retired {
     }
 
     fn heard(&self) {
-        self.0.missed.store(0, Ordering::SeqCst);
+        self.0.timed_out.store(0, Ordering::SeqCst);
     }
 
-    fn missed(&self) {
-        if self.0.missed.fetch_add(1, Ordering::SeqCst) + 1 >= MISSED {
+    fn timed_out(&self) {
+        if self.0.timed_out.fetch_add(1, Ordering::SeqCst) + 1 >= TIMED_OUT {
             self.heard();
             self.retire();
         }
     }
 }
 
-impl Line {
+impl Connection {
     pub(super) fn new(
         inner: Box<dyn Transport>,
         place: Place,
         end: Option<Instant>,
-        reply: Duration,
+        response: Duration,
         generation: u64,
         retired: &Retired,
     ) -> Self {
@@ -90,20 +91,20 @@ impl Line {
             inner,
             place,
             end,
-            reply,
+            response,
             until: None,
             heard: false,
             generation,
             retired: retired.clone(),
-            kept: Vec::new(),
+            unsent: Vec::new(),
             unwritable: None,
         }
     }
 
-    /// The time that there is, and no more than is left of the attempt's.
+    /// ureq's time limit, or what is left of the attempt's time if that is less.
     fn bounded(&mut self, mut timeout: NextTimeout) -> Result<NextTimeout, Error> {
         let now = Instant::now();
-        let Some(until) = self.until.or_else(|| now.checked_add(self.reply)) else {
+        let Some(until) = self.until.or_else(|| now.checked_add(self.response)) else {
             return Ok(timeout);
         };
         self.until = Some(until);
@@ -117,10 +118,10 @@ impl Line {
         Ok(timeout)
     }
 
-    /// A server may answer before it has read all, and close: the answer is still there to be read.
-    fn send_kept(&mut self, timeout: NextTimeout) -> Result<(), Error> {
-        let mut kept = std::mem::take(&mut self.kept);
-        let mut left = kept.as_slice();
+    /// A server may respond before it has read all, and close: its response can still be read.
+    fn send_unsent(&mut self, timeout: NextTimeout) -> Result<(), Error> {
+        let mut unsent = std::mem::take(&mut self.unsent);
+        let mut left = unsent.as_slice();
         while !left.is_empty() {
             let output = self.inner.buffers().output();
             let (piece, rest) = left.split_at(left.len().min(output.len()));
@@ -136,12 +137,12 @@ impl Line {
             }
             left = rest;
         }
-        kept.clear();
-        self.kept = kept;
+        unsent.clear();
+        self.unsent = unsent;
         Ok(())
     }
 
-    /// What an attempt that has no answer says of the connection, and of others.
+    /// Notes what the wait for a response says about the address, and about other connections.
     fn note(&mut self, result: &Result<bool, Error>) {
         if matches!(result, Ok(true)) {
             self.heard = true;
@@ -150,20 +151,20 @@ impl Line {
         }
         if !self.heard {
             let place = &self.place;
-            place.lookup.failed(&place.host, place.port, place.address);
+            place.resolver.failed(&place.host, place.port, place.address);
         }
         if matches!(result, Err(Error::Timeout(_))) {
-            self.retired.missed();
+            self.retired.timed_out();
         }
     }
 }
 
-impl Transport for Line {
+impl Transport for Connection {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.inner.buffers()
     }
 
-    /// The first piece is the head of a request; what follows are its body's.
+    /// The first piece is the head of a request; the next ones are of its body.
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         if self.unwritable.is_some() {
             return Ok(());
@@ -172,14 +173,14 @@ impl Transport for Line {
         let timeout = self.bounded(timeout)?;
         let output = self.inner.buffers().output();
         let piece = output.get(..amount).unwrap_or(output);
-        self.kept.extend_from_slice(piece);
-        if is_first { Ok(()) } else { self.send_kept(timeout) }
+        self.unsent.extend_from_slice(piece);
+        if is_first { Ok(()) } else { self.send_unsent(timeout) }
     }
 
-    /// In a body that ends with the connection, ureq would take a broken one for the end.
+    /// Where the body ends with the connection, ureq would take a broken connection for the end.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let timeout = self.bounded(timeout)?;
-        self.send_kept(timeout)?;
+        self.send_unsent(timeout)?;
         let result = self.inner.await_input(timeout);
         self.note(&result);
         let result = match result {
@@ -194,8 +195,8 @@ impl Transport for Line {
         }
     }
 
-    /// Asked after an attempt, and again before the next one. The peer is only looked at the second time: what it has done by
-    /// then counts.
+    /// ureq asks after an attempt, and again before the next one. Only the second time the socket is looked at: the peer may have
+    /// closed it meanwhile.
     fn is_open(&mut self) -> bool {
         let is_before = self.until.take().is_none();
         let is_old = self.end.is_some_and(|end| end <= Instant::now());
@@ -211,9 +212,9 @@ impl Transport for Line {
 }
 
 /// Without the bytes: they hold the credential.
-impl fmt::Debug for Line {
+impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line")
+        f.debug_struct("Connection")
             .field("place", &self.place)
             .finish_non_exhaustive()
     }

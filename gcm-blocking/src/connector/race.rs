@@ -1,4 +1,4 @@
-//! `race` decides which address of a host is connected to.
+//! Race between the addresses of a host ("happy eyeballs", RFC 8305).
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 /// RFC 8305 section 5: the delay before the next address is tried beside the one before.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 
-/// A connection to one of several addresses, and those that were not ruled out.
+/// A connection to one of several addresses, and the addresses that did not fail.
 pub(super) struct Winner {
     pub(super) stream: TcpStream,
     pub(super) address: SocketAddr,
     pub(super) left: Vec<SocketAddr>,
 }
 
-/// The first address that answers. Each has a quarter of a second at first, so that a broken one costs no more and no thread is
-/// started; then all of those that say nothing are tried at once. `failed` is told which ones refuse.
+/// Connects to the first address that accepts. Each has a quarter of a second at first, so that a broken one costs no more and no
+/// thread is started; then all silent ones are tried at once. `failed` is called with each address that refuses.
 pub(super) fn race(addresses: &[SocketAddr], until: Instant, mut failed: impl FnMut(SocketAddr)) -> io::Result<Winner> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     let mut left = addresses.to_vec();
@@ -46,7 +46,7 @@ pub(super) fn race(addresses: &[SocketAddr], until: Instant, mut failed: impl Fn
     }
 }
 
-/// `None` when there is none to be tried. A thread that has lost is left to end by itself, at the limit.
+/// Tries all these addresses at once; `None` without any. The thread of a slower one ends by itself, at the limit.
 fn all_at_once(
     addresses: &[SocketAddr],
     until: Instant,
@@ -57,7 +57,7 @@ fn all_at_once(
         let report = report.clone();
         let started = thread::Builder::new().name("gcm-connect".to_owned()).spawn(move || {
             let limit = until.saturating_duration_since(Instant::now());
-            // When nobody waits for it any more: fine.
+            // Nobody receives it where another address was faster.
             let _ = report.send((address, connect(address, limit)));
         });
         if let Err(error) = started {
