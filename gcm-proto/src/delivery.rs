@@ -46,7 +46,9 @@
 
 mod doubt;
 mod in_flight;
+mod in_flight_exchange;
 mod on_response;
+mod prepared;
 mod progress;
 mod queue;
 mod ready;
@@ -57,6 +59,7 @@ mod settle;
 mod token;
 
 pub use in_flight::Ticket;
+pub use prepared::Prepared;
 pub use progress::Progress;
 
 use crate::now::Now;
@@ -74,7 +77,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::gateway::{Gateway, Grace, Prepared, Sign, Visit};
+use crate::gateway::{Gateway, Grace, Sign, Visit};
 
 /// How many there were in this process.
 static DELIVERIES: AtomicU64 = AtomicU64::new(0);

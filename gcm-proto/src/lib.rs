@@ -36,12 +36,12 @@ pub use credentials::{
     AccessToken, AuthorizedUser, Credential, CredentialError, KeyFileError, MetadataServer, Minting, ServiceAccount,
     SignError, Signer, TokenResponse, TokenSource,
 };
-pub use delivery::{Call, Delivery, Progress, Step, Ticket};
+pub use delivery::{Call, Delivery, Prepared, Progress, Step, Ticket};
 #[doc(no_inline)]
 pub use exchange::{
     Exchange, Receipt, Refusal, Refused, RetryAfter, Scope, Undeliverable, Unreadable, Wire, legacy, oauth, v1,
 };
-pub use gateway::{Gateway, Prepared, Service};
+pub use gateway::{Gateway, Service};
 pub use limits::Limits;
 pub use message::{
     Alert, Android, AndroidNotification, AndroidV2, Apns, Aps, ApsAlert, Color, CriticalSound, LightSettings, Message,

@@ -2,9 +2,10 @@
 
 use super::Delivery;
 use super::in_flight::{Members, SentWith};
+use super::in_flight_exchange::ReadResponse;
 use super::recipients::{Doubt, Key};
 use crate::exchange::{Refusal, Scope};
-use crate::gateway::{Bad, Limit, Returned, Sign};
+use crate::gateway::{Bad, Limit, Sign};
 use crate::outcome::{Advice, Code, Failure, Sent};
 
 impl Delivery {
@@ -55,7 +56,7 @@ impl Delivery {
     }
 
     /// The second opinion came.
-    pub(super) fn second_opinion(&mut self, key: Key, read: Result<Returned, Refusal>, sent: SentWith) {
+    pub(super) fn second_opinion(&mut self, key: Key, read: Result<ReadResponse, Refusal>, sent: SentWith) {
         let Err(refusal) = read else {
             self.keep_doubted(key);
             return self.tell_good(sent, true);

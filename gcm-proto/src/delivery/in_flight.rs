@@ -1,9 +1,10 @@
 //! The requests in flight: a slab with generations, and the tickets that name its places.
 
+use super::in_flight_exchange::InFlightExchange;
 use super::recipients::Key;
 use crate::credentials::TokenResponse;
 use crate::exchange::Exchange;
-use crate::gateway::{Departed, Flying};
+use crate::gateway::Departed;
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub struct Ticket {
 /// A request in flight.
 pub(super) enum Flight {
     Message {
-        exchange: Flying,
+        exchange: InFlightExchange,
         members: Members,
         /// Members not yet settled. With the last one the place is free, response or not.
         live: usize,

@@ -2,10 +2,11 @@
 
 use super::Delivery;
 use super::in_flight::{Members, SentWith};
+use super::in_flight_exchange::{InFlightExchange, ReadResponse};
 use super::recipients::Key;
 use super::settle::expired;
 use crate::exchange::{Quota, Refusal, Scope};
-use crate::gateway::{Bad, Flying, Limit, REFUSED_EVERY, Returned, Sign};
+use crate::gateway::{Bad, Limit, REFUSED_EVERY, Sign};
 use crate::outcome::{Code, Failure, Outcome, Sent};
 use crate::policy::Duplicates;
 use crate::transport::TransportError;
@@ -47,7 +48,7 @@ impl Delivery {
     /// The response to a request with a message.
     pub(super) fn land<B: AsRef<[u8]>>(
         &mut self,
-        exchange: &Flying,
+        exchange: &InFlightExchange,
         members: Members,
         sent: SentWith,
         result: Result<Response<B>, TransportError>,
@@ -69,7 +70,7 @@ impl Delivery {
             return self.second_opinion(key, read, sent);
         }
         match read {
-            Ok(Returned::One(receipt)) => {
+            Ok(ReadResponse::One(receipt)) => {
                 // It answers for the one it was sent for.
                 if let Some(&key) = members.as_slice().first() {
                     if let Some(recipient) = self.queue.recipients.get_mut(key) {
@@ -80,7 +81,7 @@ impl Delivery {
                 self.accepted_somebody();
                 self.tell_good(sent, true);
             }
-            Ok(Returned::Many(results)) => {
+            Ok(ReadResponse::Many(results)) => {
                 let asked = results.retry_after().map(|after| after.delay(self.now.wall));
                 let id = results.multicast_id().cloned();
                 self.take_results(members.into_vec(), results.into_outcomes(), id.as_ref(), asked, sent);

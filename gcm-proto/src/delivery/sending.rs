@@ -1,13 +1,14 @@
 //! Which request leaves next, and whether it may.
 
 use super::in_flight::{Flight, Members, SentWith};
+use super::in_flight_exchange::InFlightExchange;
 use super::queue::{Choice, Next};
 use super::ready::Lane;
 use super::recipients::State;
 use super::{Call, Delivery};
 use crate::credentials::AccessToken;
 use crate::exchange::Undeliverable;
-use crate::gateway::{Admission, Checked, Flying, Leaving, TokenStep};
+use crate::gateway::{Admission, Checked, Leaving, TokenStep};
 use crate::outcome::Failure;
 use std::time::{Duration, SystemTime};
 
@@ -158,7 +159,7 @@ impl Delivery {
     }
 
     /// Makes the exchange of those who leave, at this time.
-    fn load(&self, next: Next, wall: SystemTime) -> (Members, Result<Flying, Undeliverable>) {
+    fn load(&self, next: Next, wall: SystemTime) -> (Members, Result<InFlightExchange, Undeliverable>) {
         let recipients = &self.queue.recipients;
         match next {
             Next::Single(key) => {
@@ -188,7 +189,7 @@ impl Delivery {
         wall.checked_add(left)
     }
 
-    fn depart(&mut self, members: Members, mut exchange: Flying, token: Option<(AccessToken, u64)>) -> Call {
+    fn depart(&mut self, members: Members, mut exchange: InFlightExchange, token: Option<(AccessToken, u64)>) -> Call {
         let now = self.now.mono;
         let place = self.in_flight.next_place();
         let keys = members.as_slice();
