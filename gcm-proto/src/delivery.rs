@@ -221,7 +221,7 @@ impl Delivery {
                 return Step::Settle(done);
             }
             let ended = self.has_ended();
-            let patient_until = self.heed_gate();
+            let patient_until = self.update_from_gate();
             if self.has_ended() != ended {
                 continue;
             }

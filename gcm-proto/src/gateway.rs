@@ -6,13 +6,18 @@ mod health;
 mod pace;
 mod proof;
 mod quota;
+mod row;
+mod service;
+mod sign;
 mod standing_clock;
 mod tokens;
 mod visit;
 
-pub use gate::Service;
-pub(crate) use gate::{Admission, Checked, Gate, Leaving, Limit, Sign, in_brief, next_try};
-pub(crate) use health::{Bad, Departed};
+pub(crate) use gate::{Admission, Leaving, VisitStatus};
+pub(crate) use health::Departed;
+pub use service::Service;
+pub(crate) use service::{in_brief, next_try};
+pub(crate) use sign::{Bad, Limit, Sign};
 pub(crate) use tokens::{REFUSED_EVERY, TokenStep};
 pub(crate) use visit::{Grace, Visit};
 
@@ -21,6 +26,7 @@ use crate::exchange::{Wire, legacy, v1};
 use crate::names::Endpoint;
 use crate::now::Now;
 use crate::policy::{Pace, RetryPolicy};
+use gate::Gate;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
@@ -213,7 +219,7 @@ impl Gateway {
     }
 
     fn from_settings(settings: Settings) -> Self {
-        let gate = Mutex::new(Gate::new(&settings));
+        let gate = Mutex::new(Gate::new(&settings.policy, settings.pace));
         Self {
             shared: Arc::new(Shared { settings, gate }),
         }

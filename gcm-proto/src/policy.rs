@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt, and how fast to go, is decided here: pure functions of data.
+//! The policy of retries and the pace: pure functions of data, for how long to wait before the next attempt, and how fast to go.
 //!
 //! It knows no clock and no recipient.
 

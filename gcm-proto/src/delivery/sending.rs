@@ -8,13 +8,13 @@ use super::recipients::State;
 use super::{Call, Delivery};
 use crate::credentials::AccessToken;
 use crate::exchange::Undeliverable;
-use crate::gateway::{Admission, Checked, Leaving, TokenStep};
+use crate::gateway::{Admission, Leaving, TokenStep, VisitStatus};
 use crate::outcome::Failure;
 use std::time::{Duration, SystemTime};
 
 /// What the gate says.
-enum Gate {
-    Checked(Checked),
+enum GateDecision {
+    Ended(VisitStatus),
     Mint {
         session: u64,
         unanswered: bool,
@@ -44,13 +44,13 @@ impl Delivery {
                 return Err(None);
             }
             let (leaving, token, wall) = match self.ask_gate(anybody) {
-                Gate::Checked(checked) => {
-                    self.heed(checked);
+                GateDecision::Ended(status) => {
+                    self.update(status);
                     return Err(None);
                 }
-                Gate::Wait(at) => return Err(Some(at)),
-                Gate::Go(leaving, token, wall) => (leaving, token, wall),
-                Gate::Mint { session, unanswered } => {
+                GateDecision::Wait(at) => return Err(Some(at)),
+                GateDecision::Go(leaving, token, wall) => (leaving, token, wall),
+                GateDecision::Mint { session, unanswered } => {
                     if let Some(call) = self.mint(session, unanswered) {
                         return Ok(call);
                     }
@@ -93,31 +93,31 @@ impl Delivery {
     }
 
     /// Whether this delivery goes on, has a token, and may send.
-    fn ask_gate(&mut self, anybody: bool) -> Gate {
+    fn ask_gate(&mut self, anybody: bool) -> GateDecision {
         let (now, wall) = (self.now.mono, self.now.wall);
         let minted = self.gateway().settings().credential.is_some();
         let visit = &mut self.visit;
         self.prepared.gateway().gate(|gate| {
             match gate.check(visit, now) {
-                Checked::Goes(_) => {}
-                ended => return Gate::Checked(ended),
+                VisitStatus::Continues(_) => {}
+                ended => return GateDecision::Ended(ended),
             }
             let token = if minted {
                 match gate.token(now) {
                     TokenStep::Use(token, generation) => Some((token, generation)),
-                    TokenStep::Mint { session, unanswered } => return Gate::Mint { session, unanswered },
-                    TokenStep::Wait(at) => return Gate::Wait(gate.wait(visit, at, now)),
+                    TokenStep::Mint { session, unanswered } => return GateDecision::Mint { session, unanswered },
+                    TokenStep::Wait(at) => return GateDecision::Wait(gate.wait(visit, at, now)),
                 }
             } else {
                 // One that was handed in is used as long as it lives.
                 gate.live(now)
             };
             if !anybody {
-                return Gate::Wait(Duration::MAX);
+                return GateDecision::Wait(Duration::MAX);
             }
             match gate.admit(now) {
-                Admission::Go(leaving) => Gate::Go(leaving, token, gate.wall(wall)),
-                Admission::Wait(at) => Gate::Wait(gate.wait(visit, at, now)),
+                Admission::Go(leaving) => GateDecision::Go(leaving, token, gate.wall(wall)),
+                Admission::Wait(at) => GateDecision::Wait(gate.wait(visit, at, now)),
             }
         })
     }

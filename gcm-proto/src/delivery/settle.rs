@@ -3,7 +3,7 @@
 use super::Delivery;
 use super::in_flight::{Flight, SentWith};
 use super::recipients::{Doubt, Key, Recipient};
-use crate::gateway::{Bad, Checked, Sign};
+use crate::gateway::{Bad, Sign, VisitStatus};
 use crate::outcome::{Code, Failure, Outcome, Sent};
 use std::time::Duration;
 
@@ -250,21 +250,21 @@ impl Delivery {
     }
 
     /// What the gate has decided: a halt, or that nothing went well for too long. When to look again, if nothing.
-    pub(super) fn heed_gate(&mut self) -> Option<Duration> {
+    pub(super) fn update_from_gate(&mut self) -> Option<Duration> {
         if self.has_ended() {
             return None;
         }
         let now = self.now.mono;
         let visit = &mut self.visit;
-        let checked = self.prepared.gateway().gate(|gate| gate.check(visit, now));
-        self.heed(checked)
+        let status = self.prepared.gateway().gate(|gate| gate.check(visit, now));
+        self.update(status)
     }
 
-    pub(super) fn heed(&mut self, checked: Checked) -> Option<Duration> {
-        match checked {
-            Checked::Goes(until) => return until,
-            Checked::Halted(cause) => self.halt(cause),
-            Checked::GivenUp(cause, delay) => self.end(Ending::GivenUp(cause, delay)),
+    pub(super) fn update(&mut self, status: VisitStatus) -> Option<Duration> {
+        match status {
+            VisitStatus::Continues(until) => return until,
+            VisitStatus::Halted(cause) => self.halt(cause),
+            VisitStatus::GivenUp(cause, delay) => self.end(Ending::GivenUp(cause, delay)),
         }
         None
     }

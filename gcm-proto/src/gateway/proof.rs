@@ -1,4 +1,4 @@
-//! What a service has proven: that its project, endpoint and credentials work, which one odd response does not disprove.
+//! The proof that a project, its endpoint and its credentials work, which one odd response does not disprove.
 
 use crate::outcome::Failure;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The access token of a gateway: who mints it, when again, and what a refused one means.
 
-use super::health::Row;
+use super::row::Row;
 use crate::credentials::{AccessToken, TokenResponse};
 use crate::outcome::Failure;
 use crate::policy::{doubled, part};
@@ -25,7 +25,7 @@ const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
 
 #[derive(Default)]
-pub(super) struct Tokens {
+pub(super) struct AccessTokens {
     live: Option<Live>,
     generations: u64,
     lease: Option<Lease>,
@@ -104,7 +104,7 @@ pub(super) enum Refused {
     Verdict,
 }
 
-impl Tokens {
+impl AccessTokens {
     /// The token to send with, or how to come by one.
     pub(super) fn step(&mut self, now: Duration) -> TokenStep {
         if self
