@@ -61,7 +61,7 @@ impl Delivery {
             self.keep_doubted(key);
             return self.tell_good(sent, true);
         };
-        let failure = refusal.to_failure(self.now.wall);
+        let failure = refusal.to_failure(self.clock.now.wall);
         let of_token = *refusal.code() == Code::Unauthorized && refusal.scope() == Scope::Project;
         if of_token || failure.sent() == Sent::NotSent {
             // Nobody was asked.

@@ -1,10 +1,10 @@
 //! What a response, or its absence, means for the recipients of a request, and for the service.
 
 use super::Delivery;
+use super::ending::expired;
 use super::in_flight::{Members, SentWith};
 use super::in_flight_exchange::{InFlightExchange, ReadResponse};
 use super::recipients::Key;
-use super::settle::expired;
 use crate::exchange::{Quota, Refusal, Scope};
 use crate::gateway::{Bad, Limit, REFUSED_EVERY, Sign};
 use crate::outcome::{Code, Failure, Outcome, Sent};
@@ -14,10 +14,6 @@ use http::{Response, StatusCode};
 use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
-
-/// Unreadable responses in a row that are taken for a stranger in the service's place, where nothing has worked yet: a captive
-/// portal, a wrong proxy.
-const STRANGER: u32 = 5;
 
 /// A request that its peer gave back so often for one recipient is a sign that the service fails.
 const GIVEN_BACK: u32 = 3;
@@ -64,7 +60,7 @@ impl Delivery {
             },
         };
         if !matches!(read, Err(Refusal::Unreadable(_))) {
-            self.unreadable_in_a_row = 0;
+            self.message.readable();
         }
         if let Some(key) = self.asked_about(&members) {
             return self.second_opinion(key, read, sent);
@@ -78,22 +74,16 @@ impl Delivery {
                     }
                     self.settle(key, Outcome::Accepted(receipt.accepted));
                 }
-                self.accepted_somebody();
+                self.message.accepted();
                 self.tell_good(sent, true);
             }
             Ok(ReadResponse::Many(results)) => {
-                let asked = results.retry_after().map(|after| after.delay(self.now.wall));
+                let asked = results.retry_after().map(|after| after.delay(self.clock.now.wall));
                 let id = results.multicast_id().cloned();
                 self.take_results(members.into_vec(), results.into_outcomes(), id.as_ref(), asked, sent);
             }
             Err(refusal) => self.refused(members.into_vec(), &refusal, sent),
         }
-    }
-
-    /// The service has accepted the message for somebody.
-    fn accepted_somebody(&mut self) {
-        self.message.works = true;
-        self.message.question = None;
     }
 
     /// The results of a multicast: each is about its recipient, but for the notice that the protocol is retired.
@@ -153,7 +143,7 @@ impl Delivery {
             }
         }
         if accepted {
-            self.accepted_somebody();
+            self.message.accepted();
         }
         let draw = self.draws.draw();
         for failed in again {
@@ -181,7 +171,7 @@ impl Delivery {
 
     /// The service refused the request, or its response cannot be read.
     pub(super) fn refused(&mut self, members: Vec<Key>, refusal: &Refusal, sent: SentWith) {
-        let failure = self.naming(refusal.to_failure(self.now.wall));
+        let failure = self.naming(refusal.to_failure(self.clock.now.wall));
         let asked = failure.retry_after();
         for key in &members {
             if let Some(recipient) = self.queue.recipients.get_mut(*key) {
@@ -211,8 +201,7 @@ impl Delivery {
             return self.tell(sent, sign, draw);
         }
         if matches!(refusal, Refusal::Unreadable(_)) {
-            self.unreadable_in_a_row += 1;
-            let stranger = self.unreadable_in_a_row >= STRANGER;
+            let stranger = self.message.unreadable();
             let verdict = stranger && !self.gateway().gate(|gate| gate.has_worked());
             self.retry_if_careless(members, &failure, asked, draw);
             if verdict {
@@ -243,7 +232,7 @@ impl Delivery {
                 for key in members {
                     self.settle_failed(key, failure.clone());
                 }
-                self.question_message(failure);
+                self.message.question(failure, self.clock.now.mono);
                 self.tell_good(sent, false);
             }
             Scope::Project => {
@@ -290,7 +279,7 @@ impl Delivery {
 
     /// A 401 about the access token: it is sent again with another, without that costing an attempt.
     fn token_refused(&mut self, members: Vec<Key>, failure: Failure, generation: u64, sent: SentWith) {
-        let now = self.now.mono;
+        let now = self.clock.now.mono;
         let (verdict, worked, youngest) = self.prepared.gateway().gate(|gate| {
             let verdict = gate.token_refused(generation, now);
             (verdict, gate.has_worked(), gate.generation())
@@ -467,10 +456,10 @@ impl Delivery {
         if members.is_empty() {
             return;
         }
-        let now = self.now.mono;
+        let now = self.clock.now.mono;
         let due = now.saturating_add(delay);
         let too_long = asked.is_some_and(|asked| asked > self.gateway().settings().policy.retry_after_cap);
-        let permanent = too_long || self.has_ended() || self.expires_at.is_some_and(|at| at <= now);
+        let permanent = too_long || self.has_ended() || self.life.is_expired(now);
         let (counted, stands) = self
             .prepared
             .gateway()
@@ -498,7 +487,7 @@ impl Delivery {
 
     /// Settles a recipient to be sent again by whoever wants to, after a delay if there is one.
     fn hand_back(&mut self, key: Key, failure: Failure, delay: Option<Duration>) {
-        if self.expires_at.is_some_and(|at| at <= self.now.mono) {
+        if self.life.is_expired(self.clock.now.mono) {
             // Its response came late: nobody wants it sent again.
             return self.settle_failed(
                 key,
@@ -524,7 +513,7 @@ impl Delivery {
 
     /// Tells the gate what a response says of the service.
     pub(super) fn tell(&mut self, sent: SentWith, sign: Sign, draw: u64) {
-        let now = self.now.mono;
+        let now = self.clock.now.mono;
         let visit = &mut self.visit;
         self.prepared
             .gateway()

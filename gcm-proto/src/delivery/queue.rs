@@ -4,7 +4,7 @@
 use super::ready::{Lane, Ready};
 use super::recipients::{Key, Recipient, Recipients, State};
 use super::retries::Retries;
-use crate::gateway::Leaving;
+use crate::gateway::{Grace, Leaving};
 use crate::target::Target;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,6 +16,8 @@ pub(super) struct Queue {
     ready: Ready,
     retries: Retries,
     for_token: VecDeque<ForToken>,
+    /// The deadline of recipients was found over.
+    pub(super) late: Grace,
 }
 
 /// Recipients whose access token was refused.

@@ -1,11 +1,12 @@
 //! Which request leaves next, and whether it may.
 
+use super::Delivery;
 use super::in_flight::{Flight, Members, SentWith};
 use super::in_flight_exchange::InFlightExchange;
 use super::queue::{Choice, Next};
 use super::ready::Lane;
 use super::recipients::State;
-use super::{Call, Delivery};
+use super::step::Call;
 use crate::credentials::AccessToken;
 use crate::exchange::Undeliverable;
 use crate::gateway::{Admission, Leaving, TokenStep, VisitStatus};
@@ -27,9 +28,9 @@ enum GateDecision {
 impl Delivery {
     /// The next request, or when there may be one.
     pub(super) fn send(&mut self) -> Result<Call, Option<Duration>> {
-        let now = self.now.mono;
+        let now = self.clock.now.mono;
         loop {
-            if self.has_ended() || self.expires_at.is_some_and(|at| at <= now) {
+            if self.has_ended() || self.life.is_expired(now) {
                 return Err(None);
             }
             self.let_in();
@@ -77,24 +78,9 @@ impl Delivery {
         }
     }
 
-    /// Those outside the window come in as there is room, while there are too few untried for a request: whoever waits for the
-    /// budget, or for his turn, keeps none of them out.
-    fn let_in(&mut self) {
-        let batch = self.gateway().settings().batch;
-        self.queue.clean();
-        loop {
-            let (batched, single) = self.queue.untried();
-            if batched >= batch || single || self.window_room() == 0 {
-                return;
-            }
-            let Some(target) = self.backlog.next() else { return };
-            self.admit(target);
-        }
-    }
-
     /// Whether this delivery goes on, has a token, and may send.
     fn ask_gate(&mut self, anybody: bool) -> GateDecision {
-        let (now, wall) = (self.now.mono, self.now.wall);
+        let (now, wall) = (self.clock.now.mono, self.clock.now.wall);
         let minted = self.gateway().settings().credential.is_some();
         let visit = &mut self.visit;
         self.prepared.gateway().gate(|gate| {
@@ -135,21 +121,24 @@ impl Delivery {
             leaving,
             batch: settings.batch,
             attempts: settings.policy.attempts.max(1),
-            half_over: self.counted_at_most().saturating_add(settings.policy.give_up_after / 2),
+            half_over: self
+                .clock
+                .counted_at_most()
+                .saturating_add(settings.policy.give_up_after / 2),
             batches: &|target| prepared.batches(target),
         };
         if !leaving.probe {
             let Some((lane, single, since)) = self.queue.peek(&choice) else {
                 return Err(leaving.retries.err().flatten());
             };
-            let no_more = self.closed && self.backlog.len() == 0;
+            let no_more = self.intake.is_over();
             let leaves_at = since.saturating_add(settings.linger);
             let waits = !single
                 && self.queue.ready_for_batch().0 < settings.batch
                 && !no_more
                 && self.in_flight.len() > 0
                 && self.window_room() > 0
-                && leaves_at > self.now.mono;
+                && leaves_at > self.clock.now.mono;
             if waits {
                 return Err(Some(leaves_at));
             }
@@ -185,12 +174,12 @@ impl Delivery {
 
     /// When the delivery ends, by this wall clock.
     fn expires_by(&self, wall: SystemTime) -> Option<SystemTime> {
-        let left = self.expires_at?.saturating_sub(self.now.mono);
+        let left = self.life.left(self.clock.now.mono)?;
         wall.checked_add(left)
     }
 
     fn depart(&mut self, members: Members, mut exchange: InFlightExchange, token: Option<(AccessToken, u64)>) -> Call {
-        let now = self.now.mono;
+        let now = self.clock.now.mono;
         let place = self.in_flight.next_place();
         let keys = members.as_slice();
         let live = keys.len();
@@ -208,17 +197,17 @@ impl Delivery {
             .prepared
             .gateway()
             .gate(|gate| (gate.depart(visit, now, live, paid), gate.counted(now)));
-        self.counted = (now, counted);
+        self.clock.set_counted(counted);
         let deadline = counted.saturating_add(self.prepared.gateway().settings().policy.give_up_after);
         for &key in keys {
             self.queue.recipients.start_clock(key, deadline);
         }
         if checks {
-            self.progress.second_opinions += 1;
+            self.outbox.progress.second_opinions += 1;
         } else {
-            self.progress.attempts += live as u64;
+            self.outbox.progress.attempts += live as u64;
         }
-        self.progress.requests += 1;
+        self.outbox.progress.requests += 1;
         let (token, generation) = token.unzip();
         let request = exchange.request(token);
         let flight = Flight::Message {
@@ -230,7 +219,7 @@ impl Delivery {
                 departed,
             },
         };
-        let ticket = self.in_flight.insert(self.identity, flight, now);
+        let ticket = self.in_flight.insert(flight, now);
         Call { ticket, request }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Who of the deliveries that share a gateway mints, and when again, the gate says.
 
+use super::Delivery;
 use super::in_flight::Flight;
 use super::on_response::{chain, transport_failure};
-use super::{Call, Delivery};
+use super::step::Call;
 use crate::credentials::{Minting, TokenResponse};
 use crate::exchange::{Exchange, Refusal};
 use crate::now::Now;
@@ -18,7 +19,7 @@ impl Delivery {
     /// `unanswered` says that the one before had no answer in time.
     pub(super) fn mint(&mut self, session: u64, unanswered: bool) -> Option<Call> {
         let credential = self.gateway().settings().credential.clone()?;
-        let now = self.now;
+        let now = self.clock.now;
         let wall = self.gateway().gate(|gate| gate.wall(now.wall));
         match credential.mint(wall) {
             Ok(Minting::Exchange(exchange)) => {
@@ -29,13 +30,13 @@ impl Delivery {
                     self.gateway().gate(|gate| gate.mint_unanswered(&failure, now.mono));
                 }
                 self.visit.session = Some(session);
-                self.progress.requests += 1;
+                self.outbox.progress.requests += 1;
                 let flight = Flight::Mint {
                     exchange,
                     session,
                     asked: now.mono,
                 };
-                let ticket = self.in_flight.insert(self.identity, flight, now.mono);
+                let ticket = self.in_flight.insert(flight, now.mono);
                 return Some(Call { ticket, request });
             }
             Ok(Minting::Token(grant)) => {
