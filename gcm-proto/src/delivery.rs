@@ -44,6 +44,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod again;
 mod clock;
 mod doubt;
 mod ending;
@@ -64,6 +65,7 @@ mod sending;
 mod settle;
 mod step;
 mod token;
+mod transport_failure;
 
 pub use in_flight::Ticket;
 pub use prepared::Prepared;

@@ -67,6 +67,13 @@ pub(super) struct InFlight {
     late: Grace,
 }
 
+impl Ticket {
+    /// The place and the generation that it names, where it is of this delivery.
+    fn redeem(self, delivery: u64) -> Option<(u32, u32)> {
+        (self.delivery == delivery).then_some((self.place, self.generation))
+    }
+}
+
 impl Members {
     pub(super) fn as_slice(&self) -> &[Key] {
         match self {
@@ -127,12 +134,8 @@ impl InFlight {
 
     /// The flight that a ticket of this delivery names, if it is not over.
     pub(super) fn land(&mut self, ticket: Ticket) -> Option<Flight> {
-        let Ticket {
-            delivery,
-            place,
-            generation,
-        } = ticket;
-        if delivery != self.delivery || self.slots.get(place as usize)?.0 != generation {
+        let (place, generation) = ticket.redeem(self.delivery)?;
+        if self.slots.get(place as usize)?.0 != generation {
             return None;
         }
         self.take(place)

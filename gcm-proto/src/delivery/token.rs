@@ -4,8 +4,8 @@
 
 use super::Delivery;
 use super::in_flight::Flight;
-use super::on_response::{chain, transport_failure};
 use super::step::Call;
+use super::transport_failure::{chain, transport_failure};
 use crate::credentials::{Minting, TokenResponse};
 use crate::exchange::{Exchange, Refusal};
 use crate::now::Now;
