@@ -1,4 +1,4 @@
-//! The delivery machine: who is sent, when, and what becomes of each recipient.
+//! The delivery machine: who is sent to, when, and what becomes of each recipient.
 //!
 //! It reads no clock and does no I/O: whoever drives it calls [`poll`](Delivery::poll), does what the step says, and hands
 //! responses to [`handle`](Delivery::handle). Any order of calls is legal.
@@ -79,7 +79,7 @@ use crate::policy::Draws;
 use crate::target::Target;
 use crate::transport::TransportError;
 use clock::Clock;
-use ending::{Ending, Life};
+use ending::{Ending, Lifetime};
 use http::Response;
 use in_flight::{Flight, InFlight};
 use intake::Intake;
@@ -103,7 +103,7 @@ pub struct Delivery {
     queue: Queue,
     in_flight: InFlight,
     message: MessageProof,
-    life: Life,
+    lifetime: Lifetime,
     outbox: Outbox,
 }
 
@@ -122,13 +122,13 @@ impl Delivery {
             queue: Queue::default(),
             in_flight: InFlight::new(),
             message: MessageProof::default(),
-            life: Life::new(expires_at),
+            lifetime: Lifetime::new(expires_at),
             outbox: Outbox::default(),
         }
     }
 
     /// Has this waker told when others at the gateway have changed what this delivery waits for: an access token has come, the
-    /// service answers again, a place is free. A [`Step::Wait`] may then be long; without a waker it is short where others may
+    /// service responds again, a place is free. A [`Step::Wait`] may then be long; without a waker it is short where others may
     /// change something.
     ///
     /// The waker is called from whatever thread hands in the response; it is called once for each wait, at most. Then
@@ -301,7 +301,7 @@ impl Delivery {
         let recipients = &self.queue.recipients;
         Progress {
             ready: recipients.ready + self.intake.waiting(),
-            flying: recipients.in_flight,
+            in_flight: recipients.in_flight,
             waiting: recipients.waiting,
             waiting_until: self.queue.next_due().filter(|_| recipients.waiting > 0),
             service,

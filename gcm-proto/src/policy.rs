@@ -64,7 +64,7 @@ pub enum Jitter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Duplicates {
-    /// Also what was answered with a 5xx or not at all: a message may arrive twice rather than never.
+    /// Also what got a 5xx or no response at all: a message may arrive twice rather than never.
     Allow,
     /// Only what certainly was not accepted: not sent, 401, 429, or a passing failure named for the recipient.
     Avoid,

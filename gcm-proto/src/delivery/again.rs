@@ -2,14 +2,14 @@
 
 use super::Delivery;
 use super::ending::expired;
-use super::recipients::Key;
+use super::recipients::RecipientKey;
 use crate::outcome::{Code, Failure, Sent};
 use crate::policy::Duplicates;
 use std::time::Duration;
 
 /// Recipients that failed together, each with its own failure.
 pub(super) struct Failed {
-    pub(super) members: Vec<(Key, Failure)>,
+    pub(super) members: Vec<(RecipientKey, Failure)>,
     /// What the service asked to wait.
     pub(super) asked: Option<Duration>,
     pub(super) rate_limited: bool,
@@ -17,7 +17,7 @@ pub(super) struct Failed {
 
 impl Failed {
     /// All with one failure.
-    pub(super) fn all(members: Vec<Key>, failure: &Failure, asked: Option<Duration>) -> Self {
+    pub(super) fn all(members: Vec<RecipientKey>, failure: &Failure, asked: Option<Duration>) -> Self {
         Self {
             members: members.into_iter().map(|key| (key, failure.clone())).collect(),
             asked,
@@ -28,11 +28,17 @@ impl Failed {
 
 impl Delivery {
     /// Certainly not sent: that costs no attempt.
-    pub(super) fn replay(&mut self, members: Vec<Key>, failure: &Failure, draw: u64) {
+    pub(super) fn replay(&mut self, members: Vec<RecipientKey>, failure: &Failure, draw: u64) {
         self.replay_after(members, failure, None, draw);
     }
 
-    pub(super) fn replay_after(&mut self, members: Vec<Key>, failure: &Failure, asked: Option<Duration>, draw: u64) {
+    pub(super) fn replay_after(
+        &mut self,
+        members: Vec<RecipientKey>,
+        failure: &Failure,
+        asked: Option<Duration>,
+        draw: u64,
+    ) {
         let limit = self.gateway().settings().policy.replays;
         let (mut again, mut replays) = (Vec::with_capacity(members.len()), 0);
         for key in members {
@@ -56,7 +62,7 @@ impl Delivery {
     /// Tries again what may have been sent, where a duplicate is allowed.
     pub(super) fn retry_if_careless(
         &mut self,
-        members: Vec<Key>,
+        members: Vec<RecipientKey>,
         failure: &Failure,
         asked: Option<Duration>,
         draw: u64,
@@ -74,7 +80,7 @@ impl Delivery {
     /// the message may have been accepted all the same.
     pub(super) fn retry_after_verdict(
         &mut self,
-        members: Vec<Key>,
+        members: Vec<RecipientKey>,
         failure: &Failure,
         risky: bool,
         asked: Option<Duration>,
@@ -124,14 +130,14 @@ impl Delivery {
     }
 
     /// Lets recipients wait together for their next attempt, where there is time.
-    pub(super) fn wait(&mut self, members: Vec<(Key, Failure)>, delay: Duration, asked: Option<Duration>) {
+    pub(super) fn wait(&mut self, members: Vec<(RecipientKey, Failure)>, delay: Duration, asked: Option<Duration>) {
         if members.is_empty() {
             return;
         }
         let now = self.clock.now.mono;
         let due = now.saturating_add(delay);
         let too_long = asked.is_some_and(|asked| asked > self.gateway().settings().policy.retry_after_cap);
-        let permanent = too_long || self.has_ended() || self.life.is_expired(now);
+        let permanent = too_long || self.has_ended() || self.lifetime.is_expired(now);
         let (counted, stands) = self
             .prepared
             .gateway()
@@ -158,8 +164,8 @@ impl Delivery {
     }
 
     /// Settles a recipient to be sent again by whoever wants to, after a delay if there is one.
-    pub(super) fn hand_back(&mut self, key: Key, failure: Failure, delay: Option<Duration>) {
-        if self.life.is_expired(self.clock.now.mono) {
+    pub(super) fn hand_back(&mut self, key: RecipientKey, failure: Failure, delay: Option<Duration>) {
+        if self.lifetime.is_expired(self.clock.now.mono) {
             // Its response came late: nobody wants it sent again.
             return self.settle_failed(
                 key,

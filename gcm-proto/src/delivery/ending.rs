@@ -21,7 +21,7 @@ pub(super) enum Ending {
 }
 
 /// How long a delivery lives.
-pub(super) struct Life {
+pub(super) struct Lifetime {
     ending: Option<Ending>,
     expires_at: Option<Duration>,
     /// That time was found over.
@@ -57,7 +57,7 @@ impl Ending {
     }
 }
 
-impl Life {
+impl Lifetime {
     pub(super) fn new(expires_at: Option<Duration>) -> Self {
         Self {
             ending: None,

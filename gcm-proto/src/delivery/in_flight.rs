@@ -1,7 +1,7 @@
 //! The requests in flight: a slab with generations, and the tickets that name its places.
 
 use super::in_flight_exchange::InFlightExchange;
-use super::recipients::Key;
+use super::recipients::RecipientKey;
 use crate::credentials::TokenResponse;
 use crate::exchange::Exchange;
 use crate::gateway::{Departed, Grace};
@@ -15,7 +15,7 @@ static DELIVERIES: AtomicU64 = AtomicU64::new(0);
 
 /// Names the request a response belongs to. It is consumed by [`Delivery::handle`](super::Delivery::handle).
 ///
-/// A ticket that is lost costs nothing but time: its request counts as unanswered after the policy's `give_up_after`. One of
+/// A ticket that is lost costs nothing but time: its request counts as one without a response after the policy's `give_up_after`. One of
 /// another delivery, or one whose request is settled, is ignored.
 #[must_use = "without its ticket a response cannot be handed in"]
 pub struct Ticket {
@@ -28,7 +28,7 @@ pub struct Ticket {
 pub(super) enum Flight {
     Message {
         exchange: InFlightExchange,
-        members: Members,
+        members: RequestMembers,
         /// Members not yet settled. With the last one the place is free, response or not.
         live: usize,
         sent: SentWith,
@@ -50,9 +50,9 @@ pub(super) struct SentWith {
 }
 
 /// Who is in a request. One, on most wires, which needs no list.
-pub(super) enum Members {
-    One(Key),
-    Many(Vec<Key>),
+pub(super) enum RequestMembers {
+    One(RecipientKey),
+    Many(Vec<RecipientKey>),
 }
 
 pub(super) struct InFlight {
@@ -74,15 +74,15 @@ impl Ticket {
     }
 }
 
-impl Members {
-    pub(super) fn as_slice(&self) -> &[Key] {
+impl RequestMembers {
+    pub(super) fn as_slice(&self) -> &[RecipientKey] {
         match self {
             Self::One(key) => std::slice::from_ref(key),
             Self::Many(keys) => keys,
         }
     }
 
-    pub(super) fn into_vec(self) -> Vec<Key> {
+    pub(super) fn into_vec(self) -> Vec<RecipientKey> {
         match self {
             Self::One(key) => vec![key],
             Self::Many(keys) => keys,

@@ -6,7 +6,7 @@ mod results;
 mod token_refusal;
 
 use super::Delivery;
-use super::in_flight::{Members, SentWith};
+use super::in_flight::{RequestMembers, SentWith};
 use super::in_flight_exchange::{InFlightExchange, ReadResponse};
 use crate::exchange::Refusal;
 use crate::gateway::{Bad, Sign};
@@ -20,7 +20,7 @@ impl Delivery {
     pub(super) fn land<B: AsRef<[u8]>>(
         &mut self,
         exchange: &InFlightExchange,
-        members: Members,
+        members: RequestMembers,
         sent: SentWith,
         result: Result<Response<B>, TransportError>,
     ) {
@@ -42,7 +42,7 @@ impl Delivery {
         }
         match read {
             Ok(ReadResponse::One(receipt)) => {
-                // It answers for the one it was sent for.
+                // It speaks for the one it was sent for.
                 if let Some(&key) = members.as_slice().first() {
                     if let Some(recipient) = self.queue.recipients.get_mut(key) {
                         recipient.multicast_id = receipt.multicast_id;

@@ -1,7 +1,7 @@
 //! The ways in which recipients become ready: they come in, their next attempt is due, or an access token has come.
 
 use super::Delivery;
-use super::recipients::{Key, Recipient};
+use super::recipients::{Recipient, RecipientKey};
 use crate::outcome::{Outcome, Position, Settled};
 use crate::target::Target;
 
@@ -9,7 +9,7 @@ impl Delivery {
     /// Gives a recipient its place, and a state.
     pub(super) fn admit(&mut self, target: Target) -> Position {
         let position = self.intake.position();
-        if let Some(ending) = self.life.ending() {
+        if let Some(ending) = self.lifetime.ending() {
             let outcome = Outcome::Failed(ending.of_untried());
             self.outbox.push(Settled::new(position, target, outcome));
             return position;
@@ -33,7 +33,7 @@ impl Delivery {
     }
 
     /// Ready again, together.
-    pub(super) fn all_ready(&mut self, members: Vec<Key>) {
+    pub(super) fn all_ready(&mut self, members: Vec<RecipientKey>) {
         let mut joined = false;
         for key in members {
             let target = self.queue.recipients.get(key).map(|recipient| &recipient.target);

@@ -1,11 +1,11 @@
-//! Which request leaves next, and whether it may.
+//! The next request: who is in it, and whether it may leave.
 
 use super::Delivery;
-use super::in_flight::{Flight, Members, SentWith};
+use super::in_flight::{Flight, RequestMembers, SentWith};
 use super::in_flight_exchange::InFlightExchange;
 use super::queue::{Choice, Next};
 use super::ready::Lane;
-use super::recipients::State;
+use super::recipients::RecipientState;
 use super::step::Call;
 use crate::credentials::AccessToken;
 use crate::exchange::Undeliverable;
@@ -18,7 +18,7 @@ enum GateDecision {
     Ended(VisitStatus),
     Mint {
         session: u64,
-        unanswered: bool,
+        without_response: bool,
     },
     /// Not before.
     Wait(Duration),
@@ -30,7 +30,7 @@ impl Delivery {
     pub(super) fn send(&mut self) -> Result<Call, Option<Duration>> {
         let now = self.clock.now.mono;
         loop {
-            if self.has_ended() || self.life.is_expired(now) {
+            if self.has_ended() || self.lifetime.is_expired(now) {
                 return Err(None);
             }
             self.let_in();
@@ -51,8 +51,11 @@ impl Delivery {
                 }
                 GateDecision::Wait(at) => return Err(Some(at)),
                 GateDecision::Go(leaving, token, wall) => (leaving, token, wall),
-                GateDecision::Mint { session, unanswered } => {
-                    if let Some(call) = self.mint(session, unanswered) {
+                GateDecision::Mint {
+                    session,
+                    without_response,
+                } => {
+                    if let Some(call) = self.mint(session, without_response) {
                         return Ok(call);
                     }
                     // There is one now, or there will be none. Whoever waits for it is ready.
@@ -91,7 +94,15 @@ impl Delivery {
             let token = if minted {
                 match gate.token(now) {
                     TokenStep::Use(token, generation) => Some((token, generation)),
-                    TokenStep::Mint { session, unanswered } => return GateDecision::Mint { session, unanswered },
+                    TokenStep::Mint {
+                        session,
+                        without_response,
+                    } => {
+                        return GateDecision::Mint {
+                            session,
+                            without_response,
+                        };
+                    }
                     TokenStep::Wait(at) => return GateDecision::Wait(gate.wait(visit, at, now)),
                 }
             } else {
@@ -148,37 +159,42 @@ impl Delivery {
     }
 
     /// Makes the exchange of those who leave, at this time.
-    fn load(&self, next: Next, wall: SystemTime) -> (Members, Result<InFlightExchange, Undeliverable>) {
+    fn load(&self, next: Next, wall: SystemTime) -> (RequestMembers, Result<InFlightExchange, Undeliverable>) {
         let recipients = &self.queue.recipients;
         match next {
             Next::Single(key) => {
                 let Some(recipient) = recipients.get(key) else {
-                    return (Members::One(key), Err(Undeliverable::NoRecipients));
+                    return (RequestMembers::One(key), Err(Undeliverable::NoRecipients));
                 };
                 let target = recipient.target.clone();
                 let exchange = match recipient.is_checked().then(|| self.prepared.check_of(target.clone())) {
                     Some(Some(check)) => Ok(check),
                     _ => self.prepared.single(target, wall, self.expires_by(wall)),
                 };
-                (Members::One(key), exchange)
+                (RequestMembers::One(key), exchange)
             }
             Next::Batch(members) => {
                 let tokens = members
                     .iter()
                     .filter_map(|key| recipients.get(*key)?.target.as_token().cloned())
                     .collect();
-                (Members::Many(members), self.prepared.multicast(tokens))
+                (RequestMembers::Many(members), self.prepared.multicast(tokens))
             }
         }
     }
 
     /// When the delivery ends, by this wall clock.
     fn expires_by(&self, wall: SystemTime) -> Option<SystemTime> {
-        let left = self.life.left(self.clock.now.mono)?;
+        let left = self.lifetime.left(self.clock.now.mono)?;
         wall.checked_add(left)
     }
 
-    fn depart(&mut self, members: Members, mut exchange: InFlightExchange, token: Option<(AccessToken, u64)>) -> Call {
+    fn depart(
+        &mut self,
+        members: RequestMembers,
+        mut exchange: InFlightExchange,
+        token: Option<(AccessToken, u64)>,
+    ) -> Call {
         let now = self.clock.now.mono;
         let place = self.in_flight.next_place();
         let keys = members.as_slice();
@@ -190,7 +206,7 @@ impl Delivery {
                 checks |= recipient.is_checked();
                 recipient.attempts += 1;
             }
-            self.queue.recipients.enter(key, State::InFlight(place));
+            self.queue.recipients.enter(key, RecipientState::InFlight(place));
         }
         let visit = &mut self.visit;
         let (departed, counted) = self

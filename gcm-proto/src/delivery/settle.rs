@@ -5,18 +5,18 @@ use super::Delivery;
 use super::ending::{Ending, expired};
 use super::in_flight::{Flight, SentWith};
 use super::message_proof::Judgment;
-use super::recipients::{Doubt, Key, Recipient, State};
+use super::recipients::{Doubt, Recipient, RecipientKey, RecipientState};
 use crate::gateway::{Bad, Sign, VisitStatus};
 use crate::outcome::{Code, Failure, Outcome, Sent, Settled};
 use std::time::Duration;
 
 impl Delivery {
     /// Gives a recipient its outcome.
-    pub(super) fn settle(&mut self, key: Key, outcome: Outcome) {
+    pub(super) fn settle(&mut self, key: RecipientKey, outcome: Outcome) {
         let Some(recipient) = self.queue.recipients.remove(key) else {
             return;
         };
-        if let State::InFlight(place) = recipient.state {
+        if let RecipientState::InFlight(place) = recipient.state {
             self.forget_flight(place);
         }
         let done = Settled {
@@ -32,7 +32,7 @@ impl Delivery {
     /// Ends the delivery: nothing waits and nothing is sent from here on.
     pub(super) fn end(&mut self, ending: Ending) {
         let all = ending.settles_in_flight();
-        if !self.life.end(ending) {
+        if !self.lifetime.end(ending) {
             return;
         }
         self.queue.clear();
@@ -49,7 +49,7 @@ impl Delivery {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.life.has_ended()
+        self.lifetime.has_ended()
     }
 
     /// Halts when the message was refused, and all in flight has landed without an acceptance. When to look again, if not.
@@ -68,7 +68,7 @@ impl Delivery {
     pub(super) fn end_overdue(&mut self) {
         self.end_recipients();
         self.end_lost();
-        if self.life.expires(self.clock.now.mono) {
+        if self.lifetime.expires(self.clock.now.mono) {
             let hindrance = self.hindrance();
             self.end(Ending::Expired(hindrance));
         }
@@ -79,7 +79,7 @@ impl Delivery {
         let now = self.clock.now.mono;
         let give_up = self.give_up_after();
         let lost = self.in_flight.next_lost(give_up);
-        let expires = self.life.next_deadline();
+        let expires = self.lifetime.next_deadline();
         // As a rule nobody is to be searched for among all those in flight.
         let mut tried = self.queue.recipients.by_deadline();
         let first = self
@@ -106,7 +106,7 @@ impl Delivery {
         }
         let counted = self.gateway().gate(|gate| gate.counted(now));
         self.clock.set_counted(counted);
-        let over: Vec<Key> = self
+        let over: Vec<RecipientKey> = self
             .queue
             .recipients
             .by_deadline()
@@ -179,7 +179,7 @@ impl Delivery {
     }
 
     /// Settles a recipient as failed, with the tries it had and how far the riskiest of them got.
-    pub(super) fn settle_failed(&mut self, key: Key, mut failure: Failure) {
+    pub(super) fn settle_failed(&mut self, key: RecipientKey, mut failure: Failure) {
         let Some(recipient) = self.queue.recipients.get(key) else {
             return;
         };
@@ -205,7 +205,7 @@ impl Delivery {
     }
 
     /// Its own last failure. One that is in flight has none: what its response says is not known.
-    fn last_failure(&mut self, key: Key) -> Option<Failure> {
+    fn last_failure(&mut self, key: RecipientKey) -> Option<Failure> {
         let recipient = self.queue.recipients.get_mut(key)?;
         if recipient.is_in_flight() {
             return None;
@@ -213,8 +213,8 @@ impl Delivery {
         recipient.last.take()
     }
 
-    fn settle_ended(&mut self, key: Key) {
-        let Some(ending) = self.life.ending() else { return };
+    fn settle_ended(&mut self, key: RecipientKey) {
+        let Some(ending) = self.lifetime.ending() else { return };
         let hindrance = match ending {
             Ending::Expired(hindrance) => Some(hindrance.clone()),
             _ => None,
@@ -253,7 +253,7 @@ impl Delivery {
         self.gateway().settings().policy.give_up_after
     }
 
-    fn recipient(&self, key: Key) -> Option<&Recipient> {
+    fn recipient(&self, key: RecipientKey) -> Option<&Recipient> {
         self.queue.recipients.get(key)
     }
 

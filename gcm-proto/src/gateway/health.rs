@@ -238,7 +238,7 @@ impl Health {
         }
     }
 
-    /// A working service has answered.
+    /// A working service has responded.
     pub(super) fn good(&mut self, departed: Departed, now: Duration) {
         self.row.good(departed.at);
         match &mut self.state {

@@ -29,7 +29,7 @@ pub enum Service {
         /// When the next one goes out.
         next_probe: Duration,
     },
-    /// It answers again, and is sent more with each good response.
+    /// It responds again, and is sent more with each good response.
     Recovering,
     /// The pace that was set: the next recipient's turn comes then.
     Paced {
@@ -93,7 +93,7 @@ pub(crate) fn next_try(at: Duration, now: Duration) -> String {
     }
 }
 
-/// A failure in a few words: the code and the status of an answer, and of a connection the system's own words, if it ends with
+/// A failure in a few words: the code and the status of a response, and of a connection the system's own words, if it ends with
 /// such, else what the transport says.
 pub(crate) fn in_brief(failure: &Failure) -> String {
     if let Some(status) = failure.status() {

@@ -1,7 +1,7 @@
 //! The requests without a response: what the transport says of them.
 
 use crate::delivery::Delivery;
-use crate::delivery::in_flight::{Members, SentWith};
+use crate::delivery::in_flight::{RequestMembers, SentWith};
 use crate::delivery::transport_failure::transport_failure;
 use crate::gateway::Sign;
 use crate::outcome::Sent;
@@ -12,7 +12,7 @@ const GIVEN_BACK: u32 = 3;
 
 impl Delivery {
     /// No response came.
-    pub(super) fn lost(&mut self, members: Members, error: &TransportError, sent: SentWith) {
+    pub(super) fn lost(&mut self, members: RequestMembers, error: &TransportError, sent: SentWith) {
         let failure = transport_failure(error);
         if let Some(key) = self.asked_about(&members).filter(|_| failure.sent() != Sent::NotSent) {
             self.keep_doubted(key);

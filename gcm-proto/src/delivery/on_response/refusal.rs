@@ -3,7 +3,7 @@
 use crate::delivery::Delivery;
 use crate::delivery::again::Failed;
 use crate::delivery::in_flight::SentWith;
-use crate::delivery::recipients::Key;
+use crate::delivery::recipients::RecipientKey;
 use crate::exchange::{Quota, Refusal, Scope};
 use crate::gateway::{Limit, Sign};
 use crate::outcome::{Code, Failure, Sent};
@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 impl Delivery {
     /// The service refused the request, or its response cannot be read.
-    pub(in crate::delivery) fn refused(&mut self, members: Vec<Key>, refusal: &Refusal, sent: SentWith) {
+    pub(in crate::delivery) fn refused(&mut self, members: Vec<RecipientKey>, refusal: &Refusal, sent: SentWith) {
         let failure = self.naming(refusal.to_failure(self.clock.now.wall));
         let asked = failure.retry_after();
         for key in &members {
@@ -52,7 +52,7 @@ impl Delivery {
     }
 
     /// What came back cannot be read: it may be no word of the service.
-    fn unreadable(&mut self, members: Vec<Key>, failure: Failure, sent: SentWith, draw: u64) {
+    fn unreadable(&mut self, members: Vec<RecipientKey>, failure: Failure, sent: SentWith, draw: u64) {
         let asked = failure.retry_after();
         let stranger = self.message.unreadable();
         let verdict = stranger && !self.gateway().gate(|gate| gate.has_worked());
@@ -67,7 +67,7 @@ impl Delivery {
     /// The service fails, or says that it may do better later.
     fn refused_in_passing(
         &mut self,
-        members: Vec<Key>,
+        members: Vec<RecipientKey>,
         failure: Failure,
         status: StatusCode,
         sent: SentWith,
@@ -85,7 +85,7 @@ impl Delivery {
     }
 
     /// A verdict on the recipient, the message or the project.
-    fn judged(&mut self, members: Vec<Key>, failure: Failure, refusal: &Refusal, sent: SentWith, draw: u64) {
+    fn judged(&mut self, members: Vec<RecipientKey>, failure: Failure, refusal: &Refusal, sent: SentWith, draw: u64) {
         match refusal.scope() {
             Scope::Recipient => {
                 for key in members {
@@ -131,7 +131,7 @@ impl Delivery {
     }
 
     /// Whose limit a response says is reached.
-    fn limit_of(&self, refusal: &Refusal, members: &[Key]) -> Limit {
+    fn limit_of(&self, refusal: &Refusal, members: &[RecipientKey]) -> Limit {
         let recipient = members.first().and_then(|key| self.queue.recipients.get(*key));
         match refusal.quota() {
             Some(Quota::Recipient) => Limit::Recipient,

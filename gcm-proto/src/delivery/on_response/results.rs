@@ -3,7 +3,7 @@
 use crate::delivery::Delivery;
 use crate::delivery::again::Failed;
 use crate::delivery::in_flight::SentWith;
-use crate::delivery::recipients::Key;
+use crate::delivery::recipients::RecipientKey;
 use crate::gateway::{Bad, Limit, Sign};
 use crate::outcome::{Code, Failure, MulticastId, Outcome, Sent};
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Tally {
     }
 
     /// One more is to be tried again.
-    fn failed(&mut self, key: Key, failure: Failure) {
+    fn failed(&mut self, key: RecipientKey, failure: Failure) {
         let (failed, first) = if failure.code().is_rate_limit() {
             (&mut self.limited, &mut self.first_limited)
         } else {
@@ -54,7 +54,7 @@ impl Delivery {
     /// The results of a multicast: each is about its recipient, but for the notice that the protocol is retired.
     pub(super) fn take_results(
         &mut self,
-        members: Vec<Key>,
+        members: Vec<RecipientKey>,
         outcomes: Vec<Outcome>,
         id: Option<&MulticastId>,
         asked: Option<Duration>,
@@ -90,7 +90,7 @@ impl Delivery {
         self.tell(sent, sign, draw);
     }
 
-    fn take_result(&mut self, key: Key, outcome: Outcome, id: Option<&MulticastId>, tally: &mut Tally) {
+    fn take_result(&mut self, key: RecipientKey, outcome: Outcome, id: Option<&MulticastId>, tally: &mut Tally) {
         let Some(recipient) = self.queue.recipients.get_mut(key) else {
             return;
         };

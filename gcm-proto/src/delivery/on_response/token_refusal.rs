@@ -2,7 +2,7 @@
 
 use crate::delivery::Delivery;
 use crate::delivery::in_flight::SentWith;
-use crate::delivery::recipients::Key;
+use crate::delivery::recipients::RecipientKey;
 use crate::gateway::{REFUSED_EVERY, Sign};
 use crate::outcome::Failure;
 
@@ -11,7 +11,13 @@ const REFUSED_TOKENS: u32 = 3;
 
 impl Delivery {
     /// A 401 about the access token: it is sent again with another, without that costing an attempt.
-    pub(super) fn token_refused(&mut self, members: Vec<Key>, failure: Failure, generation: u64, sent: SentWith) {
+    pub(super) fn token_refused(
+        &mut self,
+        members: Vec<RecipientKey>,
+        failure: Failure,
+        generation: u64,
+        sent: SentWith,
+    ) {
         let now = self.clock.now.mono;
         let (verdict, worked, youngest) = self.prepared.gateway().gate(|gate| {
             let verdict = gate.token_refused(generation, now);

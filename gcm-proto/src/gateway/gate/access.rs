@@ -55,8 +55,8 @@ impl Gate {
         self.waiters.wake(1);
     }
 
-    /// A mint was taken over: it had no answer in time.
-    pub(crate) fn mint_unanswered(&mut self, failure: &Failure, now: Duration) {
+    /// A mint was taken over: no response came in time.
+    pub(crate) fn mint_without_response(&mut self, failure: &Failure, now: Duration) {
         self.note_trouble(failure, now);
     }
 
