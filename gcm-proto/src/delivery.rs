@@ -44,7 +44,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod again;
 mod clock;
 mod doubt;
 mod ending;
@@ -52,6 +51,7 @@ mod in_flight;
 mod in_flight_exchange;
 mod intake;
 mod message_proof;
+mod next_attempt;
 mod on_response;
 mod outbox;
 mod prepared;

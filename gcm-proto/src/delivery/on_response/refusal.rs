@@ -1,8 +1,8 @@
 //! The refusals of the service: what each means for its recipients, and for the service.
 
 use crate::delivery::Delivery;
-use crate::delivery::again::Failed;
 use crate::delivery::in_flight::SentWith;
+use crate::delivery::next_attempt::Failed;
 use crate::delivery::recipients::RecipientKey;
 use crate::exchange::{Quota, Refusal, Scope};
 use crate::gateway::{Limit, Sign};

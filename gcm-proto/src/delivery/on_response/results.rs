@@ -1,8 +1,8 @@
 //! The results of a multicast, each for its recipient.
 
 use crate::delivery::Delivery;
-use crate::delivery::again::Failed;
 use crate::delivery::in_flight::SentWith;
+use crate::delivery::next_attempt::Failed;
 use crate::delivery::recipients::RecipientKey;
 use crate::gateway::{Bad, Limit, Sign};
 use crate::outcome::{Code, Failure, MulticastId, Outcome, Sent};
