@@ -48,7 +48,7 @@ pub enum Service {
 impl Service {
     /// What everybody waits for, in words for a progress bar or a log: `service down for 12 s: connection refused; next try in
     /// 3 s`. `None` while nobody waits. `now` is on the clock of [`Now::mono`](crate::Now::mono). It is one line, with neither
-    /// keys nor tokens in it, as in [`Failure::detail`].
+    /// keys nor tokens in it, as in [`Failure::message`].
     ///
     /// ```
     /// use gcm_proto::{Code, Failure, Sent, Service};
