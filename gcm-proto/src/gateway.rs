@@ -1,30 +1,32 @@
-//! `Gateway` decides which wire, key, policy and pace belong together, and what all deliveries through it share.
+//! The settings of one sender at one service, and the state that all its deliveries share.
 
 mod budget;
 mod gate;
 mod health;
 mod pace;
-mod prepared;
 mod proof;
 mod quota;
+mod row;
+mod service;
+mod sign;
 mod standing_clock;
 mod tokens;
 mod visit;
 
-pub use gate::Service;
-pub(crate) use gate::{Admission, Checked, Gate, Leaving, Limit, Sign, in_brief, next_try};
-pub(crate) use health::{Bad, Departed};
-pub use prepared::Prepared;
-pub(crate) use prepared::{Flying, Returned};
+pub(crate) use gate::{Admission, Leaving, VisitStatus};
+pub(crate) use health::Departed;
+pub use service::Service;
+pub(crate) use service::{in_brief, next_try};
+pub(crate) use sign::{Bad, Limit, Sign};
 pub(crate) use tokens::{REFUSED_EVERY, TokenStep};
 pub(crate) use visit::{Grace, Visit};
 
 use crate::credentials::{Credential, ServiceAccount, TokenResponse};
-use crate::exchange::{Undeliverable, Wire, legacy, v1};
-use crate::message::Message;
+use crate::exchange::{Wire, legacy, v1};
 use crate::names::Endpoint;
 use crate::now::Now;
 use crate::policy::{Pace, RetryPolicy};
+use gate::Gate;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
@@ -72,7 +74,7 @@ pub(crate) struct Shared {
 
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) way: Way,
+    pub(crate) route: WireRoute,
     pub(crate) credential: Option<Arc<dyn Credential>>,
     pub(crate) policy: RetryPolicy,
     pub(crate) pace: Option<Pace>,
@@ -81,9 +83,9 @@ pub(crate) struct Settings {
     pub(crate) linger: Duration,
 }
 
-/// The wire, and where it leads.
+/// The wire, with the route of its messages.
 #[derive(Clone, Debug)]
-pub(crate) enum Way {
+pub(crate) enum WireRoute {
     Plaintext(legacy::Route),
     Json(legacy::Route),
     V1(v1::Route),
@@ -106,17 +108,17 @@ impl Gateway {
 
     /// A gateway over FCM HTTP v1 with access tokens from this source, [`RetryPolicy::V1`]: one target a request.
     pub fn v1_with(route: v1::Route, credential: impl Credential + 'static) -> Self {
-        Self::new(Way::V1(route), RetryPolicy::V1).with_credential(credential)
+        Self::new(WireRoute::V1(route), RetryPolicy::V1).with_credential(credential)
     }
 
     /// A gateway over the legacy JSON wire, [`RetryPolicy::LEGACY`].
     pub fn legacy_json(route: legacy::Route) -> Self {
-        Self::new(Way::Json(route), RetryPolicy::LEGACY)
+        Self::new(WireRoute::Json(route), RetryPolicy::LEGACY)
     }
 
     /// A gateway over the plaintext wire, [`RetryPolicy::LEGACY`]: one token a request.
     pub fn legacy_plaintext(route: legacy::Route) -> Self {
-        Self::new(Way::Plaintext(route), RetryPolicy::LEGACY)
+        Self::new(WireRoute::Plaintext(route), RetryPolicy::LEGACY)
     }
 
     /// With access tokens from this source. On a legacy wire they take the place of a key: see [`legacy::Route::without_key`].
@@ -149,7 +151,7 @@ impl Gateway {
     #[must_use]
     pub fn with_batch(self, recipients: usize) -> Self {
         self.with(|settings| {
-            settings.batch = recipients.clamp(1, settings.way.largest_batch());
+            settings.batch = recipients.clamp(1, settings.route.largest_batch());
         })
     }
 
@@ -159,29 +161,20 @@ impl Gateway {
         self.with(|settings| settings.linger = time)
     }
 
-    /// Checks and encodes a message: the one door that can refuse.
-    ///
-    /// # Errors
-    ///
-    /// [`Undeliverable`] when this gateway's wire or limits have no way to send it to tokens.
-    pub fn prepare(&self, message: &Message) -> Result<Prepared, Undeliverable> {
-        Prepared::new(self.clone(), message)
-    }
-
     /// The wire it speaks.
     pub fn wire(&self) -> Wire {
-        match self.settings().way {
-            Way::Plaintext(_) => Wire::Plaintext,
-            Way::Json(_) => Wire::Json,
-            Way::V1(_) => Wire::V1,
+        match self.settings().route {
+            WireRoute::Plaintext(_) => Wire::Plaintext,
+            WireRoute::Json(_) => Wire::Json,
+            WireRoute::V1(_) => Wire::V1,
         }
     }
 
     /// Where it sends messages to. Access tokens may come from elsewhere.
     pub fn endpoint(&self) -> &Endpoint {
-        match &self.settings().way {
-            Way::Plaintext(route) | Way::Json(route) => route.endpoint(),
-            Way::V1(route) => route.endpoint(),
+        match &self.settings().route {
+            WireRoute::Plaintext(route) | WireRoute::Json(route) => route.endpoint(),
+            WireRoute::V1(route) => route.endpoint(),
         }
     }
 
@@ -207,10 +200,10 @@ impl Gateway {
         result
     }
 
-    fn new(way: Way, policy: RetryPolicy) -> Self {
+    fn new(route: WireRoute, policy: RetryPolicy) -> Self {
         Self::from_settings(Settings {
-            batch: way.largest_batch(),
-            way,
+            batch: route.largest_batch(),
+            route,
             credential: None,
             policy,
             pace: None,
@@ -226,14 +219,14 @@ impl Gateway {
     }
 
     fn from_settings(settings: Settings) -> Self {
-        let gate = Mutex::new(Gate::new(&settings));
+        let gate = Mutex::new(Gate::new(&settings.policy, settings.pace));
         Self {
             shared: Arc::new(Shared { settings, gate }),
         }
     }
 }
 
-impl Way {
+impl WireRoute {
     /// Recipients that one request may have, at most.
     fn largest_batch(&self) -> usize {
         match self {
@@ -245,9 +238,9 @@ impl Way {
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { way, policy, .. } = self.settings();
+        let Settings { route, policy, .. } = self.settings();
         f.debug_struct("Gateway")
-            .field("way", way)
+            .field("route", route)
             .field("policy", policy)
             .finish_non_exhaustive()
     }

@@ -37,12 +37,12 @@ pub use credentials::{
     AuthorizedUser, Credential, CredentialError, KeyFileError, MetadataServer, Minting, ServiceAccount, SignError,
     Signer, TokenSource,
 };
-pub use delivery::{Call, Controlled, Delivery, Progress, Step, Stop, Ticket, Watched};
+pub use delivery::{Call, Controlled, Delivery, Prepared, Progress, Step, Stop, Ticket, Watched};
 pub use exchange::{
     Exchange, Receipt, Refusal, Refused, RetryAfter, Scope, TokenResponse, Undeliverable, Unreadable, Wire, legacy,
     oauth, v1,
 };
-pub use gateway::{Gateway, Prepared, Service};
+pub use gateway::{Gateway, Service};
 pub use limits::Limits;
 pub use message::{
     Alert, Android, AndroidNotification, AndroidV2, Apns, Aps, ApsAlert, Color, CriticalSound, LightSettings, Message,

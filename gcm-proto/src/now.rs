@@ -1,6 +1,4 @@
-//! `Now` decides what time it is: nothing in this crate reads a clock.
-//!
-//! It knows nothing of time zones, of sleeping or of how the caller's clocks work.
+//! The time as the caller reads it: nothing in this crate reads a clock.
 
 use std::time::{Duration, SystemTime};
 

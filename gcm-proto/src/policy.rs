@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt, and how fast to go, is decided here: pure functions of data.
+//! The policy of retries and the pace: pure functions of data, for how long to wait before the next attempt, and how fast to go.
 //!
 //! It knows no clock and no recipient.
 
@@ -64,7 +64,7 @@ pub enum Jitter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Duplicates {
-    /// Also what was answered with a 5xx or not at all: a message may arrive twice rather than never.
+    /// Also what got a 5xx or no response at all: a message may arrive twice rather than never.
     Allow,
     /// Only what certainly was not accepted: not sent, 401, 429, or a passing failure named for the recipient.
     Avoid,

@@ -75,7 +75,7 @@ fn line(percent: Option<u64>, progress: &Progress, millis: u128) -> String {
         "{} accepted, {} failed, {} flying, ",
         progress.accepted,
         settled - progress.accepted,
-        progress.flying
+        progress.in_flight
     );
     let _ = match waits {
         Some(recovering) => write!(line, "{recovering}"),

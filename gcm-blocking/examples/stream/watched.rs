@@ -43,7 +43,7 @@ fn line(progress: &Progress) -> String {
     let _ = match progress.describe(now()) {
         // It matters more than who is on the way.
         Some(waits) => write!(line, "; {waits}"),
-        None => write!(line, ", {} flying, {} ready", progress.flying, progress.ready),
+        None => write!(line, ", {} flying, {} ready", progress.in_flight, progress.ready),
     };
     line.chars().take(COLUMNS).collect()
 }

@@ -1,15 +1,16 @@
-//! Verdicts that would remove a token, and are not believed the first time.
+//! The verdicts that would remove a token, and are not believed the first time.
 
 use super::Delivery;
-use super::in_flight::{Members, SentWith};
-use super::recipients::{Doubt, Key};
+use super::in_flight::{RequestMembers, SentWith};
+use super::in_flight_exchange::ReadResponse;
+use super::recipients::{Doubt, RecipientKey};
 use crate::exchange::{Refusal, Scope};
-use crate::gateway::{Bad, Limit, Returned, Sign};
+use crate::gateway::{Bad, Limit, Sign};
 use crate::outcome::{Advice, Code, Failure, Sent};
 
 impl Delivery {
     /// The service judged this recipient.
-    pub(super) fn judge_recipient(&mut self, key: Key, failure: Failure) {
+    pub(super) fn judge_recipient(&mut self, key: RecipientKey, failure: Failure) {
         let asks = self.gateway().settings().policy.second_opinion;
         let ended = self.has_ended();
         let Some(recipient) = self.queue.recipients.get_mut(key) else {
@@ -29,7 +30,11 @@ impl Delivery {
     }
 
     /// Settles those of whom a failing service says the second time that they are gone. The others come back.
-    pub(super) fn believe_the_second_time(&mut self, members: Vec<Key>, failure: &Failure) -> Vec<Key> {
+    pub(super) fn believe_the_second_time(
+        &mut self,
+        members: Vec<RecipientKey>,
+        failure: &Failure,
+    ) -> Vec<RecipientKey> {
         let Some(code) = failure.doubted().cloned() else {
             return members;
         };
@@ -49,18 +54,18 @@ impl Delivery {
     }
 
     /// Whose second opinion a request has asked for.
-    pub(super) fn asked_about(&self, members: &Members) -> Option<Key> {
+    pub(super) fn asked_about(&self, members: &RequestMembers) -> Option<RecipientKey> {
         let key = members.as_slice().first().copied()?;
         self.queue.recipients.get(key)?.is_checked().then_some(key)
     }
 
     /// The second opinion came.
-    pub(super) fn second_opinion(&mut self, key: Key, read: Result<Returned, Refusal>, sent: SentWith) {
+    pub(super) fn second_opinion(&mut self, key: RecipientKey, read: Result<ReadResponse, Refusal>, sent: SentWith) {
         let Err(refusal) = read else {
             self.keep_doubted(key);
             return self.tell_good(sent, true);
         };
-        let failure = refusal.to_failure(self.now.wall);
+        let failure = refusal.to_failure(self.clock.now.wall);
         let of_token = *refusal.code() == Code::Unauthorized && refusal.scope() == Scope::Project;
         if of_token || failure.sent() == Sent::NotSent {
             // Nobody was asked.
@@ -99,14 +104,14 @@ impl Delivery {
     }
 
     /// Nobody said it again: the request is wrong, and the token stays.
-    pub(super) fn keep_doubted(&mut self, key: Key) {
+    pub(super) fn keep_doubted(&mut self, key: RecipientKey) {
         let doubted = self.take_doubt(key);
         let failure = doubted.unwrap_or_else(|| Failure::new(Code::InvalidParameters, Sent::Responded));
         self.settle_failed(key, failure.with_verdict(Code::InvalidParameters));
     }
 
     /// The verdict that was doubted. The request that asked about it was no attempt.
-    fn take_doubt(&mut self, key: Key) -> Option<Failure> {
+    fn take_doubt(&mut self, key: RecipientKey) -> Option<Failure> {
         let recipient = self.queue.recipients.get_mut(key)?;
         recipient.attempts = recipient.attempts.saturating_sub(1);
         recipient.last_is_verdict = false;

@@ -1,16 +1,21 @@
 //! The requests in flight: a slab with generations, and the tickets that name its places.
 
-use super::recipients::Key;
+use super::in_flight_exchange::InFlightExchange;
+use super::recipients::RecipientKey;
 use crate::credentials::TokenResponse;
 use crate::exchange::Exchange;
-use crate::gateway::{Departed, Flying};
+use crate::gateway::{Departed, Grace};
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// How many deliveries there were in this process.
+static DELIVERIES: AtomicU64 = AtomicU64::new(0);
 
 /// Names the request a response belongs to. It is consumed by [`Delivery::handle`](super::Delivery::handle).
 ///
-/// A ticket that is lost costs nothing but time: its request counts as unanswered after the policy's `give_up_after`. One of
+/// A ticket that is lost costs nothing but time: its request counts as one without a response after the policy's `give_up_after`. One of
 /// another delivery, or one whose request is settled, is ignored.
 #[must_use = "without its ticket a response cannot be handed in"]
 pub struct Ticket {
@@ -22,8 +27,8 @@ pub struct Ticket {
 /// A request in flight.
 pub(super) enum Flight {
     Message {
-        exchange: Flying,
-        members: Members,
+        exchange: InFlightExchange,
+        members: RequestMembers,
         /// Members not yet settled. With the last one the place is free, response or not.
         live: usize,
         sent: SentWith,
@@ -45,36 +50,39 @@ pub(super) struct SentWith {
 }
 
 /// Who is in a request. One, on most wires, which needs no list.
-pub(super) enum Members {
-    One(Key),
-    Many(Vec<Key>),
+pub(super) enum RequestMembers {
+    One(RecipientKey),
+    Many(Vec<RecipientKey>),
 }
 
-#[derive(Default)]
 pub(super) struct InFlight {
+    /// Tells the tickets of its delivery from those of all others in the process.
+    delivery: u64,
     slots: Vec<(u32, Option<Flight>)>,
     free: Vec<u32>,
     /// Places and generations in the order in which they left, with those that have landed since.
     departures: VecDeque<(Duration, u32, u32)>,
     messages: usize,
+    /// The ticket of the oldest was found lost.
+    late: Grace,
 }
 
 impl Ticket {
     /// The place and the generation that it names, where it is of this delivery.
-    pub(super) fn redeem(self, delivery: u64) -> Option<(u32, u32)> {
+    fn redeem(self, delivery: u64) -> Option<(u32, u32)> {
         (self.delivery == delivery).then_some((self.place, self.generation))
     }
 }
 
-impl Members {
-    pub(super) fn as_slice(&self) -> &[Key] {
+impl RequestMembers {
+    pub(super) fn as_slice(&self) -> &[RecipientKey] {
         match self {
             Self::One(key) => std::slice::from_ref(key),
             Self::Many(keys) => keys,
         }
     }
 
-    pub(super) fn into_vec(self) -> Vec<Key> {
+    pub(super) fn into_vec(self) -> Vec<RecipientKey> {
         match self {
             Self::One(key) => vec![key],
             Self::Many(keys) => keys,
@@ -83,13 +91,24 @@ impl Members {
 }
 
 impl InFlight {
+    pub(super) fn new() -> Self {
+        Self {
+            delivery: DELIVERIES.fetch_add(1, Ordering::Relaxed),
+            slots: Vec::new(),
+            free: Vec::new(),
+            departures: VecDeque::new(),
+            messages: 0,
+            late: Grace::default(),
+        }
+    }
+
     /// The place that [`insert`](Self::insert) uses next.
     pub(super) fn next_place(&self) -> u32 {
         let new = || u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         self.free.last().copied().unwrap_or_else(new)
     }
 
-    pub(super) fn insert(&mut self, delivery: u64, flight: Flight, now: Duration) -> Ticket {
+    pub(super) fn insert(&mut self, flight: Flight, now: Duration) -> Ticket {
         let place = self.next_place();
         if self.free.pop().is_none() {
             self.slots.push((0, None));
@@ -107,14 +126,15 @@ impl InFlight {
                 .retain(|(_, place, generation)| is_there(slots, *place, *generation));
         }
         Ticket {
-            delivery,
+            delivery: self.delivery,
             place,
             generation,
         }
     }
 
-    /// The flight at this place, if it is still that of this generation.
-    pub(super) fn land(&mut self, (place, generation): (u32, u32)) -> Option<Flight> {
+    /// The flight that a ticket of this delivery names, if it is not over.
+    pub(super) fn land(&mut self, ticket: Ticket) -> Option<Flight> {
+        let (place, generation) = ticket.redeem(self.delivery)?;
         if self.slots.get(place as usize)?.0 != generation {
             return None;
         }
@@ -131,8 +151,23 @@ impl InFlight {
         (*live == 0).then(|| self.take(place)).map(|_| departed)
     }
 
+    /// When the ticket of the oldest is given up for lost, and that is acted on.
+    pub(super) fn next_lost(&mut self, give_up: Duration) -> Option<Duration> {
+        let at = self.oldest()?.saturating_add(give_up);
+        Some(self.late.ends(at))
+    }
+
+    /// Takes out the oldest, when its ticket is lost.
+    pub(super) fn take_lost(&mut self, give_up: Duration, now: Duration) -> Option<Flight> {
+        let over = self.oldest().is_some_and(|at| at.saturating_add(give_up) <= now);
+        if !self.late.is_over(over, now) {
+            return None;
+        }
+        self.take_oldest()
+    }
+
     /// When the first left of those still in flight.
-    pub(super) fn oldest(&mut self) -> Option<Duration> {
+    fn oldest(&mut self) -> Option<Duration> {
         while let Some((at, place, generation)) = self.departures.front().copied() {
             if is_there(&self.slots, place, generation) {
                 return Some(at);
@@ -143,7 +178,7 @@ impl InFlight {
     }
 
     /// Takes out the first that left.
-    pub(super) fn take_oldest(&mut self) -> Option<Flight> {
+    fn take_oldest(&mut self) -> Option<Flight> {
         self.oldest()?;
         let (_, place, _) = self.departures.pop_front()?;
         self.take(place)

@@ -1,4 +1,4 @@
-//! What can be counted of a delivery while it runs.
+//! The figures of a delivery while it runs.
 
 use crate::gateway::{Service, in_brief, next_try};
 use crate::outcome::{Code, Failure, Outcome};
@@ -11,7 +11,7 @@ pub struct Progress {
     /// Recipients ready to be sent.
     pub ready: usize,
     /// Recipients in requests on their way.
-    pub flying: usize,
+    pub in_flight: usize,
     /// Recipients that wait for their next attempt.
     pub waiting: usize,
     /// When the first of those that wait is due, on the clock of [`Now::mono`](crate::Now::mono).
@@ -47,7 +47,7 @@ impl Progress {
     /// at all.
     pub fn add(&mut self, other: &Self) {
         self.ready += other.ready;
-        self.flying += other.flying;
+        self.in_flight += other.in_flight;
         self.waiting += other.waiting;
         self.waiting_until = [self.waiting_until, other.waiting_until].into_iter().flatten().min();
         self.accepted += other.accepted;

@@ -1,10 +1,10 @@
-//! Who waits for what: recipients that are ready, those that wait for their next attempt, and those that wait for another
+//! The queues of a delivery: recipients that are ready, those that wait for their next attempt, and those that wait for another
 //! access token.
 
 use super::ready::{Lane, Ready};
-use super::recipients::{Key, Recipient, Recipients, State};
+use super::recipients::{Recipient, RecipientKey, RecipientState, Recipients};
 use super::retries::Retries;
-use crate::gateway::Leaving;
+use crate::gateway::{Grace, Leaving};
 use crate::target::Target;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,11 +16,13 @@ pub(super) struct Queue {
     ready: Ready,
     retries: Retries,
     for_token: VecDeque<ForToken>,
+    /// The deadline of recipients was found over.
+    pub(super) late: Grace,
 }
 
 /// Recipients whose access token was refused.
 struct ForToken {
-    members: Vec<Key>,
+    members: Vec<RecipientKey>,
     /// The generation that was refused: a later one lets them go.
     generation: u64,
     until: Duration,
@@ -28,8 +30,8 @@ struct ForToken {
 
 /// Who leaves.
 pub(super) enum Next {
-    Single(Key),
-    Batch(Vec<Key>),
+    Single(RecipientKey),
+    Batch(Vec<RecipientKey>),
 }
 
 /// What a choice goes by.
@@ -53,7 +55,7 @@ impl Queue {
     }
 
     /// Ready again, behind those who are ready already. `joined` to the one before it.
-    pub(super) fn make_ready(&mut self, key: Key, batched: bool, joined: bool, now: Duration) {
+    pub(super) fn make_ready(&mut self, key: RecipientKey, batched: bool, joined: bool, now: Duration) {
         let Some(recipient) = self.recipients.get(key) else {
             return;
         };
@@ -62,14 +64,14 @@ impl Queue {
             (_, false) => Lane::Free,
             (_, true) => Lane::Paid,
         };
-        self.recipients.enter(key, State::Ready);
+        self.recipients.enter(key, RecipientState::Ready);
         self.ready.push(lane, key, batched, joined, now);
     }
 
     /// Recipients that failed together wait for their next attempt.
-    pub(super) fn wait(&mut self, members: Vec<Key>, due: Duration) {
+    pub(super) fn wait(&mut self, members: Vec<RecipientKey>, due: Duration) {
         for key in &members {
-            self.recipients.enter(*key, State::Waiting);
+            self.recipients.enter(*key, RecipientState::Waiting);
         }
         if !members.is_empty() {
             self.retries.push(due, members);
@@ -77,9 +79,9 @@ impl Queue {
     }
 
     /// Recipients wait for a later access token than that of `generation`, until then at most.
-    pub(super) fn wait_for_token(&mut self, members: Vec<Key>, generation: u64, until: Duration) {
+    pub(super) fn wait_for_token(&mut self, members: Vec<RecipientKey>, generation: u64, until: Duration) {
         for key in &members {
-            self.recipients.enter(*key, State::Waiting);
+            self.recipients.enter(*key, RecipientState::Waiting);
         }
         self.for_token.push_back(ForToken {
             members,
@@ -89,7 +91,7 @@ impl Queue {
     }
 
     /// A group that is due, if there is one. `generation` is that of the youngest access token.
-    pub(super) fn pop_due(&mut self, now: Duration, generation: u64) -> Option<Vec<Key>> {
+    pub(super) fn pop_due(&mut self, now: Duration, generation: u64) -> Option<Vec<RecipientKey>> {
         let first = self.for_token.front();
         if first.is_some_and(|first| first.until <= now || first.generation < generation) {
             return self.for_token.pop_front().map(|group| group.members);
@@ -141,7 +143,7 @@ impl Queue {
     }
 
     /// Takes out who leaves next, where that is plain: nobody is ready who was tried before, and the first goes alone.
-    pub(super) fn pop_first_of_untried(&mut self) -> Option<Key> {
+    pub(super) fn pop_first_of_untried(&mut self) -> Option<RecipientKey> {
         let plain = self.ready.nobody_tried();
         plain.then(|| self.ready.pop_single(Lane::Untried)).flatten()
     }
@@ -195,7 +197,7 @@ impl Queue {
         lanes.map(|lane| lane.map(|(lane, _)| lane)).into_iter().flatten()
     }
 
-    fn is_half_over(&self, key: Key, half_over: Duration) -> bool {
+    fn is_half_over(&self, key: RecipientKey, half_over: Duration) -> bool {
         let deadline = self.recipients.get(key).and_then(|recipient| recipient.deadline);
         deadline.is_some_and(|deadline| deadline <= half_over)
     }

@@ -1,9 +1,9 @@
-//! Whose turn is next: the queues of ready recipients.
+//! The queues of ready recipients, in the order of their turn.
 //!
 //! Those not tried yet, those whose next try costs nothing and those whose next try is a retry that the budget pays for stand
 //! apart; so do, in each, those that travel in batches and those that go alone.
 
-use super::recipients::Key;
+use super::recipients::RecipientKey;
 use std::array::IntoIter;
 use std::collections::VecDeque;
 use std::iter::Flatten;
@@ -34,7 +34,7 @@ struct Queues {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    pub(super) key: Key,
+    pub(super) key: RecipientKey,
     pub(super) since: Duration,
     /// Who came first, over all queues.
     serial: u64,
@@ -47,7 +47,7 @@ impl Lane {
 }
 
 impl Ready {
-    pub(super) fn push(&mut self, lane: Lane, key: Key, batched: bool, joined: bool, since: Duration) {
+    pub(super) fn push(&mut self, lane: Lane, key: RecipientKey, batched: bool, joined: bool, since: Duration) {
         self.serial += 1;
         let entry = Entry {
             key,
@@ -64,7 +64,7 @@ impl Ready {
     }
 
     /// Drops what is settled from the front of each queue.
-    pub(super) fn clean(&mut self, lives: impl Fn(Key) -> bool) {
+    pub(super) fn clean(&mut self, lives: impl Fn(RecipientKey) -> bool) {
         for queues in &mut self.lanes {
             for queue in [&mut queues.single, &mut queues.batched] {
                 while queue.front().is_some_and(|entry| !lives(entry.key)) {
@@ -94,12 +94,12 @@ impl Ready {
     }
 
     /// Takes out the first that goes alone.
-    pub(super) fn pop_single(&mut self, lane: Lane) -> Option<Key> {
+    pub(super) fn pop_single(&mut self, lane: Lane) -> Option<RecipientKey> {
         self.queues(lane).single.pop_front().map(|entry| entry.key)
     }
 
     /// Takes one out that `fits`, wherever it stands.
-    pub(super) fn take_one(&mut self, lane: Lane, fits: impl Fn(Key) -> bool) -> Option<Key> {
+    pub(super) fn take_one(&mut self, lane: Lane, fits: impl Fn(RecipientKey) -> bool) -> Option<RecipientKey> {
         let queues = self.queues(lane);
         for queue in [&mut queues.single, &mut queues.batched] {
             if let Some(at) = queue.iter().position(|entry| fits(entry.key)) {
@@ -149,7 +149,13 @@ impl Ready {
     }
 
     /// Fills a batch up to `most` from a lane. A group that failed together is not cut, unless it is all there is room for.
-    pub(super) fn fill(&mut self, lane: Lane, batch: &mut Vec<Key>, most: usize, lives: impl Fn(Key) -> bool) {
+    pub(super) fn fill(
+        &mut self,
+        lane: Lane,
+        batch: &mut Vec<RecipientKey>,
+        most: usize,
+        lives: impl Fn(RecipientKey) -> bool,
+    ) {
         let queue = &mut self.queues(lane).batched;
         let from = batch.len();
         // Where the last group begins, in the batch.

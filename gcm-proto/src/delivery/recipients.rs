@@ -10,13 +10,13 @@ use std::time::Duration;
 
 /// A recipient's place in the slab. It outlives the recipient, and then names nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Key {
+pub(super) struct RecipientKey {
     index: u32,
     generation: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum RecipientState {
     /// In a queue of ready ones.
     Ready,
     /// In the request at this place of those in flight.
@@ -29,7 +29,7 @@ pub(super) enum State {
 pub(super) struct Recipient {
     pub(super) target: Target,
     pub(super) position: Position,
-    pub(super) state: State,
+    pub(super) state: RecipientState,
     /// What was or may have been sent.
     pub(super) attempts: u32,
     /// Tries that were certainly not sent, and those of them in a row that a peer gave back.
@@ -42,7 +42,7 @@ pub(super) struct Recipient {
     /// How far the riskiest of its tries got.
     pub(super) riskiest: Sent,
     /// Access tokens that were refused for it.
-    pub(super) refusals: Option<Box<Refusals>>,
+    pub(super) refusals: Option<Box<TokenRefusals>>,
     /// Its own last failure, and whether that was a verdict on the project.
     pub(super) last: Option<Failure>,
     pub(super) last_is_verdict: bool,
@@ -65,7 +65,7 @@ pub(super) enum Doubt {
 
 /// How often a recipient's access token was refused, and whether more than one was.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Refusals {
+pub(super) struct TokenRefusals {
     pub(super) count: u32,
     pub(super) first: u64,
     pub(super) several: bool,
@@ -96,7 +96,7 @@ impl Recipient {
         Self {
             target,
             position,
-            state: State::Ready,
+            state: RecipientState::Ready,
             attempts: 0,
             unsent: 0,
             given_back: 0,
@@ -111,7 +111,7 @@ impl Recipient {
         }
     }
 
-    /// A try got so far. That it may have been sent outweighs an answer, and both outweigh that it was not.
+    /// A try got so far. That it may have been sent outweighs a response, and both outweigh that it was not.
     pub(super) fn got(&mut self, sent: Sent) {
         let risk = |sent| match sent {
             Sent::NotSent => 0,
@@ -129,11 +129,11 @@ impl Recipient {
     }
 
     pub(super) fn is_in_flight(&self) -> bool {
-        matches!(self.state, State::InFlight(_))
+        matches!(self.state, RecipientState::InFlight(_))
     }
 }
 
-impl Refusals {
+impl TokenRefusals {
     pub(super) fn add(&mut self, generation: u64) {
         if self.count == 0 {
             self.first = generation;
@@ -145,7 +145,7 @@ impl Refusals {
 
 impl Recipients {
     /// Lets a recipient in. Its time does not run yet.
-    pub(super) fn insert(&mut self, recipient: Recipient) -> Key {
+    pub(super) fn insert(&mut self, recipient: Recipient) -> RecipientKey {
         *self.count(recipient.state) += 1;
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -157,11 +157,11 @@ impl Recipients {
             generation = slot.generation;
             slot.recipient = Some(recipient);
         }
-        Key { index, generation }
+        RecipientKey { index, generation }
     }
 
     /// Its time runs from here, unless it does already.
-    pub(super) fn start_clock(&mut self, key: Key, deadline: Duration) {
+    pub(super) fn start_clock(&mut self, key: RecipientKey, deadline: Duration) {
         let older = self.youngest;
         let Some(slot) = self.slots.get_mut(key.index as usize) else {
             return;
@@ -183,7 +183,7 @@ impl Recipients {
     }
 
     /// Takes a recipient out; its key names nobody from then on.
-    pub(super) fn remove(&mut self, key: Key) -> Option<Recipient> {
+    pub(super) fn remove(&mut self, key: RecipientKey) -> Option<Recipient> {
         let slot = self.slots.get_mut(key.index as usize)?;
         if slot.generation != key.generation {
             return None;
@@ -207,18 +207,18 @@ impl Recipients {
         self.slots.get_mut(key.index as usize)?.recipient.take()
     }
 
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Recipient> {
+    pub(super) fn get_mut(&mut self, key: RecipientKey) -> Option<&mut Recipient> {
         let slot = self.slots.get_mut(key.index as usize)?;
         slot.recipient.as_mut().filter(|_| slot.generation == key.generation)
     }
 
-    pub(super) fn get(&self, key: Key) -> Option<&Recipient> {
+    pub(super) fn get(&self, key: RecipientKey) -> Option<&Recipient> {
         let slot = self.slots.get(key.index as usize)?;
         slot.recipient.as_ref().filter(|_| slot.generation == key.generation)
     }
 
     /// Moves a recipient to another state; the count of each is kept.
-    pub(super) fn enter(&mut self, key: Key, state: State) {
+    pub(super) fn enter(&mut self, key: RecipientKey, state: RecipientState) {
         let Some(recipient) = self.get_mut(key) else { return };
         let before = std::mem::replace(&mut recipient.state, state);
         *self.count(before) -= 1;
@@ -226,26 +226,26 @@ impl Recipients {
     }
 
     /// Those whose time runs, whoever was tried first in front.
-    pub(super) fn by_deadline(&self) -> impl Iterator<Item = (Key, &Recipient)> {
+    pub(super) fn by_deadline(&self) -> impl Iterator<Item = (RecipientKey, &Recipient)> {
         let mut next = self.oldest;
         std::iter::from_fn(move || {
             let index = next?;
             let slot = self.slots.get(index as usize)?;
             next = slot.younger;
             let generation = slot.generation;
-            Some((Key { index, generation }, slot.recipient.as_ref()?))
+            Some((RecipientKey { index, generation }, slot.recipient.as_ref()?))
         })
     }
 
     /// Everybody, in the order of position.
-    pub(super) fn all(&self) -> Vec<Key> {
-        let mut all: Vec<(Position, Key)> = Vec::with_capacity(self.len());
+    pub(super) fn all(&self) -> Vec<RecipientKey> {
+        let mut all: Vec<(Position, RecipientKey)> = Vec::with_capacity(self.len());
         for (index, slot) in (0..).zip(&self.slots) {
             let generation = slot.generation;
             all.extend(
                 slot.recipient
                     .as_ref()
-                    .map(|one| (one.position, Key { index, generation })),
+                    .map(|one| (one.position, RecipientKey { index, generation })),
             );
         }
         all.sort_unstable_by_key(|(position, _)| *position);
@@ -256,11 +256,11 @@ impl Recipients {
         self.ready + self.in_flight + self.waiting
     }
 
-    fn count(&mut self, state: State) -> &mut usize {
+    fn count(&mut self, state: RecipientState) -> &mut usize {
         match state {
-            State::Ready => &mut self.ready,
-            State::InFlight(_) => &mut self.in_flight,
-            State::Waiting => &mut self.waiting,
+            RecipientState::Ready => &mut self.ready,
+            RecipientState::InFlight(_) => &mut self.in_flight,
+            RecipientState::Waiting => &mut self.waiting,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! When those that failed together are ready again: a heap of groups, one a response.
+//! The groups of those that failed together, by the time when they are ready again: a heap, one group a response.
 
-use super::recipients::Key;
+use super::recipients::RecipientKey;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::time::Duration;
@@ -17,11 +17,11 @@ pub(super) struct Group {
     pub(super) due: Duration,
     /// Groups due at once come back in the order they failed.
     serial: u64,
-    pub(super) members: Vec<Key>,
+    pub(super) members: Vec<RecipientKey>,
 }
 
 impl Retries {
-    pub(super) fn push(&mut self, due: Duration, members: Vec<Key>) {
+    pub(super) fn push(&mut self, due: Duration, members: Vec<RecipientKey>) {
         self.serial += 1;
         self.heap.push(Group {
             due,

@@ -1,22 +1,24 @@
-//! Which request leaves next, and whether it may.
+//! The next request: who is in it, and whether it may leave.
 
-use super::in_flight::{Flight, Members, SentWith};
+use super::Delivery;
+use super::in_flight::{Flight, RequestMembers, SentWith};
+use super::in_flight_exchange::InFlightExchange;
 use super::queue::{Choice, Next};
 use super::ready::Lane;
-use super::recipients::State;
-use super::{Call, Delivery};
+use super::recipients::RecipientState;
+use super::step::Call;
 use crate::credentials::AccessToken;
 use crate::exchange::Undeliverable;
-use crate::gateway::{Admission, Checked, Flying, Leaving, TokenStep};
+use crate::gateway::{Admission, Leaving, TokenStep, VisitStatus};
 use crate::outcome::Failure;
 use std::time::{Duration, SystemTime};
 
 /// What the gate says.
-enum Gate {
-    Checked(Checked),
+enum GateDecision {
+    Ended(VisitStatus),
     Mint {
         session: u64,
-        unanswered: bool,
+        without_response: bool,
     },
     /// Not before.
     Wait(Duration),
@@ -26,9 +28,9 @@ enum Gate {
 impl Delivery {
     /// The next request, or when there may be one.
     pub(super) fn send(&mut self) -> Result<Call, Option<Duration>> {
-        let now = self.now.mono;
+        let now = self.clock.now.mono;
         loop {
-            if self.has_ended() || self.expires_at.is_some_and(|at| at <= now) {
+            if self.has_ended() || self.lifetime.is_expired(now) {
                 return Err(None);
             }
             self.let_in();
@@ -43,14 +45,17 @@ impl Delivery {
                 return Err(None);
             }
             let (leaving, token, wall) = match self.ask_gate(anybody) {
-                Gate::Checked(checked) => {
-                    self.heed(checked);
+                GateDecision::Ended(status) => {
+                    self.update(status);
                     return Err(None);
                 }
-                Gate::Wait(at) => return Err(Some(at)),
-                Gate::Go(leaving, token, wall) => (leaving, token, wall),
-                Gate::Mint { session, unanswered } => {
-                    if let Some(call) = self.mint(session, unanswered) {
+                GateDecision::Wait(at) => return Err(Some(at)),
+                GateDecision::Go(leaving, token, wall) => (leaving, token, wall),
+                GateDecision::Mint {
+                    session,
+                    without_response,
+                } => {
+                    if let Some(call) = self.mint(session, without_response) {
                         return Ok(call);
                     }
                     // There is one now, or there will be none. Whoever waits for it is ready.
@@ -76,47 +81,40 @@ impl Delivery {
         }
     }
 
-    /// Those outside the window come in as there is room, while there are too few untried for a request: whoever waits for the
-    /// budget, or for his turn, keeps none of them out.
-    fn let_in(&mut self) {
-        let batch = self.gateway().settings().batch;
-        self.queue.clean();
-        loop {
-            let (batched, single) = self.queue.untried();
-            if batched >= batch || single || self.window_room() == 0 {
-                return;
-            }
-            let Some(target) = self.backlog.next() else { return };
-            self.admit(target);
-        }
-    }
-
     /// Whether this delivery goes on, has a token, and may send.
-    fn ask_gate(&mut self, anybody: bool) -> Gate {
-        let (now, wall) = (self.now.mono, self.now.wall);
+    fn ask_gate(&mut self, anybody: bool) -> GateDecision {
+        let (now, wall) = (self.clock.now.mono, self.clock.now.wall);
         let minted = self.gateway().settings().credential.is_some();
         let visit = &mut self.visit;
         self.prepared.gateway().gate(|gate| {
             match gate.check(visit, now) {
-                Checked::Goes(_) => {}
-                ended => return Gate::Checked(ended),
+                VisitStatus::Continues(_) => {}
+                ended => return GateDecision::Ended(ended),
             }
             let token = if minted {
                 match gate.token(now) {
                     TokenStep::Use(token, generation) => Some((token, generation)),
-                    TokenStep::Mint { session, unanswered } => return Gate::Mint { session, unanswered },
-                    TokenStep::Wait(at) => return Gate::Wait(gate.wait(visit, at, now)),
+                    TokenStep::Mint {
+                        session,
+                        without_response,
+                    } => {
+                        return GateDecision::Mint {
+                            session,
+                            without_response,
+                        };
+                    }
+                    TokenStep::Wait(at) => return GateDecision::Wait(gate.wait(visit, at, now)),
                 }
             } else {
                 // One that was handed in is used as long as it lives.
                 gate.live(now)
             };
             if !anybody {
-                return Gate::Wait(Duration::MAX);
+                return GateDecision::Wait(Duration::MAX);
             }
             match gate.admit(now) {
-                Admission::Go(leaving) => Gate::Go(leaving, token, gate.wall(wall)),
-                Admission::Wait(at) => Gate::Wait(gate.wait(visit, at, now)),
+                Admission::Go(leaving) => GateDecision::Go(leaving, token, gate.wall(wall)),
+                Admission::Wait(at) => GateDecision::Wait(gate.wait(visit, at, now)),
             }
         })
     }
@@ -134,21 +132,24 @@ impl Delivery {
             leaving,
             batch: settings.batch,
             attempts: settings.policy.attempts.max(1),
-            half_over: self.counted_at_most().saturating_add(settings.policy.give_up_after / 2),
+            half_over: self
+                .clock
+                .counted_at_most()
+                .saturating_add(settings.policy.give_up_after / 2),
             batches: &|target| prepared.batches(target),
         };
         if !leaving.probe {
             let Some((lane, single, since)) = self.queue.peek(&choice) else {
                 return Err(leaving.retries.err().flatten());
             };
-            let no_more = self.closed && self.backlog.len() == 0;
+            let no_more = self.intake.is_over();
             let leaves_at = since.saturating_add(settings.linger);
             let waits = !single
                 && self.queue.ready_for_batch().0 < settings.batch
                 && !no_more
                 && self.in_flight.len() > 0
                 && self.window_room() > 0
-                && leaves_at > self.now.mono;
+                && leaves_at > self.clock.now.mono;
             if waits {
                 return Err(Some(leaves_at));
             }
@@ -158,38 +159,43 @@ impl Delivery {
     }
 
     /// Makes the exchange of those who leave, at this time.
-    fn load(&self, next: Next, wall: SystemTime) -> (Members, Result<Flying, Undeliverable>) {
+    fn load(&self, next: Next, wall: SystemTime) -> (RequestMembers, Result<InFlightExchange, Undeliverable>) {
         let recipients = &self.queue.recipients;
         match next {
             Next::Single(key) => {
                 let Some(recipient) = recipients.get(key) else {
-                    return (Members::One(key), Err(Undeliverable::NoRecipients));
+                    return (RequestMembers::One(key), Err(Undeliverable::NoRecipients));
                 };
                 let target = recipient.target.clone();
                 let exchange = match recipient.is_checked().then(|| self.prepared.check_of(target.clone())) {
                     Some(Some(check)) => Ok(check),
                     _ => self.prepared.single(target, wall, self.expires_by(wall)),
                 };
-                (Members::One(key), exchange)
+                (RequestMembers::One(key), exchange)
             }
             Next::Batch(members) => {
                 let tokens = members
                     .iter()
                     .filter_map(|key| recipients.get(*key)?.target.as_token().cloned())
                     .collect();
-                (Members::Many(members), self.prepared.multicast(tokens))
+                (RequestMembers::Many(members), self.prepared.multicast(tokens))
             }
         }
     }
 
     /// When the delivery ends, by this wall clock.
     fn expires_by(&self, wall: SystemTime) -> Option<SystemTime> {
-        let left = self.expires_at?.saturating_sub(self.now.mono);
+        let left = self.lifetime.left(self.clock.now.mono)?;
         wall.checked_add(left)
     }
 
-    fn depart(&mut self, members: Members, mut exchange: Flying, token: Option<(AccessToken, u64)>) -> Call {
-        let now = self.now.mono;
+    fn depart(
+        &mut self,
+        members: RequestMembers,
+        mut exchange: InFlightExchange,
+        token: Option<(AccessToken, u64)>,
+    ) -> Call {
+        let now = self.clock.now.mono;
         let place = self.in_flight.next_place();
         let keys = members.as_slice();
         let live = keys.len();
@@ -200,24 +206,24 @@ impl Delivery {
                 checks |= recipient.is_checked();
                 recipient.attempts += 1;
             }
-            self.queue.recipients.enter(key, State::InFlight(place));
+            self.queue.recipients.enter(key, RecipientState::InFlight(place));
         }
         let visit = &mut self.visit;
         let (departed, counted) = self
             .prepared
             .gateway()
             .gate(|gate| (gate.depart(visit, now, live, paid), gate.counted(now)));
-        self.counted = (now, counted);
+        self.clock.set_counted(counted);
         let deadline = counted.saturating_add(self.prepared.gateway().settings().policy.give_up_after);
         for &key in keys {
             self.queue.recipients.start_clock(key, deadline);
         }
         if checks {
-            self.progress.second_opinions += 1;
+            self.outbox.progress.second_opinions += 1;
         } else {
-            self.progress.attempts += live as u64;
+            self.outbox.progress.attempts += live as u64;
         }
-        self.progress.requests += 1;
+        self.outbox.progress.requests += 1;
         let (token, generation) = token.unzip();
         let request = exchange.request(token);
         let flight = Flight::Message {
@@ -229,7 +235,7 @@ impl Delivery {
                 departed,
             },
         };
-        let ticket = self.in_flight.insert(self.identity, flight, now);
+        let ticket = self.in_flight.insert(flight, now);
         Call { ticket, request }
     }
 }

@@ -1,109 +1,44 @@
-//! How recipients get their outcome whom no response has settled: past their time, halted, given up, stopped, cancelled.
+//! The outcomes of recipients, above all of those whom no response has settled: past their time, halted, given up, stopped,
+//! cancelled.
 
 use super::Delivery;
+use super::ending::{Ending, expired};
 use super::in_flight::{Flight, SentWith};
-use super::recipients::{Doubt, Key, Recipient};
-use crate::gateway::{Bad, Checked, Sign};
-use crate::outcome::{Code, Failure, Outcome, Sent};
+use super::message_proof::Judgment;
+use super::recipients::{Doubt, Recipient, RecipientKey, RecipientState};
+use crate::gateway::{Bad, Sign, VisitStatus};
+use crate::outcome::{Code, Failure, Outcome, Sent, Settled};
 use std::time::Duration;
 
-/// A deadline that was found over only so much later was slept through: it is acted on a while after that.
-const SLEPT: Duration = Duration::from_secs(1);
-
-/// How long a verdict on the message waits for what is in flight, at most: tickets may be lost.
-const QUESTIONED: Duration = Duration::from_secs(10);
-
-/// Why a delivery sends nothing more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// A verdict on the message, the project or the endpoint: all others would fail as this one did.
-    Halted(Failure),
-    /// Nothing went well for too long: what went wrong, and the delay that was asked.
-    GivenUp(Failure, Option<Duration>),
-    /// The time set for the message is over. With what kept all from being sent until then, if something did.
-    Expired(Option<Failure>),
-    Stopped,
-    Cancelled,
-}
-
-/// What is known of the message.
-#[derive(Default)]
-pub(super) struct Proven {
-    /// The service has accepted it for somebody.
-    pub(super) works: bool,
-    /// A verdict on it, before that: what is in flight decides. And since when.
-    pub(super) question: Option<(Failure, Duration)>,
-}
-
-impl Ending {
-    /// Whether what is in flight is settled too, without waiting for its response.
-    fn grounds_flights(&self) -> bool {
-        matches!(self, Self::Cancelled | Self::Expired(_))
-    }
-
-    /// A later ending replaces an earlier one only when it settles more.
-    fn replaces(&self, earlier: &Self) -> bool {
-        self.grounds_flights() && !earlier.grounds_flights()
-    }
-
-    /// The failure of a recipient that was never tried.
-    pub(super) fn of_untried(&self) -> Failure {
-        let untried = |code| Failure::new(code, Sent::NotSent).with_attempts(0);
-        match self {
-            Self::Halted(cause) => because_of(untried(Code::NotAttempted), cause),
-            Self::GivenUp(cause, delay) => {
-                let failure = because_of(untried(Code::NotAttempted), cause).contradicted();
-                match delay {
-                    Some(delay) => failure.with_retry_after(*delay),
-                    None => failure,
-                }
-            }
-            Self::Expired(hindrance) => expired(untried(Code::Expired), hindrance.as_ref()),
-            Self::Stopped | Self::Cancelled => untried(Code::NotAttempted),
-        }
-    }
-}
-
-/// The failure of one that was not tried, with what kept it from that.
-fn because_of(untried: Failure, cause: &Failure) -> Failure {
-    let mut failure = untried.with_cause(cause.code().clone());
-    if let Some(status) = cause.status() {
-        failure = failure.with_status(status);
-    }
-    if let Some(delay) = cause.retry_after() {
-        failure = failure.with_retry_after(delay);
-    }
-    if let Some(detail) = cause.message() {
-        failure = failure.with_message(detail);
-    }
-    if let Some(details) = cause.details() {
-        failure = failure.with_details(details.clone());
-    }
-    failure
-}
-
-/// Nobody wants it later, whatever kept it back: so that is told, and gives no advice.
-pub(super) fn expired(failure: Failure, hindrance: Option<&Failure>) -> Failure {
-    let Some(hindrance) = hindrance else { return failure };
-    let failure = failure.with_cause(hindrance.code().clone());
-    match hindrance.message() {
-        Some(detail) => failure.with_message(detail),
-        None => failure,
-    }
-}
-
 impl Delivery {
+    /// Gives a recipient its outcome.
+    pub(super) fn settle(&mut self, key: RecipientKey, outcome: Outcome) {
+        let Some(recipient) = self.queue.recipients.remove(key) else {
+            return;
+        };
+        if let RecipientState::InFlight(place) = recipient.state {
+            self.forget_flight(place);
+        }
+        let done = Settled {
+            position: recipient.position,
+            target: recipient.target,
+            attempts: outcome.failure().map_or(recipient.attempts, Failure::attempts),
+            outcome,
+            multicast_id: recipient.multicast_id,
+        };
+        self.outbox.push(done);
+    }
+
     /// Ends the delivery: nothing waits and nothing is sent from here on.
     pub(super) fn end(&mut self, ending: Ending) {
-        if self.ending.as_ref().is_some_and(|earlier| !ending.replaces(earlier)) {
+        let all = ending.settles_in_flight();
+        if !self.lifetime.end(ending) {
             return;
         }
-        let grounded = ending.grounds_flights();
-        self.ending = Some(ending);
         self.queue.clear();
         for key in self.queue.recipients.all() {
             let in_flight = self.recipient(key).is_some_and(Recipient::is_in_flight);
-            if grounded || !in_flight {
+            if all || !in_flight {
                 self.settle_ended(key);
             }
         }
@@ -114,51 +49,37 @@ impl Delivery {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.ending.is_some()
-    }
-
-    /// The message was refused as a whole: until it is accepted for somebody, nothing new is sent.
-    pub(super) fn question_message(&mut self, failure: Failure) {
-        if !self.message.works {
-            self.message.question.get_or_insert((failure, self.now.mono));
-        }
+        self.lifetime.has_ended()
     }
 
     /// Halts when the message was refused, and all in flight has landed without an acceptance. When to look again, if not.
     pub(super) fn judge_message(&mut self) -> Option<Duration> {
-        let (failure, since) = self.message.question.as_ref()?;
-        let until = since.saturating_add(QUESTIONED);
-        if self.in_flight.messages() > 0 && self.now.mono < until {
-            return Some(until);
+        match self.message.judge(self.in_flight.messages(), self.clock.now.mono) {
+            Judgment::Unquestioned => None,
+            Judgment::Open(until) => Some(until),
+            Judgment::Refused(failure) => {
+                self.halt(failure);
+                None
+            }
         }
-        let failure = failure.clone();
-        self.message.question = None;
-        self.halt(failure);
-        None
     }
 
     /// Settles whose time is over.
     pub(super) fn end_overdue(&mut self) {
         self.end_recipients();
         self.end_lost();
-        let now = self.now.mono;
-        if let Some(at) = self.expires_at.filter(|at| *at <= now) {
-            let slept = now.saturating_sub(at) >= SLEPT;
-            if self.expires_late.is_over(slept, now) || !slept {
-                self.expires_at = None;
-                let hindrance = self.hindrance();
-                self.end(Ending::Expired(hindrance));
-            }
+        if self.lifetime.expires(self.clock.now.mono) {
+            let hindrance = self.hindrance();
+            self.end(Ending::Expired(hindrance));
         }
     }
 
     /// When something is over, at the latest, that nobody need do anything for.
     pub(super) fn next_deadline(&mut self) -> Option<Duration> {
-        let now = self.now.mono;
+        let now = self.clock.now.mono;
         let give_up = self.give_up_after();
-        let lost = self.in_flight.oldest().map(|at| at.saturating_add(give_up));
-        let lost = lost.map(|at| self.lost_late.ends(at));
-        let expires = self.expires_at.map(|at| self.expires_late.ends(at));
+        let lost = self.in_flight.next_lost(give_up);
+        let expires = self.lifetime.next_deadline();
         // As a rule nobody is to be searched for among all those in flight.
         let mut tried = self.queue.recipients.by_deadline();
         let first = self
@@ -169,23 +90,23 @@ impl Delivery {
         let own = first.and_then(|deadline| {
             let (counted, stands) = self.gateway().gate(|gate| (gate.counted(now), gate.stands_still()));
             let left = deadline.saturating_sub(counted);
-            (!stands || left.is_zero()).then(|| self.late.ends(now.saturating_add(left)))
+            (!stands || left.is_zero()).then(|| self.queue.late.ends(now.saturating_add(left)))
         });
         [lost, expires, own].into_iter().flatten().min()
     }
 
     /// Those whose own time is over get what they last failed with.
     fn end_recipients(&mut self) {
-        let now = self.now.mono;
+        let now = self.clock.now.mono;
         let oldest = self.queue.recipients.by_deadline().next();
         let deadline = oldest.and_then(|(_, recipient)| recipient.deadline);
-        if deadline.is_none_or(|deadline| deadline > self.counted_at_most()) {
-            self.late.is_over(false, now);
+        if deadline.is_none_or(|deadline| deadline > self.clock.counted_at_most()) {
+            self.queue.late.is_over(false, now);
             return;
         }
         let counted = self.gateway().gate(|gate| gate.counted(now));
-        self.counted = (now, counted);
-        let over: Vec<Key> = self
+        self.clock.set_counted(counted);
+        let over: Vec<RecipientKey> = self
             .queue
             .recipients
             .by_deadline()
@@ -193,7 +114,7 @@ impl Delivery {
             .filter(|(_, recipient)| !recipient.is_in_flight())
             .map(|(key, _)| key)
             .collect();
-        if !self.late.is_over(!over.is_empty(), now) {
+        if !self.queue.late.is_over(!over.is_empty(), now) {
             return;
         }
         for key in over {
@@ -205,18 +126,11 @@ impl Delivery {
 
     /// Requests whose responses never came: their tickets are lost.
     fn end_lost(&mut self) {
-        let now = self.now.mono;
+        let now = self.clock.now.mono;
         let give_up = self.give_up_after();
-        loop {
-            let over = self
-                .in_flight
-                .oldest()
-                .is_some_and(|at| at.saturating_add(give_up) <= now);
-            if !self.lost_late.is_over(over, now) {
-                return;
-            }
-            match self.in_flight.take_oldest() {
-                Some(Flight::Message { members, sent, .. }) => {
+        while let Some(flight) = self.in_flight.take_lost(give_up, now) {
+            match flight {
+                Flight::Message { members, sent, .. } => {
                     let failure = Failure::new(Code::Connection, Sent::MaybeSent).with_message("no answer");
                     for key in members.into_vec() {
                         let Some(recipient) = self.queue.recipients.get_mut(key) else {
@@ -234,37 +148,27 @@ impl Delivery {
                     };
                     self.tell(sent, Sign::Bad(bad), 0);
                 }
-                Some(Flight::Mint { session, .. }) => self.give_lease_back(session),
-                None => return,
-            }
-        }
-    }
-
-    /// Recipients that were never let in get their outcome too, one at a time, as the window has it.
-    pub(super) fn settle_backlog_when_ending(&mut self) {
-        if self.has_ended() && self.settled.is_empty() {
-            if let Some(target) = self.backlog.next() {
-                self.admit(target);
+                Flight::Mint { session, .. } => self.give_lease_back(session),
             }
         }
     }
 
     /// What the gate has decided: a halt, or that nothing went well for too long. When to look again, if nothing.
-    pub(super) fn heed_gate(&mut self) -> Option<Duration> {
+    pub(super) fn update_from_gate(&mut self) -> Option<Duration> {
         if self.has_ended() {
             return None;
         }
-        let now = self.now.mono;
+        let now = self.clock.now.mono;
         let visit = &mut self.visit;
-        let checked = self.prepared.gateway().gate(|gate| gate.check(visit, now));
-        self.heed(checked)
+        let status = self.prepared.gateway().gate(|gate| gate.check(visit, now));
+        self.update(status)
     }
 
-    pub(super) fn heed(&mut self, checked: Checked) -> Option<Duration> {
-        match checked {
-            Checked::Goes(until) => return until,
-            Checked::Halted(cause) => self.halt(cause),
-            Checked::GivenUp(cause, delay) => self.end(Ending::GivenUp(cause, delay)),
+    pub(super) fn update(&mut self, status: VisitStatus) -> Option<Duration> {
+        match status {
+            VisitStatus::Continues(until) => return until,
+            VisitStatus::Halted(cause) => self.halt(cause),
+            VisitStatus::GivenUp(cause, delay) => self.end(Ending::GivenUp(cause, delay)),
         }
         None
     }
@@ -275,7 +179,7 @@ impl Delivery {
     }
 
     /// Settles a recipient as failed, with the tries it had and how far the riskiest of them got.
-    pub(super) fn settle_failed(&mut self, key: Key, mut failure: Failure) {
+    pub(super) fn settle_failed(&mut self, key: RecipientKey, mut failure: Failure) {
         let Some(recipient) = self.queue.recipients.get(key) else {
             return;
         };
@@ -301,7 +205,7 @@ impl Delivery {
     }
 
     /// Its own last failure. One that is in flight has none: what its response says is not known.
-    fn last_failure(&mut self, key: Key) -> Option<Failure> {
+    fn last_failure(&mut self, key: RecipientKey) -> Option<Failure> {
         let recipient = self.queue.recipients.get_mut(key)?;
         if recipient.is_in_flight() {
             return None;
@@ -309,8 +213,8 @@ impl Delivery {
         recipient.last.take()
     }
 
-    fn settle_ended(&mut self, key: Key) {
-        let Some(ending) = &self.ending else { return };
+    fn settle_ended(&mut self, key: RecipientKey) {
+        let Some(ending) = self.lifetime.ending() else { return };
         let hindrance = match ending {
             Ending::Expired(hindrance) => Some(hindrance.clone()),
             _ => None,
@@ -338,12 +242,6 @@ impl Delivery {
         self.settle_failed(key, failure);
     }
 
-    /// An upper bound of the time that counts for recipients, without asking the gate.
-    pub(super) fn counted_at_most(&self) -> Duration {
-        let (at, counted) = self.counted;
-        counted.saturating_add(self.now.mono.saturating_sub(at))
-    }
-
     pub(super) fn give_lease_back(&mut self, session: u64) {
         if self.visit.session == Some(session) {
             self.visit.session = None;
@@ -355,7 +253,7 @@ impl Delivery {
         self.gateway().settings().policy.give_up_after
     }
 
-    fn recipient(&self, key: Key) -> Option<&Recipient> {
+    fn recipient(&self, key: RecipientKey) -> Option<&Recipient> {
         self.queue.recipients.get(key)
     }
 

@@ -1,10 +1,11 @@
-//! How a delivery comes by an access token, and what it means when none comes.
+//! The access token of a delivery: how it comes by one, and what it means when none comes.
 //!
 //! Who of the deliveries that share a gateway mints, and when again, the gate says.
 
+use super::Delivery;
 use super::in_flight::Flight;
-use super::on_response::{chain, transport_failure};
-use super::{Call, Delivery};
+use super::step::Call;
+use super::transport_failure::{chain, transport_failure};
 use crate::credentials::{Minting, TokenResponse};
 use crate::exchange::{Exchange, Refusal};
 use crate::now::Now;
@@ -15,27 +16,28 @@ use std::time::Duration;
 
 impl Delivery {
     /// Asks for a token: by a request, or at once, where the gateway then has it or knows that there is none.
-    /// `unanswered` says that the one before had no answer in time.
-    pub(super) fn mint(&mut self, session: u64, unanswered: bool) -> Option<Call> {
+    /// `without_response` says that none came in time to the request before.
+    pub(super) fn mint(&mut self, session: u64, without_response: bool) -> Option<Call> {
         let credential = self.gateway().settings().credential.clone()?;
-        let now = self.now;
+        let now = self.clock.now;
         let wall = self.gateway().gate(|gate| gate.wall(now.wall));
         match credential.mint(wall) {
             Ok(Minting::Exchange(exchange)) => {
                 let request = exchange.request();
-                if unanswered {
+                if without_response {
                     let failure = Failure::new(Code::Connection, Sent::NotSent).with_message("no answer in time");
                     let failure = from_token_endpoint(failure, request.uri());
-                    self.gateway().gate(|gate| gate.mint_unanswered(&failure, now.mono));
+                    self.gateway()
+                        .gate(|gate| gate.mint_without_response(&failure, now.mono));
                 }
                 self.visit.session = Some(session);
-                self.progress.requests += 1;
+                self.outbox.progress.requests += 1;
                 let flight = Flight::Mint {
                     exchange,
                     session,
                     asked: now.mono,
                 };
-                let ticket = self.in_flight.insert(self.identity, flight, now.mono);
+                let ticket = self.in_flight.insert(flight, now.mono);
                 return Some(Call { ticket, request });
             }
             Ok(Minting::Token(grant)) => {

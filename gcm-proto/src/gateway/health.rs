@@ -10,12 +10,12 @@
 //! A 429 of the project shuts it too, for as long as it asks. The thought is that of a circuit breaker (Nygard, "Release It!");
 //! the figures were found by simulation: see `examples/simulate.rs`.
 
+use super::row::{LEAST, Row};
+use super::sign::Bad;
 use crate::outcome::{Code, Failure, Sent};
 use crate::policy::{Jitter, part};
 use std::time::Duration;
 
-/// Places in flight that are never taken away, and bad signs in a row that are never an outage.
-const LEAST: usize = 8;
 /// Good signs that end a recovery, and the places it ends with.
 const WELL: usize = 64;
 /// Where nothing else may leave, one request may after this: tickets that were lost must not lock the gate.
@@ -32,16 +32,6 @@ const TURN: Duration = Duration::from_secs(60);
 /// Probes that must end in one verdict, and over what time, before it is believed of a service that has worked.
 const VERDICTS: u32 = 3;
 const VERDICTS_OVER: Duration = Duration::from_secs(10);
-
-/// What a bad sign says.
-#[derive(Debug)]
-pub(crate) struct Bad {
-    pub(crate) cause: Failure,
-    /// What the service asked to wait.
-    pub(crate) asked: Option<Duration>,
-    /// It is a verdict on the project, which contradicts what has worked.
-    pub(crate) verdict: bool,
-}
 
 /// A request that left, as the gate knows it again.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +62,7 @@ pub(super) enum Leave {
 }
 
 pub(super) struct Health {
-    state: State,
+    state: HealthState,
     /// Counts the states.
     epoch: u64,
     in_flight: usize,
@@ -87,16 +77,7 @@ pub(super) struct Health {
     tried_next: bool,
 }
 
-/// Bad signs in a row.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Row {
-    count: usize,
-    enough: usize,
-    /// When the first of them left.
-    from: Duration,
-}
-
-enum State {
+enum HealthState {
     /// With the places there are, and how many there were, once some were taken away.
     Up(Option<Places>),
     Shut(Shut),
@@ -134,34 +115,10 @@ struct Probe {
     early: bool,
 }
 
-impl Row {
-    /// One more, that left at `left`, with so many in flight. True when that is enough.
-    pub(super) fn bad(&mut self, in_flight: usize, left: Duration) -> bool {
-        if self.count == 0 {
-            self.enough = LEAST.max(in_flight / 2);
-            self.from = left;
-        }
-        self.count += 1;
-        self.count >= self.enough
-    }
-
-    /// A good sign of a request that left at `left` ends it, unless that was before the first of the row: of the time since
-    /// it says nothing.
-    pub(super) fn good(&mut self, left: Duration) {
-        if left >= self.from {
-            self.count = 0;
-        }
-    }
-
-    pub(super) fn end(&mut self) {
-        self.count = 0;
-    }
-}
-
 impl Health {
     pub(super) fn new() -> Self {
         Self {
-            state: State::Up(None),
+            state: HealthState::Up(None),
             epoch: 0,
             in_flight: 0,
             recent: 0,
@@ -179,22 +136,22 @@ impl Health {
 
     pub(super) fn shut(&self) -> Option<&Shut> {
         match &self.state {
-            State::Shut(shut) => Some(shut),
+            HealthState::Shut(shut) => Some(shut),
             _ => None,
         }
     }
 
     pub(super) fn is_recovering(&self) -> bool {
-        matches!(self.state, State::Recovering { .. })
+        matches!(self.state, HealthState::Recovering { .. })
     }
 
     /// Whether a request may leave.
     pub(super) fn admit(&self, now: Duration) -> Leave {
         let (taken, places) = match &self.state {
-            State::Up(None) => return Leave::Go,
-            State::Up(Some(places)) => (self.in_flight, places.now),
-            State::Recovering { places, .. } => (self.recent, *places),
-            State::Shut(shut) => {
+            HealthState::Up(None) => return Leave::Go,
+            HealthState::Up(Some(places)) => (self.in_flight, places.now),
+            HealthState::Recovering { places, .. } => (self.recent, *places),
+            HealthState::Shut(shut) => {
                 let taken = shut
                     .probe
                     .as_ref()
@@ -213,7 +170,7 @@ impl Health {
             }
         }
         match self.state {
-            State::Recovering { .. } => Leave::Turn { tried: self.tried_next },
+            HealthState::Recovering { .. } => Leave::Turn { tried: self.tried_next },
             _ => Leave::Go,
         }
     }
@@ -226,17 +183,17 @@ impl Health {
     /// How many may leave now beside those that have.
     pub(super) fn free(&self, now: Duration) -> usize {
         match &self.state {
-            State::Up(None) => usize::MAX,
-            State::Up(Some(places)) => places.now.saturating_sub(self.in_flight),
-            State::Recovering { places, .. } => places.saturating_sub(self.recent),
-            State::Shut(_) => usize::from(matches!(self.admit(now), Leave::Probe { .. })),
+            HealthState::Up(None) => usize::MAX,
+            HealthState::Up(Some(places)) => places.now.saturating_sub(self.in_flight),
+            HealthState::Recovering { places, .. } => places.saturating_sub(self.recent),
+            HealthState::Shut(_) => usize::from(matches!(self.admit(now), Leave::Probe { .. })),
         }
     }
 
     /// A request leaves.
     pub(super) fn depart(&mut self, now: Duration, paid: bool) -> Departed {
         let mut probe = None;
-        if let State::Shut(shut) = &mut self.state {
+        if let HealthState::Shut(shut) = &mut self.state {
             self.turns += 1;
             probe = Some(self.turns);
             shut.probe = Some(Probe {
@@ -269,7 +226,7 @@ impl Health {
     /// heard of it.
     pub(super) fn untold(&mut self, departed: Departed, now: Duration, at_once: bool) {
         let pause = self.pause;
-        if let State::Shut(shut) = &mut self.state {
+        if let HealthState::Shut(shut) = &mut self.state {
             if departed.probe.is_some() && shut.probe.as_ref().map(|probe| probe.turn) == departed.probe {
                 let early = shut.probe.take().is_some_and(|probe| probe.early);
                 if at_once {
@@ -281,11 +238,11 @@ impl Health {
         }
     }
 
-    /// A working service has answered.
+    /// A working service has responded.
     pub(super) fn good(&mut self, departed: Departed, now: Duration) {
         self.row.good(departed.at);
         match &mut self.state {
-            State::Up(places) => {
+            HealthState::Up(places) => {
                 if let Some(known) = places.as_mut() {
                     known.now += 1;
                     if known.now >= known.all {
@@ -293,18 +250,18 @@ impl Health {
                     }
                 }
             }
-            State::Recovering { places, good } => {
+            HealthState::Recovering { places, good } => {
                 *places = (*places * 2).min(WELL);
                 *good += 1;
                 self.pause = (self.pause / 2).max(FIRST_PAUSE);
                 if *good >= WELL {
                     self.pause = FIRST_PAUSE;
-                    self.enter(State::Up(None));
+                    self.enter(HealthState::Up(None));
                 }
             }
-            State::Shut(shut) => {
+            HealthState::Shut(shut) => {
                 if departed.epoch == self.epoch {
-                    self.enter(State::Recovering { places: 2, good: 0 });
+                    self.enter(HealthState::Recovering { places: 2, good: 0 });
                 } else if shut.held_until.is_none() && shut.probe.is_none() {
                     shut.early |= now < shut.probe_at;
                     shut.probe_at = shut.probe_at.min(now);
@@ -321,7 +278,7 @@ impl Health {
         // The one that has just landed was in flight, too.
         let in_flight = self.in_flight + 1;
         match &mut self.state {
-            State::Up(places) => {
+            HealthState::Up(places) => {
                 let places = places.get_or_insert(Places {
                     now: in_flight,
                     all: in_flight,
@@ -332,13 +289,13 @@ impl Health {
                 }
                 false
             }
-            State::Recovering { .. } => {
+            HealthState::Recovering { .. } => {
                 if self.row.bad(self.recent + 1, departed.at) {
                     self.shut_down(bad.cause, now, draw);
                 }
                 false
             }
-            State::Shut(_) => self.probe_failed(bad, now, draw),
+            HealthState::Shut(_) => self.probe_failed(bad, now, draw),
         }
     }
 
@@ -347,11 +304,11 @@ impl Health {
         let until = now.saturating_add(length);
         let spread = part((length / 8).min(LONGEST_PAUSE), draw);
         let since = match &self.state {
-            State::Shut(shut) if shut.held_until.is_some_and(|before| before >= until) => return,
-            State::Shut(shut) => shut.since,
+            HealthState::Shut(shut) if shut.held_until.is_some_and(|before| before >= until) => return,
+            HealthState::Shut(shut) => shut.since,
             _ => now,
         };
-        self.enter(State::Shut(Shut {
+        self.enter(HealthState::Shut(Shut {
             since,
             cause,
             held_until: Some(until),
@@ -370,7 +327,7 @@ impl Health {
 
     fn shut_down(&mut self, cause: Failure, now: Duration, draw: u64) {
         let probe_at = now.saturating_add(Jitter::Above.spread(self.pause, draw));
-        self.enter(State::Shut(Shut {
+        self.enter(HealthState::Shut(Shut {
             since: now,
             cause,
             held_until: None,
@@ -388,7 +345,7 @@ impl Health {
         } else {
             LONGEST_PAUSE
         };
-        let State::Shut(shut) = &mut self.state else {
+        let HealthState::Shut(shut) = &mut self.state else {
             return false;
         };
         // One that a late response brought forward has not waited for the pause, and says nothing of it.
@@ -411,7 +368,7 @@ impl Health {
             .is_some_and(|(_, count, since)| *count >= VERDICTS && now.saturating_sub(*since) >= VERDICTS_OVER)
     }
 
-    fn enter(&mut self, state: State) {
+    fn enter(&mut self, state: HealthState) {
         self.state = state;
         self.epoch += 1;
         self.recent = 0;

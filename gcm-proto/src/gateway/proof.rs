@@ -1,4 +1,4 @@
-//! What a service has proven: that its project, endpoint and credentials work, which one odd response does not disprove.
+//! The proof that a project, its endpoint and its credentials work, which one odd response does not disprove.
 
 use crate::outcome::Failure;
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Proof {
         self.cause.clone().filter(|_| self.halts > halts)
     }
 
-    /// A working service has answered; `proves` when it has accepted or judged a recipient.
+    /// A working service has responded; `proves` when it has accepted or judged a recipient.
     pub(super) fn good(&mut self, proves: bool) {
         self.question = None;
         self.worked |= proves;

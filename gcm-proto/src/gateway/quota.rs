@@ -1,4 +1,4 @@
-//! What 429s say: which of them concern everybody at a gateway, and for how long.
+//! The 429s of a gateway: those that concern everybody, and the time for which they do.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const SHARE: u64 = 100;
 const LONGEST: Duration = Duration::from_secs(600);
 
 #[derive(Default)]
-pub(super) struct Quota {
+pub(super) struct QuotaWatch {
     seconds: [Second; WINDOW],
     /// Who met a 429 that names nothing, the last few, and when.
     met: [Option<(u64, Duration)>; RECIPIENTS],
@@ -28,7 +28,7 @@ struct Second {
     limited: u64,
 }
 
-impl Quota {
+impl QuotaWatch {
     /// A response came.
     pub(super) fn response(&mut self, now: Duration) {
         if let Some(second) = self.second(now) {
@@ -96,14 +96,14 @@ impl Quota {
 
 #[cfg(test)]
 mod tests {
-    use super::Quota;
+    use super::QuotaWatch;
     use std::time::Duration;
 
     const SECOND: fn(u64) -> Duration = Duration::from_secs;
 
     #[test]
     fn one_recipient_alone_is_not_everybody() {
-        let mut quota = Quota::default();
+        let mut quota = QuotaWatch::default();
         for second in 0..100 {
             quota.response(SECOND(second));
             assert!(!quota.unnamed(7, SECOND(second)));
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn three_within_ten_seconds_are() {
-        let mut quota = Quota::default();
+        let mut quota = QuotaWatch::default();
         quota.response(SECOND(100));
         assert!(!quota.unnamed(1, SECOND(100)));
         assert!(!quota.unnamed(2, SECOND(111)));
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn three_of_four_hundred_are_not() {
-        let mut quota = Quota::default();
+        let mut quota = QuotaWatch::default();
         for n in 0..400 {
             quota.response(SECOND(100 + n / 50));
         }
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn no_time_at_all_is_read_as_no_header() {
-        let mut quota = Quota::default();
+        let mut quota = QuotaWatch::default();
         let (none, minute) = (Some(Duration::ZERO), SECOND(60));
         assert_eq!(quota.length(none, minute, false, SECOND(0)), minute);
         assert_eq!(quota.length(none, minute, true, SECOND(62)), SECOND(120));
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_hold_without_a_header_doubles_when_it_is_met_again_soon() {
-        let mut quota = Quota::default();
+        let mut quota = QuotaWatch::default();
         let minute = SECOND(60);
         assert_eq!(quota.length(None, minute, false, SECOND(0)), minute);
         // Those in flight say the same.

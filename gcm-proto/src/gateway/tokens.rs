@@ -1,6 +1,6 @@
 //! The access token of a gateway: who mints it, when again, and what a refused one means.
 
-use super::health::Row;
+use super::row::Row;
 use crate::credentials::{AccessToken, TokenResponse};
 use crate::outcome::Failure;
 use crate::policy::{doubled, part};
@@ -25,7 +25,7 @@ const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
 
 #[derive(Default)]
-pub(super) struct Tokens {
+pub(super) struct GatewayTokens {
     live: Option<Live>,
     generations: u64,
     lease: Option<Lease>,
@@ -89,8 +89,8 @@ impl Default for Skew {
 pub(crate) enum TokenStep {
     /// Use this token.
     Use(AccessToken, u64),
-    /// Mint one, because there is none or its end is near: the session to answer for. The one before may have got no answer.
-    Mint { session: u64, unanswered: bool },
+    /// Mint one, because there is none or its end is near: for this session. The one before may have got no response.
+    Mint { session: u64, without_response: bool },
     /// Somebody mints, or a try is not due yet: not before.
     Wait(Duration),
 }
@@ -104,7 +104,7 @@ pub(super) enum Refused {
     Verdict,
 }
 
-impl Tokens {
+impl GatewayTokens {
     /// The token to send with, or how to come by one.
     pub(super) fn step(&mut self, now: Duration) -> TokenStep {
         if self
@@ -131,9 +131,12 @@ impl Tokens {
         let next = self.next_mint(now, refused && !(refresh && self.live.is_some()));
         match usable {
             _ if next <= now => {
-                let unanswered = self.lease.as_ref().is_some_and(|lease| !lease.until.is_zero());
+                let without_response = self.lease.as_ref().is_some_and(|lease| !lease.until.is_zero());
                 let session = self.lend(now, refused);
-                TokenStep::Mint { session, unanswered }
+                TokenStep::Mint {
+                    session,
+                    without_response,
+                }
             }
             Some((token, generation)) => TokenStep::Use(token, generation),
             None => {

@@ -470,12 +470,12 @@ impl World {
                 if let Some(delay) = delay {
                     assert!(delay > Duration::ZERO, "a wait of nothing");
                 } else {
-                    let flying = driven
+                    let in_flight = driven
                         .delivery
                         .as_ref()
-                        .map_or(0, |delivery| delivery.progress().flying);
+                        .map_or(0, |delivery| delivery.progress().in_flight);
                     let empty = driven.settled.len() as u64 == driven.pushed && !driven.shut();
-                    assert!(flying > 0 || empty, "a wait without an end");
+                    assert!(in_flight > 0 || empty, "a wait without an end");
                 }
                 Polled::Waits(delay)
             }
@@ -668,14 +668,14 @@ impl World {
         driven.now = driven.now.max(now.mono);
         delivery.handle(flight.ticket, answer.result.expect("a result"), now);
         let after = delivery.progress();
-        let live = after.flying < before.flying;
+        let live = after.in_flight < before.in_flight;
         if let Some(purse) = self.purse.as_mut().filter(|_| live && answer.budget == Budget::Earns) {
             purse.earn(flight.paid);
         }
         if !live {
             assert_eq!(
-                (after.flying, after.settled(), after.attempts),
-                (before.flying, before.settled(), before.attempts),
+                (after.in_flight, after.settled(), after.attempts),
+                (before.in_flight, before.settled(), before.attempts),
                 "a stale reply changed something"
             );
             return;
@@ -766,8 +766,8 @@ impl World {
             delivery.handle(flight.ticket, Ok(Response::new("id=1:08\n")), self.now);
             let after = delivery.progress();
             assert_eq!(
-                (after.flying, after.settled(), after.attempts),
-                (before.flying, before.settled(), before.attempts),
+                (after.in_flight, after.settled(), after.attempts),
+                (before.in_flight, before.settled(), before.attempts),
                 "a foreign ticket changed something"
             );
         }
@@ -791,7 +791,7 @@ impl World {
             // A list's end is handed out as the window has it.
             let ready = if self.setting.listed { 0 } else { progress.ready };
             assert_eq!(
-                ready + progress.flying + progress.waiting,
+                ready + progress.in_flight + progress.waiting,
                 0,
                 "cancelled, and somebody is left"
             );
@@ -807,7 +807,7 @@ impl World {
             let Some(delivery) = &driven.delivery else { continue };
             let progress = delivery.progress();
             let unseen = progress.settled() - driven.settled.len() as u64;
-            let inside = progress.ready + progress.flying + progress.waiting;
+            let inside = progress.ready + progress.in_flight + progress.waiting;
             // What waits outside the window counts as ready.
             let outside = if self.setting.listed { progress.ready } else { 0 };
             let window = u64::from(self.setting.window);

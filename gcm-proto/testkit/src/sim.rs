@@ -100,7 +100,7 @@ pub struct Sim<'a> {
     sequence: u64,
     in_air: Vec<Option<InAir>>,
     free: Vec<usize>,
-    flying: usize,
+    in_flight: usize,
     runnable: VecDeque<usize>,
     hungry: VecDeque<usize>,
     unfinished: usize,
@@ -175,7 +175,7 @@ impl<'a> Sim<'a> {
             sequence: 0,
             in_air: Vec::new(),
             free: Vec::new(),
-            flying: 0,
+            in_flight: 0,
             runnable: VecDeque::new(),
             hungry: VecDeque::new(),
             unfinished: 0,
@@ -414,7 +414,7 @@ impl<'a> Sim<'a> {
             return;
         };
         self.free.push(place);
-        self.flying -= 1;
+        self.in_flight -= 1;
         if let Some(delivery) = &mut self.driven[flight.of].delivery {
             let reply = flight.reply.map(|reply| reply.map(Body));
             delivery.handle(flight.ticket, reply, self.now);
@@ -477,7 +477,7 @@ impl<'a> Sim<'a> {
             }
             let of = match self.runnable.pop_front() {
                 Some(of) => of,
-                None if self.flying < self.calls => match self.hungry.pop_front() {
+                None if self.in_flight < self.calls => match self.hungry.pop_front() {
                     Some(of) => of,
                     None => return,
                 },
@@ -507,7 +507,7 @@ impl<'a> Sim<'a> {
                 self.target,
                 self.now,
             );
-            let has_room = self.flying < self.calls;
+            let has_room = self.in_flight < self.calls;
             let step = if has_room {
                 delivery.poll(self.now)
             } else {
@@ -553,8 +553,8 @@ impl<'a> Sim<'a> {
 
     fn send(&mut self, of: usize, ticket: Ticket, request: &http::Request<Vec<u8>>) {
         let at = self.at();
-        self.flying += 1;
-        self.counts.most_in_flight = self.counts.most_in_flight.max(self.flying);
+        self.in_flight += 1;
+        self.counts.most_in_flight = self.counts.most_in_flight.max(self.in_flight);
         let Some((after, reply)) = self.service.take(request, at, &mut self.counts) else {
             return;
         };

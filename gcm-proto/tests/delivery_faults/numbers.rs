@@ -42,7 +42,7 @@ fn fault_h9_a_million_tokens_pass_a_window_of_ten_thousand() {
         }
         let progress = delivery.progress();
         let settled = usize::try_from(progress.settled()).unwrap() - report.len();
-        high_water = high_water.max(progress.ready + progress.flying + progress.waiting + settled);
+        high_water = high_water.max(progress.ready + progress.in_flight + progress.waiting + settled);
         match delivery.poll(now) {
             Step::Send(call) => {
                 requests += 1;

@@ -1,7 +1,7 @@
 //! What the parts of the gate mean for one another.
 
-use super::{Admission, Checked, Gate, Limit, Service, Sign};
-use crate::gateway::{Bad, Departed, Gateway, TokenStep, Visit};
+use super::{Admission, Gate, Service, VisitStatus};
+use crate::gateway::{Bad, Departed, Gateway, Limit, Sign, TokenStep, Visit};
 use crate::outcome::{Code, Failure, Sent};
 use crate::{Pace, legacy};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn gateway() -> Gateway {
 }
 
 fn gate() -> Gate {
-    Gate::new(gateway().settings())
+    Gate::new(&gateway().settings().policy, None)
 }
 
 fn failure(code: Code) -> Failure {
@@ -66,7 +66,7 @@ impl Gate {
     }
 
     fn halts(&mut self, visit: &mut Visit, at: Duration) -> bool {
-        matches!(self.check(visit, at), Checked::Halted(_))
+        matches!(self.check(visit, at), VisitStatus::Halted(_))
     }
 }
 
@@ -149,18 +149,27 @@ fn the_time_of_recipients_stands_still_while_nobody_has_a_token() {
 fn patience_runs_from_the_first_trouble_and_a_good_sign_ends_it() {
     let mut gate = gate();
     let mut visit = gate.enter(SECOND(10));
-    assert!(matches!(gate.check(&mut visit, SECOND(5000)), Checked::Goes(None)));
+    assert!(matches!(
+        gate.check(&mut visit, SECOND(5000)),
+        VisitStatus::Continues(None)
+    ));
     gate.round(&mut visit, bad(Code::Unavailable), SECOND(5000));
-    let Checked::Goes(until) = gate.check(&mut visit, SECOND(5001)) else {
+    let VisitStatus::Continues(until) = gate.check(&mut visit, SECOND(5001)) else {
         panic!("patient")
     };
     assert_eq!(until, Some(SECOND(5600)));
     gate.round(&mut visit, GOOD, SECOND(5100));
-    assert!(matches!(gate.check(&mut visit, SECOND(5101)), Checked::Goes(None)));
+    assert!(matches!(
+        gate.check(&mut visit, SECOND(5101)),
+        VisitStatus::Continues(None)
+    ));
     gate.round(&mut visit, limited(Limit::Recipient, None), SECOND(5200));
     // Found over, and acted on a second later: responses may wait in the sockets.
-    assert!(matches!(gate.check(&mut visit, SECOND(9000)), Checked::Goes(_)));
-    assert!(matches!(gate.check(&mut visit, SECOND(9001)), Checked::GivenUp(..)));
+    assert!(matches!(
+        gate.check(&mut visit, SECOND(9000)),
+        VisitStatus::Continues(_)
+    ));
+    assert!(matches!(gate.check(&mut visit, SECOND(9001)), VisitStatus::GivenUp(..)));
 }
 
 #[test]
@@ -169,9 +178,12 @@ fn a_delivery_is_not_impatient_for_what_was_before_it() {
     let mut visit = gate.enter(SECOND(10));
     gate.round(&mut visit, bad(Code::Unavailable), SECOND(10));
     let mut late = gate.enter(SECOND(600));
-    assert!(matches!(gate.check(&mut late, SECOND(605)), Checked::Goes(None)));
+    assert!(matches!(
+        gate.check(&mut late, SECOND(605)),
+        VisitStatus::Continues(None)
+    ));
     gate.round(&mut late, bad(Code::Unavailable), SECOND(606));
-    let Checked::Goes(until) = gate.check(&mut late, SECOND(606)) else {
+    let VisitStatus::Continues(until) = gate.check(&mut late, SECOND(606)) else {
         panic!("patient")
     };
     assert_eq!(until, Some(SECOND(1206)));
@@ -197,9 +209,12 @@ fn a_hold_longer_than_the_patience_gives_up_when_it_is_said_again() {
     let first = gate.leaves(&mut visit, SECOND(0));
     let second = gate.leaves(&mut visit, SECOND(0));
     gate.land(&mut visit, first, limited(Limit::Project, Some(700)), SECOND(1), 0);
-    assert!(matches!(gate.check(&mut visit, SECOND(1)), Checked::Goes(Some(_))));
+    assert!(matches!(
+        gate.check(&mut visit, SECOND(1)),
+        VisitStatus::Continues(Some(_))
+    ));
     gate.land(&mut visit, second, limited(Limit::Project, Some(700)), SECOND(2), 0);
-    let Checked::GivenUp(_, delay) = gate.check(&mut visit, SECOND(2)) else {
+    let VisitStatus::GivenUp(_, delay) = gate.check(&mut visit, SECOND(2)) else {
         panic!("given up")
     };
     assert_eq!(delay, Some(SECOND(700)));
@@ -208,7 +223,7 @@ fn a_hold_longer_than_the_patience_gives_up_when_it_is_said_again() {
 #[test]
 fn the_pace_ramps_up_after_a_hold() {
     let settings = gateway().with_pace(Pace::per_minute(60_000));
-    let mut gate = Gate::new(settings.settings());
+    let mut gate = Gate::new(&settings.settings().policy, settings.settings().pace);
     let mut visit = gate.enter(SECOND(0));
     gate.round(&mut visit, limited(Limit::Project, Some(10)), SECOND(1));
     let probe = gate.leaves(&mut visit, SECOND(11));

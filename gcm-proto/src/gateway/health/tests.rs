@@ -1,6 +1,7 @@
 //! The states of a service's health, each rule by itself.
 
-use super::{Bad, Departed, Health, Leave};
+use super::{Departed, Health, Leave};
+use crate::gateway::sign::Bad;
 use crate::outcome::{Code, Failure, Sent};
 use std::time::Duration;
 

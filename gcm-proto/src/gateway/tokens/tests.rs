@@ -1,6 +1,6 @@
 //! Who mints and when, and what refused tokens mean.
 
-use super::{Refused, TokenStep, Tokens};
+use super::{GatewayTokens, Refused, TokenStep};
 use crate::credentials::{AccessToken, TokenResponse};
 use crate::outcome::{Code, Failure, Sent};
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn failure() -> Failure {
     Failure::new(Code::Connection, Sent::NotSent)
 }
 
-impl Tokens {
+impl GatewayTokens {
     fn mints(&mut self, at: Duration) -> u64 {
         match self.step(at) {
             TokenStep::Mint { session, .. } => session,
@@ -48,7 +48,7 @@ impl Tokens {
 
 #[test]
 fn one_mints_and_the_others_wait_for_ten_seconds_at_most() {
-    let mut tokens = Tokens::default();
+    let mut tokens = GatewayTokens::default();
     let first = tokens.mints(SECOND(100));
     assert_eq!(tokens.waits(SECOND(101)), SECOND(110));
     let second = tokens.mints(SECOND(110));
@@ -63,7 +63,7 @@ fn one_mints_and_the_others_wait_for_ten_seconds_at_most() {
 
 #[test]
 fn a_mint_that_fails_in_passing_is_tried_again_after_a_second_and_at_most_thirty() {
-    let mut tokens = Tokens::default();
+    let mut tokens = GatewayTokens::default();
     let mut at = SECOND(100);
     let mut waits = Vec::new();
     for _ in 0..8 {
@@ -82,7 +82,7 @@ fn a_mint_that_fails_in_passing_is_tried_again_after_a_second_and_at_most_thirty
 
 #[test]
 fn nobody_has_a_token_from_the_first_who_needs_one_until_one_comes() {
-    let mut tokens = Tokens::default();
+    let mut tokens = GatewayTokens::default();
     let session = tokens.mints(SECOND(100));
     assert!(tokens.missing().is_none(), "nobody waits yet");
     tokens.waits(SECOND(101));
@@ -96,7 +96,7 @@ fn nobody_has_a_token_from_the_first_who_needs_one_until_one_comes() {
 /// google-auth-library-python refreshes 3 min 45 s before the end.
 #[test]
 fn a_token_is_refreshed_before_its_end_and_used_meanwhile() {
-    let mut tokens = Tokens::minted(SECOND(0), Some(3600));
+    let mut tokens = GatewayTokens::minted(SECOND(0), Some(3600));
     assert_eq!(tokens.uses(SECOND(3374)), 1);
     let session = tokens.mints(SECOND(3375));
     assert_eq!(tokens.uses(SECOND(3376)), 1, "the others go on");
@@ -116,7 +116,7 @@ fn a_token_is_refreshed_before_its_end_and_used_meanwhile() {
 
 #[test]
 fn before_anything_worked_the_first_refusal_forgets_and_a_second_generation_ends_it() {
-    let mut tokens = Tokens::minted(SECOND(0), None);
+    let mut tokens = GatewayTokens::minted(SECOND(0), None);
     assert_eq!(tokens.refused(1, false, 5, SECOND(1)), Refused::Again);
     assert_eq!(
         tokens.refused(1, false, 4, SECOND(1)),
@@ -130,7 +130,7 @@ fn before_anything_worked_the_first_refusal_forgets_and_a_second_generation_ends
 
 #[test]
 fn once_it_worked_a_refused_token_is_replaced_and_used_meanwhile_at_most_one_mint_in_ten_seconds() {
-    let mut tokens = Tokens::minted(SECOND(0), None);
+    let mut tokens = GatewayTokens::minted(SECOND(0), None);
     tokens.accepted(1);
     assert_eq!(tokens.refused(1, true, 5, SECOND(1)), Refused::Again);
     let session = tokens.mints(SECOND(1));
@@ -145,7 +145,7 @@ fn once_it_worked_a_refused_token_is_replaced_and_used_meanwhile_at_most_one_min
 
 #[test]
 fn a_token_that_everybody_is_refused_with_is_used_no_more_and_a_second_one_ends_it() {
-    let mut tokens = Tokens::minted(SECOND(0), None);
+    let mut tokens = GatewayTokens::minted(SECOND(0), None);
     tokens.accepted(1);
     for _ in 0..8 {
         assert_eq!(tokens.refused(1, true, 3, SECOND(1)), Refused::Again);
@@ -161,7 +161,7 @@ fn a_token_that_everybody_is_refused_with_is_used_no_more_and_a_second_one_ends_
 
 #[test]
 fn an_acceptance_ends_the_row_of_refusals() {
-    let mut tokens = Tokens::minted(SECOND(0), None);
+    let mut tokens = GatewayTokens::minted(SECOND(0), None);
     for _ in 0..5 {
         for _ in 0..7 {
             assert_eq!(tokens.refused(1, true, 3, SECOND(1)), Refused::Again);
@@ -179,10 +179,10 @@ fn an_acceptance_ends_the_row_of_refusals() {
 
 #[test]
 fn a_life_is_believed_up_to_a_day_and_a_dead_one_is_used_for_a_second() {
-    let mut tokens = Tokens::minted(SECOND(0), Some(u64::MAX));
+    let mut tokens = GatewayTokens::minted(SECOND(0), Some(u64::MAX));
     assert_eq!(tokens.uses(SECOND(86_400 - 226)), 1);
     tokens.mints(SECOND(86_400 - 225));
-    let mut tokens = Tokens::minted(SECOND(0), Some(0));
+    let mut tokens = GatewayTokens::minted(SECOND(0), Some(0));
     assert_eq!(tokens.uses(SECOND(0)), 1);
     tokens.mints(SECOND(1));
 }
