@@ -56,8 +56,8 @@
 mod access;
 mod access_tokens;
 mod behaviour;
+mod call;
 mod devices;
-mod door;
 mod form;
 mod ids;
 mod json;
@@ -90,8 +90,8 @@ use http::HeaderValue;
 use http::header::{DATE, HOST};
 
 use self::access_tokens::AccessTokens;
+use self::call::{Call, Refusal};
 use self::devices::Devices;
-use self::door::{Call, Refusal};
 use self::ids::Ids;
 use self::log::Heard;
 use self::script::Rules;

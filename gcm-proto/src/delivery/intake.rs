@@ -1,4 +1,4 @@
-//! The door by which recipients come in: those outside the window, the next position, and whether it is closed.
+//! The intake of recipients: those outside the window, the next position, and whether it is closed.
 
 use crate::outcome::Position;
 use crate::target::Target;

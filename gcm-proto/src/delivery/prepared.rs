@@ -27,7 +27,7 @@ enum Encoded {
 }
 
 impl Gateway {
-    /// Checks and encodes a message: the one door that can refuse.
+    /// Checks and encodes a message: the one step that can refuse.
     ///
     /// # Errors
     ///

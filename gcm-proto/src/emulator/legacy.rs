@@ -24,8 +24,8 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 
 use super::behaviour::GroupState;
+use super::call::{self, Call, Refusal, respond};
 use super::devices::{Devices, Sent};
-use super::door::{self, Call, Refusal, respond};
 use super::ids::{Ids, REHEARSED, REHEARSED_NUMBER};
 use super::log::{Addressee, Counters, RequestKind};
 use super::script::Rules;
@@ -80,7 +80,7 @@ pub(super) fn format_of(call: &Call<'_>) -> BodyFormat {
     }
 }
 
-/// Lets a request in, or says at the door why not.
+/// Lets a request in, or says why not.
 pub(super) fn admit(rules: &Rules, call: &Call<'_>) -> Result<(), Refusal> {
     call.check(rules.max_body)?;
     let mut given = call.headers.get_all(AUTHORIZATION).iter();
@@ -237,8 +237,8 @@ impl Verdicts<'_> {
                 failure: unreached.len(),
                 failed_registration_ids: unreached,
             }),
-            Self::Gone => respond(StatusCode::OK, door::JSON, Vec::new()),
-            Self::Unavailable => respond(StatusCode::SERVICE_UNAVAILABLE, door::TEXT, Vec::new()),
+            Self::Gone => respond(StatusCode::OK, call::JSON, Vec::new()),
+            Self::Unavailable => respond(StatusCode::SERVICE_UNAVAILABLE, call::TEXT, Vec::new()),
         }
     }
 
@@ -260,11 +260,11 @@ impl Verdicts<'_> {
             Some(Verdict::Replaced(token)) => format!("id={}\nregistration_id={token}\n", id()),
             // The code is no part of this wire: an overload is a status of the 500s (Android documentation of 2012).
             Some(Verdict::Failed(code)) if code == UNAVAILABLE => {
-                return respond(StatusCode::SERVICE_UNAVAILABLE, door::TEXT, Vec::new());
+                return respond(StatusCode::SERVICE_UNAVAILABLE, call::TEXT, Vec::new());
             }
             Some(Verdict::Failed(code)) => format!("Error={code}\n"),
         };
-        respond(StatusCode::OK, door::TEXT, text.into_bytes())
+        respond(StatusCode::OK, call::TEXT, text.into_bytes())
     }
 }
 
@@ -329,7 +329,7 @@ struct GroupCounts<'a> {
 
 fn respond_json(body: &impl Serialize) -> Response<Vec<u8>> {
     // Structs of texts and numbers always serialise.
-    respond(StatusCode::OK, door::JSON, serde_json::to_vec(body).unwrap_or_default())
+    respond(StatusCode::OK, call::JSON, serde_json::to_vec(body).unwrap_or_default())
 }
 
 /// A fault of the request, as the service words it.

@@ -6,7 +6,7 @@ use std::fmt;
 
 use http::{Method, StatusCode};
 
-use super::door::Call;
+use super::call::Call;
 use super::secret::shortened;
 use super::verdict::Verdict;
 

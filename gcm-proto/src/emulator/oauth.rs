@@ -16,7 +16,7 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 
 use super::access_tokens::AccessTokens;
-use super::door::{self, Call, Refusal, respond};
+use super::call::{self, Call, Refusal, respond};
 use super::form;
 use super::ids::Ids;
 use super::log::Counters;
@@ -56,7 +56,7 @@ pub(super) enum Grant {
     Identity,
 }
 
-/// Lets a request in, or says at the door why not.
+/// Lets a request in, or says why not.
 pub(super) fn admit(rules: &Rules, call: &Call<'_>) -> Result<(), Refusal> {
     call.check_modern(rules.max_body)
 }
@@ -102,16 +102,16 @@ pub(super) fn serve(
     let body = match *grant {
         Grant::Access { is_narrow, scope } => {
             counters.tokens_issued += 1;
-            door::print(&Granted {
+            call::print(&Granted {
                 access_token: tokens.issue(rules, ids, now, is_narrow),
                 expires_in: rules.token_lifetime,
                 scope,
                 token_type: "Bearer",
             })
         }
-        Grant::Identity => door::print(&Identified { id_token: ID_TOKEN }),
+        Grant::Identity => call::print(&Identified { id_token: ID_TOKEN }),
     };
-    respond(StatusCode::OK, door::JSON, body)
+    respond(StatusCode::OK, call::JSON, body)
 }
 
 /// What comes of scopes, of which there is one at least.
@@ -183,7 +183,7 @@ fn refuse(status: StatusCode, error: &'static str, description: &str) -> Refusal
     }
     Refusal::Json {
         status,
-        body: door::print(&Refused {
+        body: call::print(&Refused {
             error,
             error_description: description,
         }),

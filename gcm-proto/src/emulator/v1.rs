@@ -28,8 +28,8 @@ use serde::Serialize;
 use super::access::{Api, Permission};
 use super::access_tokens::{AccessTokens, TokenStanding};
 use super::behaviour::GroupState;
+use super::call::{self, Call, Refusal, respond};
 use super::devices::{Devices, Sent};
-use super::door::{self, Call, Refusal, respond};
 use super::ids::{Ids, REHEARSED};
 use super::log::{Addressee, Counters};
 use super::script::Rules;
@@ -71,7 +71,7 @@ pub(super) fn bearer<'a>(call: &Call<'a>) -> Option<&'a str> {
     (scheme.eq_ignore_ascii_case("bearer") && is_token).then_some(token)
 }
 
-/// Lets a request in, or says at the door why not.
+/// Lets a request in, or says why not.
 pub(super) fn admit(
     rules: &Rules,
     tokens: &AccessTokens,
@@ -184,7 +184,7 @@ fn accept(project: &str, id: Option<String>) -> Response<Vec<u8>> {
         name: Option<String>,
     }
     let name = id.map(|id| format!("projects/{project}/messages/{id}"));
-    respond(StatusCode::OK, door::JSON, door::print(&Accepted { name }))
+    respond(StatusCode::OK, call::JSON, call::print(&Accepted { name }))
 }
 
 /// What a recipient's failure is on this wire: its code, and the response.

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::emulator::door::Refusal;
+use crate::emulator::call::Refusal;
 use crate::emulator::form;
 use crate::emulator::log::Addressee;
 use crate::emulator::script::Rules;

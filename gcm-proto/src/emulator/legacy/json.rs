@@ -1,6 +1,6 @@
 //! The legacy JSON request, and its refusals in the words of the service.
 
-use crate::emulator::door::Refusal;
+use crate::emulator::call::Refusal;
 use crate::emulator::json::{self, JsonObject, Value};
 use crate::emulator::log::Addressee;
 use crate::emulator::script::Rules;

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 
-use crate::emulator::door::{Call, Refusal};
+use crate::emulator::call::{Call, Refusal};
 use crate::emulator::json::{self, JsonObject, Value, field, text};
 use crate::emulator::script::Rules;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use crate::emulator::door::{self, Refusal, respond};
+use crate::emulator::call::{self, Refusal, respond};
 
 /// Where Google's front end sends who must authenticate.
 const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Bearer realm="https://accounts.google.com/""#);
@@ -161,7 +161,7 @@ impl Fault {
     }
 
     pub(super) fn response(&self) -> Response<Vec<u8>> {
-        respond(self.status, door::JSON, self.body())
+        respond(self.status, call::JSON, self.body())
     }
 
     fn body(&self) -> Vec<u8> {
@@ -177,7 +177,7 @@ impl Fault {
             #[serde(skip_serializing_if = "<[Detail]>::is_empty")]
             details: &'a [Detail],
         }
-        door::print(&Envelope {
+        call::print(&Envelope {
             error: Error {
                 code: self.status.as_u16(),
                 message: &self.message,
