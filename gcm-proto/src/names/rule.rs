@@ -99,7 +99,7 @@ pub(crate) fn opaque(text: &str) -> Result<bool, NameRule> {
     }
 }
 
-/// The first rule that a name breaks which a service is to have given out.
+/// The first rule that a name breaks which a service is to have given out. Whatever this refuses, the quick look in [`opaque`] may not let by.
 #[cold]
 fn broken(text: &str) -> Option<NameRule> {
     const NOTHING: [&str; 8] = ["null", "nil", "none", "undefined", "nan", "nullptr", "n/a", "false"];
