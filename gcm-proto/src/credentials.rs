@@ -15,10 +15,7 @@ pub use metadata_server::MetadataServer;
 pub use service_account::ServiceAccount;
 pub use signer::{SignError, Signer};
 
-pub(crate) use crate::exchange::TokenResponse;
-pub(crate) use crate::names::AccessToken;
-
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, TokenResponse};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;

@@ -21,7 +21,8 @@ pub(crate) use sign::{Bad, Limit, Sign};
 pub(crate) use tokens::{REFUSED_EVERY, TokenStep};
 pub(crate) use visit::{Grace, Visit};
 
-use crate::credentials::{Credential, ServiceAccount, TokenResponse};
+use crate::credentials::{Credential, ServiceAccount};
+use crate::exchange::TokenResponse;
 use crate::exchange::{Wire, legacy, v1};
 use crate::names::Endpoint;
 use crate::now::Now;

@@ -2,8 +2,8 @@
 
 use super::in_flight_exchange::InFlightExchange;
 use super::recipients::RecipientKey;
-use crate::credentials::TokenResponse;
 use crate::exchange::Exchange;
+use crate::exchange::TokenResponse;
 use crate::gateway::{Departed, Grace};
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! A message's exchange in flight, whichever wire it is of: its request, and the reading of its response.
 
-use crate::credentials::AccessToken;
 use crate::exchange::{Exchange, Receipt, Refusal, legacy::json, legacy::plaintext, v1};
+use crate::names::AccessToken;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::response::Parts;
 use http::{Request, StatusCode};

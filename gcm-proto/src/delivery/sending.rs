@@ -7,9 +7,9 @@ use super::queue::{Choice, Next};
 use super::ready::Lane;
 use super::recipients::RecipientState;
 use super::step::Call;
-use crate::credentials::AccessToken;
 use crate::exchange::Undeliverable;
 use crate::gateway::{Admission, Leaving, TokenStep, VisitStatus};
+use crate::names::AccessToken;
 use crate::outcome::Failure;
 use std::time::{Duration, SystemTime};
 

@@ -1,7 +1,8 @@
 //! The access token of a gateway: who mints it, when again, and what a refused one means.
 
 use super::row::Row;
-use crate::credentials::{AccessToken, TokenResponse};
+use crate::exchange::TokenResponse;
+use crate::names::AccessToken;
 use crate::outcome::Failure;
 use crate::policy::{doubled, part};
 use std::time::{Duration, SystemTime};

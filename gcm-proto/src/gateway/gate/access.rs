@@ -1,8 +1,9 @@
 //! The access token at the gate: its requests and refusals, and what they mean for those who wait.
 
 use super::Gate;
-use crate::credentials::{AccessToken, TokenResponse};
+use crate::exchange::TokenResponse;
 use crate::gateway::tokens::{Refused, TokenStep};
+use crate::names::AccessToken;
 use crate::outcome::Failure;
 use std::time::{Duration, SystemTime};
 

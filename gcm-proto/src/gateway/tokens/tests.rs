@@ -1,7 +1,8 @@
 //! Who mints and when, and what refused tokens mean.
 
 use super::{GatewayTokens, Refused, TokenStep};
-use crate::credentials::{AccessToken, TokenResponse};
+use crate::exchange::TokenResponse;
+use crate::names::AccessToken;
 use crate::outcome::{Code, Failure, Sent};
 use std::time::Duration;
 
