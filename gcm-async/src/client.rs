@@ -7,7 +7,6 @@ pub use builder::ClientBuilder;
 use crate::clock::{Clock, Seeds};
 use crate::connections::Connections;
 use crate::send::driver::{Driver, NoIntake};
-use crate::send::latest::LatestMessage;
 use crate::send::outcomes::Outcomes;
 use crate::send::shared::SharedDelivery;
 use crate::settings::AGES;
@@ -15,8 +14,8 @@ use crate::shutdown::Shutdown;
 use crate::transport::Transport;
 use futures_core::Stream;
 use gcm_proto::{
-    Accepted, Code, Delivery, Exchange, ExchangeError, Failure, Gateway, Message, Outcome, Prepared, Progress, Report,
-    Sent, Settled, Stop, Target, TransportError, Undeliverable,
+    Accepted, Code, Delivery, Exchange, ExchangeError, Failure, Gateway, LatestMessage, Message, Outcome, Prepared,
+    Progress, Report, Sent, Settled, Stop, Target, TransportError, Undeliverable,
 };
 use std::collections::VecDeque;
 use std::fmt;

@@ -6,15 +6,15 @@ use crate::roots::Roots;
 use crate::transport::{AGES, Settings, Transport};
 use crate::workers::{SharedDelivery, Workers};
 use gcm_proto::{
-    Accepted, Code, Delivery, Exchange, ExchangeError, Failure, Gateway, Message, Outcome, Prepared, Report, Sent,
-    Settled, Stop, Target, Undeliverable,
+    Accepted, Code, Delivery, Exchange, ExchangeError, Failure, Gateway, LatestMessage, Message, Outcome, Prepared,
+    Report, Sent, Settled, Stop, Target, Undeliverable,
 };
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::iter::Empty;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A client that blocks the calling thread, over HTTP/1.1, with TLS where the endpoint says `https`.
@@ -54,11 +54,8 @@ pub struct Client {
     clock: Clock,
     stop: Option<Stop>,
     expires_after: Option<Duration>,
-    latest: Latest,
+    latest: LatestMessage,
 }
-
-/// The message that was last sent to one target, encoded: the next one is often the same.
-type Latest = Arc<Mutex<Option<(Message, Prepared)>>>;
 
 /// The settings of a [`Client`]. All have a default.
 #[derive(Clone, Debug, Default)]
@@ -130,7 +127,11 @@ impl Client {
     /// cannot send.
     pub fn send_one(&self, message: &Message, target: impl Into<Target>) -> Result<Accepted, Failure> {
         let mut outcome = None;
-        let prepared = self.prepare_again(message).map_err(|error| Failure::from(&error))?;
+        let prepared = self
+            .latest
+            .prepare(&self.gateway, message)
+            .map_err(|error| Failure::from(&error))?;
+        let prepared = self.expiring(prepared);
         self.send_list(&prepared, [target], 1, |done| {
             outcome = Some(done.outcome);
             ControlFlow::Continue(())
@@ -240,21 +241,6 @@ impl Client {
     ) {
         let delivery = prepared.deliver(targets, self.clock.now(), seed());
         self.run(delivery, threads, None::<Empty<Target>>, each);
-    }
-
-    /// As [`prepare`](Self::prepare), without encoding the same message twice in a row. It waits for no other thread.
-    fn prepare_again(&self, message: &Message) -> Result<Prepared, Undeliverable> {
-        let Ok(mut latest) = self.latest.try_lock() else {
-            return self.prepare(message);
-        };
-        match &*latest {
-            Some((known, prepared)) if known == message => Ok(self.expiring(prepared.clone())),
-            _ => {
-                let prepared = self.gateway.prepare(message)?;
-                *latest = Some((message.clone(), prepared.clone()));
-                Ok(self.expiring(prepared))
-            }
-        }
     }
 
     fn prepare(&self, message: &Message) -> Result<Prepared, Undeliverable> {
@@ -368,7 +354,7 @@ impl ClientBuilder {
             clock: Clock::start(),
             stop: None,
             expires_after: None,
-            latest: Latest::default(),
+            latest: LatestMessage::default(),
         }
     }
 }

@@ -51,6 +51,7 @@ mod ending;
 mod in_flight;
 mod in_flight_exchange;
 mod intake;
+mod latest_message;
 mod message_proof;
 mod next_attempt;
 mod on_response;
@@ -70,6 +71,7 @@ mod transport_failure;
 
 pub use control::{Controlled, Stop, Watched};
 pub use in_flight::Ticket;
+pub use latest_message::LatestMessage;
 pub use prepared::Prepared;
 pub use progress::Progress;
 pub use step::{Call, Step};

@@ -184,6 +184,11 @@ impl Gateway {
         self.gate(|gate| gate.granted(token, None, now.mono, now.mono));
     }
 
+    /// Whether the other is a clone of this one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.shared.settings
     }

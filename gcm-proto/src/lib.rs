@@ -37,7 +37,7 @@ pub use credentials::{
     AuthorizedUser, Credential, CredentialError, KeyFileError, MetadataServer, Minting, ServiceAccount, SignError,
     Signer, TokenSource,
 };
-pub use delivery::{Call, Controlled, Delivery, Prepared, Progress, Step, Stop, Ticket, Watched};
+pub use delivery::{Call, Controlled, Delivery, LatestMessage, Prepared, Progress, Step, Stop, Ticket, Watched};
 pub use exchange::{
     Exchange, Receipt, Refusal, Refused, RetryAfter, Scope, TokenResponse, Undeliverable, Unreadable, Wire, legacy,
     oauth, v1,

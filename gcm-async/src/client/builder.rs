@@ -5,11 +5,10 @@ use crate::clock::{Clock, Seeds};
 use crate::pool::Pool;
 use crate::proxy::Proxy;
 use crate::roots::Roots;
-use crate::send::latest::LatestMessage;
 use crate::settings::{AGES, Settings};
 use crate::shutdown::Shutdown;
 use crate::transport::Transport;
-use gcm_proto::Gateway;
+use gcm_proto::{Gateway, LatestMessage};
 use std::time::Duration;
 
 /// The settings of a [`Client`]. All have a default.

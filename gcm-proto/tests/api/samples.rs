@@ -241,6 +241,12 @@ fn gateways() -> Vec<Gateway> {
     ]
 }
 
+fn latest() -> LatestMessage {
+    let latest = LatestMessage::default();
+    let _ = latest.prepare(&Gateway::legacy_json(route()), &message()).unwrap();
+    latest
+}
+
 fn prepared() -> Vec<Prepared> {
     gateways()
         .iter()
@@ -537,6 +543,7 @@ fn machine() -> Vec<Shown> {
         shown!("gateway.rs" Gateway, Gateway, gateways()),
         shown!("gateway/service.rs" Service, Service, services()),
         shown!("delivery/prepared.rs" Prepared, Prepared, prepared()),
+        shown!("delivery/latest_message.rs" LatestMessage, LatestMessage, [latest()]),
         shown!("delivery.rs" Delivery, Delivery, deliveries()),
         shown!("delivery/step.rs" Step, Step, steps()),
         shown!("delivery/step.rs" Call, Call, calls()),
