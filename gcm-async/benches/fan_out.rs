@@ -36,6 +36,9 @@ mod client;
 #[path = "fan_out/hyper_loop.rs"]
 mod hyper_loop;
 #[cfg(unix)]
+#[path = "fan_out/paired.rs"]
+mod paired;
+#[cfg(unix)]
 #[path = "fan_out/pinned.rs"]
 mod pinned;
 #[cfg(unix)]
@@ -44,6 +47,7 @@ mod server;
 
 #[cfg(unix)]
 fn main() {
+    use paired::{compare, number};
     use pinned::Side;
 
     if std::env::args().any(|argument| argument == server::ARGUMENT) {
@@ -65,7 +69,8 @@ fn main() {
                 cost(side, &server, &case, messages)
             );
         } else {
-            compare(&server, &case, messages, pairs);
+            let run = |side| cost(side, &server, &case, messages);
+            compare(&case.name(), pairs, ("hyper", || run("hyper")), || run("client"));
         }
     }
     if !pinned {
@@ -78,38 +83,6 @@ fn main() {
     eprintln!("this bench needs getrusage, which this system has not");
 }
 
-#[cfg(unix)]
-fn compare(server: &server::Server, case: &cases::Case, messages: usize, pairs: usize) {
-    let hyper = || cost("hyper", server, case, messages);
-    let client = || cost("client", server, case, messages);
-    // Warm: the caches, the allocator.
-    hyper();
-    client();
-    let mut ratios = Vec::new();
-    println!("{}", case.name());
-    for pair in 0..pairs {
-        // Who goes first changes, so that neither gains by it.
-        let (hyper, client) = if pair % 2 == 0 {
-            let hyper = hyper();
-            (hyper, client())
-        } else {
-            let client = client();
-            (hyper(), client)
-        };
-        println!(
-            "  hyper {hyper:7.3} µs   client {client:7.3} µs   ratio {:.3}",
-            client / hyper
-        );
-        ratios.push(client / hyper);
-    }
-    ratios.sort_by(f64::total_cmp);
-    let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
-    println!(
-        "  ratio: median {:.3} ({least:.3} to {most:.3})",
-        ratios[ratios.len() / 2]
-    );
-}
-
 /// Microseconds of CPU per message.
 #[cfg(unix)]
 fn cost(who: &str, server: &server::Server, case: &cases::Case, messages: usize) -> f64 {
@@ -118,29 +91,11 @@ fn cost(who: &str, server: &server::Server, case: &cases::Case, messages: usize)
         .build()
         .unwrap();
     let site = server.site(case.tls);
-    let before = cpu();
+    let before = paired::cpu();
     match who {
         "client" => runtime.block_on(client::run(&site, case, messages)),
         "hyper" => runtime.block_on(hyper_loop::run(&site, case, messages)),
         other => panic!("no side is called {other}"),
     }
-    (cpu() - before) / messages as f64
-}
-
-/// Microseconds of CPU that this process has used.
-#[cfg(unix)]
-fn cpu() -> f64 {
-    use nix::sys::resource::{UsageWho, getrusage};
-    use nix::sys::time::TimeValLike;
-
-    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("getrusage");
-    (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64
-}
-
-#[cfg(unix)]
-fn number(name: &str, default: usize) -> usize {
-    let set = std::env::var(name).ok();
-    set.map_or(default, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{name} is no number"))
-    })
+    (paired::cpu() - before) / messages as f64
 }

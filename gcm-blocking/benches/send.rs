@@ -24,16 +24,25 @@ mod bare;
 #[path = "send/client.rs"]
 mod client;
 #[cfg(unix)]
+#[path = "../../gcm-async/benches/fan_out/paired.rs"]
+mod paired;
+#[cfg(unix)]
+#[path = "../../gcm-async/benches/fan_out/pinned.rs"]
+mod pinned;
+#[cfg(unix)]
 #[path = "send/server.rs"]
 mod server;
 
 #[cfg(unix)]
 fn main() {
+    use paired::{compare, number};
+    use pinned::Side;
+
     if std::env::args().any(|argument| argument == server::ARGUMENT) {
-        pin(1);
+        Side::Server.pin();
         return server::serve();
     }
-    pin(0);
+    let pinned = Side::Client.pin();
     let messages = number("BENCH_MESSAGES", 20_000);
     let pairs = number("BENCH_PAIRS", 9);
     let server = server::Server::spawn();
@@ -51,9 +60,13 @@ fn main() {
         Ok(_) => panic!("BENCH_ONLY is one of one, one-bare, each, each-bare"),
         Err(_) => {
             println!("CPU per message over HTTP/1.1, {messages} messages a run:");
-            compare("send_one", messages, pairs, one_bare, one);
-            compare("send_each", messages, pairs, each_bare, each);
+            let cost = |run: &dyn Fn()| cost(messages, run);
+            compare("send_one", pairs, ("bare", || cost(&one_bare)), || cost(&one));
+            compare("send_each", pairs, ("bare", || cost(&each_bare)), || cost(&each));
         }
+    }
+    if !pinned {
+        println!("client and server were not on CPUs of their own");
     }
 }
 
@@ -62,71 +75,10 @@ fn main() {
     eprintln!("this bench needs getrusage, which this system has not");
 }
 
-#[cfg(unix)]
-fn compare(name: &str, messages: usize, pairs: usize, bare: impl Fn(), ours: impl Fn()) {
-    let bare = || cost(messages, &bare);
-    let ours = || cost(messages, &ours);
-    // Warm: the connections, the caches, the allocator.
-    bare();
-    ours();
-    let mut ratios = Vec::new();
-    println!("{name}");
-    for pair in 0..pairs {
-        // Who goes first changes, so that neither gains by it.
-        let (bare, ours) = if pair % 2 == 0 {
-            let bare = bare();
-            (bare, ours())
-        } else {
-            let ours = ours();
-            (bare(), ours)
-        };
-        println!("  bare {bare:6.2} µs   client {ours:6.2} µs   ratio {:.3}", ours / bare);
-        ratios.push(ours / bare);
-    }
-    ratios.sort_by(f64::total_cmp);
-    let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
-    println!(
-        "  ratio: median {:.3} ({least:.3}, {most:.3})",
-        ratios[ratios.len() / 2]
-    );
-}
-
 /// Microseconds of CPU per message.
 #[cfg(unix)]
 fn cost(messages: usize, run: impl Fn()) -> f64 {
-    let before = cpu();
+    let before = paired::cpu();
     run();
-    (cpu() - before) / messages as f64
-}
-
-/// Microseconds of CPU that this process has used.
-#[cfg(unix)]
-fn cpu() -> f64 {
-    use nix::sys::resource::{UsageWho, getrusage};
-    use nix::sys::time::TimeValLike;
-
-    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("getrusage");
-    (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64
-}
-
-/// Binds this process, and the threads it starts, to one core. On a machine of one core all stay where they are.
-#[cfg(target_os = "linux")]
-fn pin(core: usize) {
-    use nix::sched::{CpuSet, sched_setaffinity};
-    use nix::unistd::Pid;
-
-    let mut cores = CpuSet::new();
-    cores.set(core).expect("a core's number");
-    let _ = sched_setaffinity(Pid::from_raw(0), &cores);
-}
-
-#[cfg(all(unix, not(target_os = "linux")))]
-fn pin(_: usize) {}
-
-#[cfg(unix)]
-fn number(name: &str, default: usize) -> usize {
-    let set = std::env::var(name).ok();
-    set.map_or(default, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{name} is no number"))
-    })
+    (paired::cpu() - before) / messages as f64
 }
