@@ -21,14 +21,14 @@ use std::sync::{Arc, Mutex};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct LatestMessage(Arc<Mutex<Option<Encoded>>>);
+pub struct LatestMessage(Arc<Mutex<Option<KnownMessage>>>);
 
-struct Encoded {
+struct KnownMessage {
     message: Message,
     prepared: Prepared,
 }
 
-impl Encoded {
+impl KnownMessage {
     fn is_of(&self, gateway: &Gateway, message: &Message) -> bool {
         self.prepared.gateway().is_same(gateway) && self.message == *message
     }
@@ -48,7 +48,7 @@ impl LatestMessage {
             return Ok(known.prepared.clone());
         }
         let prepared = gateway.prepare(message)?;
-        *latest = Some(Encoded {
+        *latest = Some(KnownMessage {
             message: message.clone(),
             prepared: prepared.clone(),
         });
